@@ -1,0 +1,163 @@
+//! What a vault can pay for, and what may leave it. NOS in base units (6 decimals), SOL in lamports.
+//!
+//! A vault is a system-owned account without data: the runtime lets it hold nothing, or at least
+//! the rent-exempt minimum of an empty account (the *floor*), and refuses any transaction that
+//! leaves something in between. Every rule about a vault's SOL knows that floor.
+
+/// Most that one call pays its keeper in all, 0.1 SOL: bounds what any bug or collusion can cost.
+pub const MAX_REWARD_LAMPORTS_PER_CALL: u64 = 100_000_000;
+
+/// What a vault holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funds {
+    /// NOS base units in the vault's token account.
+    pub nos: u64,
+    /// Lamports of the vault itself.
+    pub lamports: u64,
+}
+
+/// Rent-exempt minimums in lamports, from the cluster's rent sysvar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rents {
+    /// Of an empty account: the least a vault may hold unless it holds nothing.
+    pub floor: u64,
+    /// Of the jobs program's job account.
+    pub job: u64,
+    /// Of the jobs program's run account, paid at once when a node is waiting.
+    pub run: u64,
+}
+
+/// NOS base units that the market takes for one job, or `None` on overflow.
+///
+/// `price_per_second` is the market's, in base units; `timeout_seconds` the job's.
+pub const fn job_cost(price_per_second: u64, timeout_seconds: u64) -> Option<u64> {
+    price_per_second.checked_mul(timeout_seconds)
+}
+
+/// Whether a vault may hold `lamports`: nothing, or at least the floor.
+pub const fn may_hold(lamports: u64, floor: u64) -> bool {
+    lamports == 0 || lamports >= floor
+}
+
+/// Lamports that `jobs` new jobs take from the vault: rent of every job account, and of a run
+/// account for each job that a waiting node takes at once. `None` on overflow.
+pub fn listing_lamports(jobs: u32, nodes_waiting: u32, rents: &Rents) -> Option<u64> {
+    let runs = jobs.min(nodes_waiting);
+    rents
+        .job
+        .checked_mul(u64::from(jobs))?
+        .checked_add(rents.run.checked_mul(u64::from(runs))?)
+}
+
+/// How many jobs, at most `wanted`, the vault can pay for in NOS and in rent, so that afterwards it
+/// still holds nothing or the floor.
+///
+/// Fewer jobs than returned are affordable too: a job's rent exceeds the floor.
+pub fn affordable_jobs(
+    funds: &Funds,
+    cost_per_job: u64,
+    nodes_waiting: u32,
+    rents: &Rents,
+    wanted: u32,
+) -> u32 {
+    let by_nos = match funds.nos.checked_div(cost_per_job) {
+        Some(jobs) => u32::try_from(jobs).unwrap_or(u32::MAX),
+        None => wanted, // a free market
+    };
+    (1..=wanted.min(by_nos))
+        .rev()
+        .find(|jobs| {
+            listing_lamports(*jobs, nodes_waiting, rents)
+                .and_then(|needed| funds.lamports.checked_sub(needed))
+                .is_some_and(|left| may_hold(left, rents.floor))
+        })
+        .unwrap_or(0)
+}
+
+/// Lamports that a keeper is paid for `handled` jobs: never more than the vault can spare above the
+/// floor, nor than [`MAX_REWARD_LAMPORTS_PER_CALL`].
+pub fn keeper_reward(reward_lamports: u64, handled: u32, vault_lamports: u64, floor: u64) -> u64 {
+    reward_lamports
+        .saturating_mul(u64::from(handled))
+        .min(MAX_REWARD_LAMPORTS_PER_CALL)
+        .min(vault_lamports.saturating_sub(floor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RENTS: Rents = Rents { floor: 890_880, job: 2_561_280, run: 1_726_080 };
+
+    fn affordable(nos: u64, lamports: u64, nodes_waiting: u32) -> u32 {
+        affordable_jobs(&Funds { nos, lamports }, 100, nodes_waiting, &RENTS, 10)
+    }
+
+    #[test]
+    fn nos_limits_the_number() {
+        assert_eq!(affordable(99, u64::MAX, 0), 0);
+        assert_eq!(affordable(100, u64::MAX, 0), 1);
+        assert_eq!(affordable(299, u64::MAX, 0), 2);
+        assert_eq!(affordable(u64::MAX, u64::MAX, 0), 10);
+    }
+
+    #[test]
+    fn sol_limits_the_number_and_the_floor_stays_or_nothing_does() {
+        assert_eq!(affordable(1_000, RENTS.job - 1, 0), 0);
+        assert_eq!(affordable(1_000, RENTS.job, 0), 1, "exactly empties the vault");
+        assert_eq!(affordable(1_000, RENTS.job + 1, 0), 0, "would leave one lamport");
+        assert_eq!(affordable(1_000, RENTS.job + RENTS.floor - 1, 0), 0);
+        assert_eq!(affordable(1_000, RENTS.job + RENTS.floor, 0), 1);
+        assert_eq!(affordable(1_000, 2 * RENTS.job, 0), 2);
+    }
+
+    #[test]
+    fn a_waiting_node_makes_the_vault_pay_for_its_run() {
+        assert_eq!(affordable(1_000, RENTS.job + RENTS.floor, 1), 0);
+        assert_eq!(affordable(1_000, RENTS.job + RENTS.run + RENTS.floor, 1), 1);
+        assert_eq!(affordable(1_000, 2 * RENTS.job + RENTS.run, 1), 2);
+    }
+
+    #[test]
+    fn a_free_market_costs_rent_only() {
+        let funds = Funds { nos: 0, lamports: 3 * RENTS.job };
+        assert_eq!(affordable_jobs(&funds, 0, 0, &RENTS, 10), 3);
+    }
+
+    #[test]
+    fn a_price_that_overflows_is_no_price() {
+        assert_eq!(job_cost(u64::MAX, 1), Some(u64::MAX));
+        assert_eq!(job_cost(u64::MAX, 2), None);
+    }
+
+    #[test]
+    fn a_reward_never_touches_the_floor_and_is_capped() {
+        assert_eq!(keeper_reward(5_000, 3, RENTS.floor + 20_000, RENTS.floor), 15_000);
+        assert_eq!(keeper_reward(5_000, 3, RENTS.floor + 10_000, RENTS.floor), 10_000);
+        assert_eq!(keeper_reward(5_000, 3, 0, RENTS.floor), 0);
+        assert_eq!(keeper_reward(u64::MAX, 2, u64::MAX, 0), MAX_REWARD_LAMPORTS_PER_CALL);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_affordable_leaves_a_vault_that_may_exist(
+            nos in 0..2_000u64, lamports in 0..40_000_000u64, waiting in 0..12u32, wanted in 0..12u32,
+        ) {
+            let funds = Funds { nos, lamports };
+            let jobs = affordable_jobs(&funds, 100, waiting, &RENTS, wanted);
+            prop_assert!(jobs <= wanted);
+            // Every smaller number is affordable too, and the next larger one is not.
+            for fewer in 1..=jobs {
+                let left = lamports - listing_lamports(fewer, waiting, &RENTS).unwrap_or(u64::MAX);
+                prop_assert!(may_hold(left, RENTS.floor) && nos >= 100 * u64::from(fewer));
+            }
+            if jobs < wanted {
+                let more = listing_lamports(jobs + 1, waiting, &RENTS).unwrap_or(u64::MAX);
+                let left = lamports.checked_sub(more);
+                let fits = left.is_some_and(|left| may_hold(left, RENTS.floor));
+                prop_assert!(!fits || nos < 100 * u64::from(jobs + 1));
+            }
+        }
+    }
+}

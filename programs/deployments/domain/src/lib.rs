@@ -1,0 +1,24 @@
+//! The rules of a deployment, pure: no Anchor, no clock, no I/O, no floats.
+//!
+//! `domain` decides, the program enforces, the client predicts: all three call the functions of this
+//! crate, so a rule exists once. Callers read clocks and accounts and hand over plain values.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`status`] | which status follows which event, and which events a status refuses |
+//! | [`settings`] | which settings a deployment may have |
+//! | [`cron`] | when a schedule fires next |
+//! | [`funding`] | how many jobs a vault can pay for, and what may leave it |
+//! | [`lifecycle`] | what is due now, and what a deployment looks like afterwards |
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod cron;
+pub mod funding;
+pub mod lifecycle;
+pub mod settings;
+pub mod status;

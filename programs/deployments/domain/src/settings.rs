@@ -1,0 +1,267 @@
+//! What an owner may ask for. The client checks before sending, the program checks again.
+
+use crate::cron::Schedule;
+use core::fmt;
+
+/// Most replicas of one deployment; bounds the account's size and a keeper's work.
+pub const MAX_REPLICAS: u32 = 100;
+/// Shortest job, one minute: the JSON's unit.
+pub const MIN_TIMEOUT_SECONDS: u64 = 60;
+/// Longest job, 30 days.
+pub const MAX_TIMEOUT_SECONDS: u64 = 30 * 24 * 3600;
+/// Longest name in UTF-8 bytes.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Highest keeper reward per job, 0.01 SOL: a typo must not drain a vault.
+pub const MAX_KEEPER_REWARD_LAMPORTS: u64 = 10_000_000;
+/// Firings of a schedule that may overlap before the next one waits for a free slot.
+pub const MAX_OVERLAPPING_FIRINGS: u32 = 3;
+
+/// How a deployment lists its replicas. The numbers are stored on chain and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Strategy {
+    /// Lists every replica once; stopped when all are settled.
+    Simple = 0,
+    /// As SIMPLE, and can be extended by further replicas. Not accepted by `create` yet.
+    SimpleExtend = 1,
+    /// Lists every replica at each firing of a cron schedule (UTC).
+    Scheduled = 2,
+    /// Keeps every replica running. Not accepted by `create` yet.
+    Infinite = 3,
+}
+
+impl Strategy {
+    /// Every strategy, in the order of its number.
+    pub const ALL: [Strategy; 4] = [
+        Strategy::Simple,
+        Strategy::SimpleExtend,
+        Strategy::Scheduled,
+        Strategy::Infinite,
+    ];
+
+    /// The strategy stored as `byte`, or `None` if no strategy has this number.
+    pub fn from_byte(byte: u8) -> Option<Strategy> {
+        Strategy::ALL.get(usize::from(byte)).copied()
+    }
+
+    /// The strategy that users call `name`, e.g. `SIMPLE-EXTEND`.
+    pub fn from_name(name: &str) -> Option<Strategy> {
+        Strategy::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// The name users know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Strategy::Simple => "SIMPLE",
+            Strategy::SimpleExtend => "SIMPLE-EXTEND",
+            Strategy::Scheduled => "SCHEDULED",
+            Strategy::Infinite => "INFINITE",
+        }
+    }
+
+    /// Whether `create` accepts it today.
+    pub const fn is_supported(self) -> bool {
+        matches!(self, Strategy::Simple | Strategy::Scheduled)
+    }
+
+    /// Most jobs that may be active at once, which is how many slots the account holds.
+    pub const fn slots(self, replicas: u32) -> u32 {
+        match self {
+            Strategy::Simple => replicas,
+            Strategy::Scheduled => replicas.saturating_mul(MAX_OVERLAPPING_FIRINGS),
+            Strategy::SimpleExtend | Strategy::Infinite => replicas.saturating_mul(2),
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The settings of a deployment, as far as rules constrain them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings<'a> {
+    /// Shown to people; at most [`MAX_NAME_BYTES`].
+    pub name: &'a str,
+    /// When and how often replicas are listed.
+    pub strategy: Strategy,
+    /// Jobs per round, 1 to [`MAX_REPLICAS`].
+    pub replicas: u32,
+    /// Longest run of one job in seconds, [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
+    pub timeout_seconds: u64,
+    /// Required by SCHEDULED, refused by every other strategy.
+    pub schedule: Option<Schedule>,
+    /// Paid to a keeper per job handled, at most [`MAX_KEEPER_REWARD_LAMPORTS`].
+    pub keeper_reward_lamports: u64,
+}
+
+/// Which setting is not acceptable. `Display` names the field and what is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidSettings {
+    /// The name is longer than [`MAX_NAME_BYTES`].
+    Name,
+    /// The strategy is known but not accepted yet.
+    Strategy,
+    /// Outside 1 to [`MAX_REPLICAS`].
+    Replicas,
+    /// Outside [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
+    Timeout,
+    /// SCHEDULED without a schedule.
+    ScheduleMissing,
+    /// A schedule with a strategy that has none.
+    ScheduleNotAllowed,
+    /// A schedule with a field out of range, or one that never fires.
+    Schedule,
+    /// Above [`MAX_KEEPER_REWARD_LAMPORTS`].
+    KeeperReward,
+}
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => write!(f, "name: must be at most {MAX_NAME_BYTES} bytes of UTF-8"),
+            Self::Strategy => f.write_str("strategy: must be SIMPLE or SCHEDULED"),
+            Self::Replicas => write!(f, "replicas: must be 1 to {MAX_REPLICAS}"),
+            Self::Timeout => write!(
+                f,
+                "timeout: must be {} to {} minutes",
+                MIN_TIMEOUT_SECONDS / 60,
+                MAX_TIMEOUT_SECONDS / 60
+            ),
+            Self::ScheduleMissing => f.write_str(
+                "schedule: strategy SCHEDULED needs a cron expression, e.g. \"0 0 * * *\" for daily at midnight",
+            ),
+            Self::ScheduleNotAllowed => {
+                f.write_str("schedule: only strategy SCHEDULED has one; remove it or change the strategy")
+            }
+            Self::Schedule => f.write_str("schedule: must be a valid cron schedule that fires"),
+            Self::KeeperReward => {
+                write!(f, "keeper_reward: must be at most {MAX_KEEPER_REWARD_LAMPORTS} lamports per job")
+            }
+        }
+    }
+}
+
+impl Settings<'_> {
+    /// Checks every rule, in the order of the fields.
+    ///
+    /// # Errors
+    /// The first field that is not acceptable.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        ensure(self.name.len() <= MAX_NAME_BYTES, InvalidSettings::Name)?;
+        ensure(self.strategy.is_supported(), InvalidSettings::Strategy)?;
+        ensure(
+            (1..=MAX_REPLICAS).contains(&self.replicas),
+            InvalidSettings::Replicas,
+        )?;
+        ensure(
+            (MIN_TIMEOUT_SECONDS..=MAX_TIMEOUT_SECONDS).contains(&self.timeout_seconds),
+            InvalidSettings::Timeout,
+        )?;
+        match (self.strategy, &self.schedule) {
+            (Strategy::Scheduled, None) => return Err(InvalidSettings::ScheduleMissing),
+            (Strategy::Scheduled, Some(schedule)) => schedule
+                .validate()
+                .map_err(|_| InvalidSettings::Schedule)?,
+            (_, Some(_)) => return Err(InvalidSettings::ScheduleNotAllowed),
+            (_, None) => {}
+        }
+        ensure(
+            self.keeper_reward_lamports <= MAX_KEEPER_REWARD_LAMPORTS,
+            InvalidSettings::KeeperReward,
+        )
+    }
+}
+
+fn ensure(condition: bool, otherwise: InvalidSettings) -> Result<(), InvalidSettings> {
+    if condition {
+        Ok(())
+    } else {
+        Err(otherwise)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    const VALID: Settings = Settings {
+        name: "Pytorch Jupyter Notebook",
+        strategy: Strategy::Simple,
+        replicas: 1,
+        timeout_seconds: 3600,
+        schedule: None,
+        keeper_reward_lamports: 0,
+    };
+
+    #[test]
+    fn limits_are_inclusive_and_their_neighbours_refused() {
+        let midnight = Schedule::parse("0 0 * * *").unwrap();
+        let never = Schedule {
+            day_of_month: 1 << 31,
+            month: 1 << 2,
+            ..Schedule::parse("0 0 31 1 *").unwrap()
+        };
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
+        let cases = [
+            (VALID, Ok(())),
+            (Settings { name: long.split_at(MAX_NAME_BYTES).0, ..VALID }, Ok(())),
+            (Settings { name: &long, ..VALID }, Err(InvalidSettings::Name)),
+            (Settings { strategy: Strategy::SimpleExtend, ..VALID }, Err(InvalidSettings::Strategy)),
+            (Settings { strategy: Strategy::Infinite, ..VALID }, Err(InvalidSettings::Strategy)),
+            (Settings { replicas: 0, ..VALID }, Err(InvalidSettings::Replicas)),
+            (Settings { replicas: 100, ..VALID }, Ok(())),
+            (Settings { replicas: 101, ..VALID }, Err(InvalidSettings::Replicas)),
+            (Settings { timeout_seconds: 59, ..VALID }, Err(InvalidSettings::Timeout)),
+            (Settings { timeout_seconds: 60, ..VALID }, Ok(())),
+            (Settings { timeout_seconds: 2_592_000, ..VALID }, Ok(())),
+            (Settings { timeout_seconds: 2_592_001, ..VALID }, Err(InvalidSettings::Timeout)),
+            (
+                Settings { strategy: Strategy::Scheduled, ..VALID },
+                Err(InvalidSettings::ScheduleMissing),
+            ),
+            (
+                Settings { schedule: Some(midnight), ..VALID },
+                Err(InvalidSettings::ScheduleNotAllowed),
+            ),
+            (
+                Settings { strategy: Strategy::Scheduled, schedule: Some(midnight), ..VALID },
+                Ok(()),
+            ),
+            (
+                Settings { strategy: Strategy::Scheduled, schedule: Some(never), ..VALID },
+                Err(InvalidSettings::Schedule),
+            ),
+            (Settings { keeper_reward_lamports: 10_000_000, ..VALID }, Ok(())),
+            (
+                Settings { keeper_reward_lamports: 10_000_001, ..VALID },
+                Err(InvalidSettings::KeeperReward),
+            ),
+        ];
+        for (settings, expected) in cases {
+            assert_eq!(settings.validate(), expected, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn strategies_are_pinned() {
+        let pinned = [(0, "SIMPLE"), (1, "SIMPLE-EXTEND"), (2, "SCHEDULED"), (3, "INFINITE")];
+        for (byte, name) in pinned {
+            let strategy = Strategy::from_byte(byte).unwrap();
+            assert_eq!((strategy as u8, strategy.name()), (byte, name));
+            assert_eq!(Strategy::from_name(name), Some(strategy));
+        }
+        assert_eq!(Strategy::from_byte(4), None);
+        assert_eq!(Strategy::from_name("simple"), None);
+    }
+
+    #[test]
+    fn errors_name_the_field_and_what_is_valid() {
+        assert_eq!(InvalidSettings::Replicas.to_string(), "replicas: must be 1 to 100");
+        assert_eq!(InvalidSettings::Timeout.to_string(), "timeout: must be 1 to 43200 minutes");
+    }
+}

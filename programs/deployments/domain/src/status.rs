@@ -1,0 +1,314 @@
+//! The status machine: eight statuses, nine events, one total function.
+
+use core::fmt;
+
+/// Where a deployment stands. The numbers are stored on chain and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// Created, not yet started.
+    Draft = 0,
+    /// Started, nothing listed yet.
+    Starting = 1,
+    /// Jobs were listed; for a schedule also the time between two firings.
+    Running = 2,
+    /// Asked to stop; its active jobs are being ended.
+    Stopping = 3,
+    /// Nothing is active; can be started again.
+    Stopped = 4,
+    /// Over for good.
+    Archived = 5,
+    /// Something only the owner can mend; see [`Reason`].
+    Error = 6,
+    /// The vault cannot pay for a single job; resumes by itself once it can.
+    InsufficientFunds = 7,
+}
+
+impl Status {
+    /// Every status, in the order of its number.
+    pub const ALL: [Status; 8] = [
+        Status::Draft,
+        Status::Starting,
+        Status::Running,
+        Status::Stopping,
+        Status::Stopped,
+        Status::Archived,
+        Status::Error,
+        Status::InsufficientFunds,
+    ];
+
+    /// The status stored as `byte`, or `None` if no status has this number.
+    pub fn from_byte(byte: u8) -> Option<Status> {
+        Status::ALL.get(usize::from(byte)).copied()
+    }
+
+    /// The name users know, e.g. `INSUFFICIENT_FUNDS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Draft => "DRAFT",
+            Status::Starting => "STARTING",
+            Status::Running => "RUNNING",
+            Status::Stopping => "STOPPING",
+            Status::Stopped => "STOPPED",
+            Status::Archived => "ARCHIVED",
+            Status::Error => "ERROR",
+            Status::InsufficientFunds => "INSUFFICIENT_FUNDS",
+        }
+    }
+
+    /// Whether a keeper may list jobs for a deployment in this status.
+    pub const fn lists_jobs(self) -> bool {
+        matches!(
+            self,
+            Status::Starting | Status::Running | Status::InsufficientFunds
+        )
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a deployment is in [`Status::Error`]. The numbers are stored on chain and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// Not in error.
+    None = 0,
+    /// The market asks more per second than the deployment's price cap.
+    PriceAboveCap = 1,
+    /// The market's account is gone, or its type takes no jobs.
+    MarketUnusable = 2,
+}
+
+impl Reason {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Reason; 3] = [Reason::None, Reason::PriceAboveCap, Reason::MarketUnusable];
+
+    /// The reason stored as `byte`, or `None` if no reason has this number.
+    pub fn from_byte(byte: u8) -> Option<Reason> {
+        Reason::ALL.get(usize::from(byte)).copied()
+    }
+
+    /// The name shown to users, e.g. `PRICE_ABOVE_CAP`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::None => "NONE",
+            Reason::PriceAboveCap => "PRICE_ABOVE_CAP",
+            Reason::MarketUnusable => "MARKET_UNUSABLE",
+        }
+    }
+}
+
+/// What happens to a deployment. Facts that a rule depends on travel with the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Owner: begin, or begin again.
+    Start,
+    /// Owner: end what is active and list nothing more.
+    Stop {
+        /// Whether any job is active.
+        jobs_active: bool,
+    },
+    /// Owner: list more replicas than were asked for at first (SIMPLE-EXTEND).
+    Extend,
+    /// Owner: end for good.
+    Archive {
+        /// Whether any job is active.
+        jobs_active: bool,
+    },
+    /// Owner: give the account's rent back.
+    Close,
+    /// Keeper: at least one job was listed.
+    Listed,
+    /// Keeper: a job is due and the vault cannot pay for one.
+    CannotPay,
+    /// Keeper: listing can never succeed as things are; see [`Reason`].
+    Fail,
+    /// Keeper: the last active job is settled and nothing more is to be listed.
+    Drained,
+}
+
+impl Event {
+    /// Every event with every combination of its facts, for tables and tests.
+    pub const ALL: [Event; 11] = [
+        Event::Start,
+        Event::Stop { jobs_active: false },
+        Event::Stop { jobs_active: true },
+        Event::Extend,
+        Event::Archive { jobs_active: false },
+        Event::Archive { jobs_active: true },
+        Event::Close,
+        Event::Listed,
+        Event::CannotPay,
+        Event::Fail,
+        Event::Drained,
+    ];
+}
+
+/// What an allowed event leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// The deployment's status from now on (possibly the one it had).
+    Status(Status),
+    /// The account is closed.
+    Closed,
+}
+
+/// Why an event is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// ARCHIVED is terminal: only `close` is left.
+    Archived,
+    /// Jobs are active; they must be stopped and settled first.
+    JobsActive,
+    /// The status does not allow this event.
+    Status,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refused::Archived => "the deployment is archived, which is final",
+            Refused::JobsActive => "jobs are still active; stop the deployment and let them settle",
+            Refused::Status => "the deployment's status does not allow this",
+        })
+    }
+}
+
+/// The status machine. Total: every pair of status and event is either allowed or refused by name.
+///
+/// # Errors
+/// [`Refused`] says why; the deployment is unchanged.
+pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
+    use Status::*;
+    let to = match (from, event) {
+        (Draft | Archived, Event::Close) => return Ok(Next::Closed),
+        (Archived, _) => return Err(Refused::Archived),
+
+        (Draft | Stopped | Error | InsufficientFunds, Event::Start) => Starting,
+
+        (
+            Starting | Running | InsufficientFunds | Error,
+            Event::Stop { jobs_active: true },
+        ) => Stopping,
+        (
+            Starting | Running | InsufficientFunds | Error,
+            Event::Stop { jobs_active: false },
+        ) => Stopped,
+
+        (Stopped, Event::Extend) => Starting,
+        (Starting | Running | InsufficientFunds, Event::Extend) => from,
+
+        (
+            Draft | Stopped | Error | InsufficientFunds,
+            Event::Archive { jobs_active: true },
+        ) => return Err(Refused::JobsActive),
+        (
+            Draft | Stopped | Error | InsufficientFunds,
+            Event::Archive { jobs_active: false },
+        ) => Archived,
+
+        (Starting | Running | InsufficientFunds, Event::Listed) => Running,
+        (Starting | Running, Event::CannotPay) => InsufficientFunds,
+        (Starting | Running | InsufficientFunds, Event::Fail) => Error,
+        (Running | Stopping, Event::Drained) => Stopped,
+
+        _ => return Err(Refused::Status),
+    };
+    Ok(Next::Status(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{string::String, vec::Vec};
+
+    /// The whole machine, written out by hand: a row a status, a column an event of [`Event::ALL`].
+    /// `.` refused, `j` refused for active jobs, `a` refused because archived, `x` closed,
+    /// otherwise the first letter of the next status (I = INSUFFICIENT_FUNDS, G = STARTING,
+    /// P = STOPPING, S = STOPPED).
+    const TABLE: [(Status, &str); 8] = [
+        //                          start stop- stop+ ext arch- arch+ close list pay fail drain
+        (Status::Draft, "G . . . A j x . . . ."),
+        (Status::Starting, ". S P G . . . R I E ."),
+        (Status::Running, ". S P R . . . R I E S"),
+        (Status::Stopping, ". . . . . . . . . . S"),
+        (Status::Stopped, "G . . G A j . . . . ."),
+        (Status::Archived, "a a a a a a x a a a a"),
+        (Status::Error, "G S P . A j . . . . ."),
+        (Status::InsufficientFunds, "G S P I A j . R . E ."),
+    ];
+
+    fn letter(outcome: Result<Next, Refused>) -> char {
+        match outcome {
+            Err(Refused::Status) => '.',
+            Err(Refused::JobsActive) => 'j',
+            Err(Refused::Archived) => 'a',
+            Ok(Next::Closed) => 'x',
+            Ok(Next::Status(Status::Starting)) => 'G',
+            Ok(Next::Status(Status::Stopping)) => 'P',
+            Ok(Next::Status(status)) => status.name().chars().next().unwrap_or('?'),
+        }
+    }
+
+    #[test]
+    fn every_status_meets_every_event_as_the_table_says() {
+        for (status, row) in TABLE {
+            let expected: String = row.split(' ').collect();
+            let actual: String = Event::ALL
+                .iter()
+                .map(|event| letter(transition(status, *event)))
+                .collect();
+            assert_eq!(actual, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn no_status_is_a_trap() {
+        // From every status some sequence of events leads to ARCHIVED.
+        let mut reaching = std::vec![Status::Archived];
+        loop {
+            let more: Vec<Status> = Status::ALL
+                .into_iter()
+                .filter(|from| !reaching.contains(from))
+                .filter(|from| {
+                    Event::ALL.iter().any(|event| {
+                        matches!(transition(*from, *event), Ok(Next::Status(to)) if reaching.contains(&to))
+                    })
+                })
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            reaching.extend(more);
+        }
+        assert_eq!(reaching.len(), Status::ALL.len());
+    }
+
+    #[test]
+    fn bytes_and_names_are_pinned() {
+        let names = [
+            "DRAFT",
+            "STARTING",
+            "RUNNING",
+            "STOPPING",
+            "STOPPED",
+            "ARCHIVED",
+            "ERROR",
+            "INSUFFICIENT_FUNDS",
+        ];
+        for (byte, name) in (0u8..).zip(names) {
+            let status = Status::from_byte(byte).map(|s| (s as u8, s.name()));
+            assert_eq!(status, Some((byte, name)));
+        }
+        assert_eq!(Status::from_byte(8), None);
+        for (byte, name) in (0u8..).zip(["NONE", "PRICE_ABOVE_CAP", "MARKET_UNUSABLE"]) {
+            let reason = Reason::from_byte(byte).map(|r| (r as u8, r.name()));
+            assert_eq!(reason, Some((byte, name)));
+        }
+        assert_eq!(Reason::from_byte(3), None);
+    }
+}

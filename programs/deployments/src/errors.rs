@@ -1,0 +1,112 @@
+//! Every way the program refuses, by name. Codes are append-only: clients and tests rely on them.
+
+use anchor_lang::prelude::*;
+use deployments_domain::{settings::InvalidSettings, status::Refused};
+
+/// The program's errors, from 6000.
+#[error_code]
+#[derive(PartialEq, Eq)]
+pub enum DeployError {
+    // What an owner asked for.
+    #[msg("name: at most 64 bytes")]
+    NameTooLong, // 6000
+    #[msg("strategy: unknown or not supported yet")]
+    StrategyNotSupported, // 6001
+    #[msg("replicas: out of range")]
+    ReplicasOutOfRange, // 6002
+    #[msg("timeout: out of range")]
+    TimeoutOutOfRange, // 6003
+    #[msg("schedule: strategy SCHEDULED needs one")]
+    ScheduleMissing, // 6004
+    #[msg("schedule: only strategy SCHEDULED has one")]
+    ScheduleNotAllowed, // 6005
+    #[msg("schedule: invalid, or it never fires")]
+    ScheduleInvalid, // 6006
+    #[msg("keeper_reward: too high")]
+    KeeperRewardTooHigh, // 6007
+    #[msg("id: not the owner's next deployment id; ids are used once")]
+    IdNotNext, // 6008
+
+    // Who and what was passed.
+    #[msg("Only the deployment's owner may do this")]
+    WrongOwner, // 6009
+    #[msg("This is not the deployment's vault")]
+    WrongVault, // 6010
+    #[msg("This is not the vault's NOS token account")]
+    WrongVaultTokenAccount, // 6011
+    #[msg("This is not the deployment's market, or no market at all")]
+    WrongMarket, // 6012
+    #[msg("This is not the market's token vault")]
+    WrongMarketVault, // 6013
+    #[msg("This is not the NOS mint")]
+    WrongMint, // 6014
+    #[msg("This is not the markets' program")]
+    WrongJobsProgram, // 6015
+    #[msg("This is not a rewards account of the markets")]
+    WrongRewardsAccount, // 6016
+    #[msg("This is not the job's, or the run's, address")]
+    WrongJobAddress, // 6017
+    #[msg("This is not the node's NOS token account")]
+    WrongNodeTokenAccount, // 6018
+    #[msg("This is not the account that paid for the run")]
+    WrongRunPayer, // 6019
+    #[msg("The number of accounts does not match the arguments")]
+    WrongAccountCount, // 6020
+
+    // What the status machine refuses.
+    #[msg("The deployment's status does not allow this")]
+    StatusRefuses, // 6021
+    #[msg("The deployment is archived, which is final")]
+    Archived, // 6022
+    #[msg("Jobs are still active; stop the deployment and let them settle")]
+    JobsActive, // 6023
+    #[msg("Nothing is due; another keeper may have been faster")]
+    NothingDue, // 6024
+    #[msg("Every job slot is taken until a job settles")]
+    NoFreeSlot, // 6025
+    #[msg("The market's queue is full; nothing was listed")]
+    MarketQueueFull, // 6026
+
+    // Money.
+    #[msg("Nothing to move: give an amount above zero")]
+    ZeroAmount, // 6027
+    #[msg("The vault holds less than that")]
+    VaultTooLow, // 6028
+    #[msg("The vault's SOL must be zero or at least the rent-exempt minimum afterwards")]
+    VaultBelowRentFloor, // 6029
+    #[msg("The market took another deposit than its price times the timeout")]
+    DepositMismatch, // 6030
+
+    // What must never happen.
+    #[msg("Arithmetic overflow")]
+    Overflow, // 6031
+    #[msg("The deployment's account holds data that this program never writes")]
+    CorruptAccount, // 6032
+    #[msg("A transition would break an invariant")]
+    InvariantBroken, // 6033
+}
+
+impl From<InvalidSettings> for DeployError {
+    fn from(invalid: InvalidSettings) -> Self {
+        match invalid {
+            InvalidSettings::Name => Self::NameTooLong,
+            InvalidSettings::Strategy => Self::StrategyNotSupported,
+            InvalidSettings::Replicas => Self::ReplicasOutOfRange,
+            InvalidSettings::Timeout => Self::TimeoutOutOfRange,
+            InvalidSettings::ScheduleMissing => Self::ScheduleMissing,
+            InvalidSettings::ScheduleNotAllowed => Self::ScheduleNotAllowed,
+            InvalidSettings::Schedule => Self::ScheduleInvalid,
+            InvalidSettings::KeeperReward => Self::KeeperRewardTooHigh,
+        }
+    }
+}
+
+impl From<Refused> for DeployError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Archived => Self::Archived,
+            Refused::JobsActive => Self::JobsActive,
+            Refused::Status => Self::StatusRefuses,
+        }
+    }
+}

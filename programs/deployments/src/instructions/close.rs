@@ -1,0 +1,24 @@
+//! `close`: gives a deployment's rent back to its owner.
+
+use crate::{errors::DeployError, events::DeploymentClosed, state::Deployment};
+use anchor_lang::prelude::*;
+use deployments_domain::status::{transition, Event, Status};
+
+/// Accounts of `close`.
+#[derive(Accounts)]
+pub struct Close<'info> {
+    #[account(mut)]
+    pub owner: Signer<'info>,
+
+    #[account(mut, has_one = owner @ DeployError::WrongOwner, close = owner)]
+    pub deployment: AccountLoader<'info, Deployment>,
+}
+
+/// Closes a DRAFT or ARCHIVED deployment. Its id stays used: the owner's counter never goes back.
+pub fn handler(ctx: Context<Close>) -> Result<()> {
+    let status = ctx.accounts.deployment.load()?.status;
+    let status = Status::from_byte(status).ok_or(DeployError::CorruptAccount)?;
+    transition(status, Event::Close).map_err(DeployError::from)?;
+    emit!(DeploymentClosed { deployment: ctx.accounts.deployment.key() });
+    Ok(())
+}

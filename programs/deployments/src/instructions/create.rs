@@ -1,0 +1,254 @@
+//! `create`: stores a new deployment.
+
+use crate::{
+    constants::NOS_MINT,
+    errors::DeployError,
+    events::DeploymentCreated,
+    jobs_cpi::require_market,
+    state::{seeds, Deployment, Owner},
+};
+use anchor_lang::prelude::*;
+use anchor_spl::token::{Mint, TokenAccount};
+use deployments_domain::{
+    cron::Schedule,
+    lifecycle::{Lifecycle, NEVER},
+    settings::{Settings, Strategy},
+    status::{Reason, Status},
+};
+
+/// Five cron fields as bit sets, UTC; see `deployments_domain::cron`.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduleArgs {
+    /// Bits 0 to 59.
+    pub minute: u64,
+    /// Bits 0 to 23.
+    pub hour: u32,
+    /// Bits 1 to 31.
+    pub day_of_month: u32,
+    /// Bits 1 to 12.
+    pub month: u16,
+    /// Bits 0 to 6, 0 is Sunday.
+    pub day_of_week: u8,
+    /// The day of month began with `*`.
+    pub day_of_month_star: bool,
+    /// The day of week began with `*`.
+    pub day_of_week_star: bool,
+}
+
+impl From<Schedule> for ScheduleArgs {
+    fn from(schedule: Schedule) -> Self {
+        Self {
+            minute: schedule.minute,
+            hour: schedule.hour,
+            day_of_month: schedule.day_of_month,
+            month: schedule.month,
+            day_of_week: schedule.day_of_week,
+            day_of_month_star: schedule.day_of_month_star,
+            day_of_week_star: schedule.day_of_week_star,
+        }
+    }
+}
+
+impl From<ScheduleArgs> for Schedule {
+    fn from(args: ScheduleArgs) -> Self {
+        Self {
+            minute: args.minute,
+            hour: args.hour,
+            day_of_month: args.day_of_month,
+            month: args.month,
+            day_of_week: args.day_of_week,
+            day_of_month_star: args.day_of_month_star,
+            day_of_week_star: args.day_of_week_star,
+        }
+    }
+}
+
+/// What `create` is told. Limits: `deployments_domain::settings`.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
+pub struct CreateArgs {
+    /// Must be the owner account's `next_deployment_id`.
+    pub id: u64,
+    /// Number of the owner's vault that pays.
+    pub vault_index: u16,
+    /// Shown to people; at most 64 bytes of UTF-8.
+    pub name: String,
+    /// A `Strategy` byte.
+    pub strategy: u8,
+    /// Jobs per round.
+    pub replicas: u32,
+    /// Longest run of one job.
+    pub timeout_seconds: u64,
+    /// Required by SCHEDULED, refused otherwise.
+    pub schedule: Option<ScheduleArgs>,
+    /// Most NOS base units per second that the market may ask; `u64::MAX` for no cap.
+    pub max_price_per_second: u64,
+    /// Paid to a keeper per job handled.
+    pub keeper_reward_lamports: u64,
+    /// sha2-256 digest of the job definition.
+    pub job_definition: [u8; 32],
+    /// Start at once.
+    pub autostart: bool,
+}
+
+impl CreateArgs {
+    fn strategy(&self) -> Result<Strategy> {
+        Ok(Strategy::from_byte(self.strategy).ok_or(DeployError::StrategyNotSupported)?)
+    }
+
+    fn schedule(&self) -> Option<Schedule> {
+        self.schedule.map(Schedule::from)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let settings = Settings {
+            name: &self.name,
+            strategy: self.strategy()?,
+            replicas: self.replicas,
+            timeout_seconds: self.timeout_seconds,
+            schedule: self.schedule(),
+            keeper_reward_lamports: self.keeper_reward_lamports,
+        };
+        Ok(settings.validate().map_err(DeployError::from)?)
+    }
+
+    /// Slots of the account. For arguments that `validate` refuses any number will do, because the
+    /// whole instruction is undone; it only must not fail without a name.
+    fn slots(&self) -> u32 {
+        match self.validate().and_then(|()| self.strategy()) {
+            Ok(strategy) => strategy.slots(self.replicas),
+            Err(_) => 0,
+        }
+    }
+}
+
+/// Accounts of `create`.
+#[derive(Accounts)]
+#[instruction(args: CreateArgs)]
+pub struct Create<'info> {
+    /// The wallet; pays the accounts' rent.
+    #[account(mut)]
+    pub owner: Signer<'info>,
+
+    /// Counts the wallet's deployments; made with the first one.
+    #[account(
+        init_if_needed,
+        payer = owner,
+        space = Owner::SIZE,
+        seeds = [seeds::OWNER, owner.key().as_ref()],
+        bump,
+    )]
+    pub owner_account: Account<'info, Owner>,
+
+    /// New.
+    #[account(
+        init,
+        payer = owner,
+        space = Deployment::space(args.slots()),
+        seeds = [seeds::DEPLOYMENT, owner.key().as_ref(), &args.id.to_le_bytes()],
+        bump,
+    )]
+    pub deployment: AccountLoader<'info, Deployment>,
+
+    /// The vault that pays, funded or not. A system-owned PDA needs no creation.
+    #[account(
+        seeds = [seeds::VAULT, owner.key().as_ref(), &args.vault_index.to_le_bytes()],
+        bump,
+    )]
+    pub vault: SystemAccount<'info>,
+
+    /// Must exist, so that refunds always find it.
+    #[account(
+        associated_token::mint = nos_mint,
+        associated_token::authority = vault,
+    )]
+    pub vault_nos: Account<'info, TokenAccount>,
+
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: Account<'info, Mint>,
+
+    /// CHECK: any market of the jobs program; checked by owner and discriminator in `validate`.
+    pub market: UncheckedAccount<'info>,
+
+    pub system_program: Program<'info, System>,
+}
+
+impl Create<'_> {
+    fn validate(&self, args: &CreateArgs) -> Result<()> {
+        args.validate()?;
+
+        // owner_account
+        // A fresh account says 0; an id that was used, closed or not, is behind the counter.
+        require!(
+            args.id == self.owner_account.next_deployment_id,
+            DeployError::IdNotNext
+        );
+
+        // market
+        require_market(&self.market)
+
+        // owner, deployment, vault, vault_nos, nos_mint, system_program: checked by Anchor.
+    }
+}
+
+/// Stores the deployment and counts it.
+pub fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
+    ctx.accounts.validate(&args)?;
+    let now = Clock::get()?.unix_timestamp;
+    let accounts = ctx.accounts;
+    let key = accounts.deployment.key();
+
+    accounts.owner_account.set_inner(Owner {
+        version: Owner::VERSION,
+        bump: ctx.bumps.owner_account,
+        wallet: accounts.owner.key(),
+        next_deployment_id: args.id.checked_add(1).ok_or(DeployError::Overflow)?,
+        reserved: [0; 32],
+    });
+
+    let mut deployment = accounts.deployment.load_init()?;
+    deployment.version = Deployment::VERSION;
+    deployment.bump = ctx.bumps.deployment;
+    deployment.vault_bump = ctx.bumps.vault;
+    deployment.vault_index = args.vault_index;
+    deployment.owner = accounts.owner.key();
+    deployment.vault = accounts.vault.key();
+    deployment.vault_nos = accounts.vault_nos.key();
+    deployment.market = accounts.market.key();
+    deployment.job_definition = args.job_definition;
+    deployment.id = args.id;
+    deployment.created_at = now;
+    deployment.status_changed_at = now;
+    deployment.timeout_seconds = args.timeout_seconds;
+    deployment.max_price_per_second = args.max_price_per_second;
+    deployment.keeper_reward_lamports = args.keeper_reward_lamports;
+    deployment.strategy = args.strategy;
+    deployment.replicas = args.replicas;
+    deployment.revision = 1;
+    deployment.set_name(&args.name)?;
+    if let Some(schedule) = args.schedule() {
+        deployment.set_schedule(&schedule);
+    }
+    emit!(DeploymentCreated {
+        deployment: key,
+        owner: deployment.owner,
+        market: deployment.market,
+        vault: deployment.vault,
+        job_definition: deployment.job_definition,
+    });
+
+    let mut lifecycle = Lifecycle {
+        status: Status::Draft,
+        reason: Reason::None,
+        strategy: args.strategy()?,
+        schedule: args.schedule(),
+        replicas: args.replicas,
+        owed: 0,
+        active: 0,
+        slots: args.slots(),
+        next_due_at: NEVER,
+    };
+    if args.autostart {
+        lifecycle.start(now).map_err(DeployError::from)?;
+    }
+    deployment.store(&key, &lifecycle, now)
+}

@@ -1,0 +1,92 @@
+//! `fund`: adds NOS and SOL to a vault.
+
+use crate::{
+    constants::NOS_MINT,
+    errors::DeployError,
+    events::VaultFunded,
+    state::seeds,
+    vault::require_may_hold,
+};
+use anchor_lang::{prelude::*, system_program};
+use anchor_spl::token::{self, Mint, Token, TokenAccount};
+
+/// What `fund` is told.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FundArgs {
+    /// Number of the owner's vault.
+    pub vault_index: u16,
+    /// NOS base units to add.
+    pub nos: u64,
+    /// Lamports to add.
+    pub lamports: u64,
+}
+
+/// Accounts of `fund`.
+#[derive(Accounts)]
+#[instruction(args: FundArgs)]
+pub struct Fund<'info> {
+    /// Whoever pays; a vault may have several depositors, only its owner withdraws.
+    #[account(mut)]
+    pub funder: Signer<'info>,
+
+    /// CHECK: the wallet whose vault this is; any key, it only derives the vault's address.
+    pub owner: UncheckedAccount<'info>,
+
+    #[account(
+        mut,
+        seeds = [seeds::VAULT, owner.key().as_ref(), &args.vault_index.to_le_bytes()],
+        bump,
+    )]
+    pub vault: SystemAccount<'info>,
+
+    #[account(
+        mut,
+        associated_token::mint = nos_mint,
+        associated_token::authority = vault,
+    )]
+    pub vault_nos: Account<'info, TokenAccount>,
+
+    /// Where the NOS come from. The token program checks that the funder may move them.
+    #[account(mut, token::mint = nos_mint)]
+    pub funder_nos: Account<'info, TokenAccount>,
+
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: Account<'info, Mint>,
+
+    pub token_program: Program<'info, Token>,
+    pub system_program: Program<'info, System>,
+}
+
+/// Moves the funds. Sending NOS or SOL to the vault's accounts directly does as well.
+pub fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
+    require!(args.nos > 0 || args.lamports > 0, DeployError::ZeroAmount);
+    let accounts = ctx.accounts;
+    if args.nos > 0 {
+        let transfer = token::Transfer {
+            from: accounts.funder_nos.to_account_info(),
+            to: accounts.vault_nos.to_account_info(),
+            authority: accounts.funder.to_account_info(),
+        };
+        token::transfer(CpiContext::new(token::ID, transfer), args.nos)?;
+    }
+    if args.lamports > 0 {
+        let after = accounts
+            .vault
+            .lamports()
+            .checked_add(args.lamports)
+            .ok_or(DeployError::Overflow)?;
+        require_may_hold(after)?;
+        let transfer = system_program::Transfer {
+            from: accounts.funder.to_account_info(),
+            to: accounts.vault.to_account_info(),
+        };
+        system_program::transfer(CpiContext::new(system_program::ID, transfer), args.lamports)?;
+    }
+    emit!(VaultFunded {
+        vault: accounts.vault.key(),
+        funder: accounts.funder.key(),
+        nos: args.nos,
+        lamports: args.lamports,
+    });
+    Ok(())
+}

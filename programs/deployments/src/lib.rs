@@ -1,0 +1,100 @@
+//! Deployments on Nosana's GPU markets, held and enforced on chain.
+//!
+//! A wallet describes a deployment, funds a vault and starts it. From then on anyone may be its
+//! keeper: call [`list_jobs`](deployments::list_jobs), [`settle_jobs`](deployments::settle_jobs)
+//! and [`stop_jobs`](deployments::stop_jobs), which do what is due and nothing else.
+//!
+//! The cycle:
+//!
+//! ```text
+//! create ─► DRAFT ─start─► STARTING ─list_jobs─► RUNNING ─settle_jobs─► STOPPED ─archive─► ARCHIVED
+//!                             │                    │  ▲                   ▲
+//!                             └─list_jobs─► INSUFFICIENT_FUNDS            │
+//!                        stop ─────────────────► STOPPING ─stop_jobs──────┘
+//! ```
+//!
+//! `deployments-domain` decides, this crate enforces: accounts are checked in each instruction's
+//! accounts struct, decisions are pure, [`vault`] alone moves funds and [`jobs_cpi`] alone knows
+//! the markets' program.
+
+// Anchor's #[program] and #[derive(Accounts)] generate public items without docs.
+#![allow(missing_docs)]
+// Anchor 1.x's error type is large by design; boxing it would hide its code from `?`.
+#![allow(clippy::result_large_err)]
+
+pub mod constants;
+pub mod errors;
+pub mod events;
+pub mod instructions;
+pub mod jobs_cpi;
+pub mod state;
+pub mod vault;
+
+use anchor_lang::prelude::*;
+use instructions::*;
+
+declare_id!("REPLACE_ME");
+
+#[program]
+pub mod deployments {
+    use super::*;
+
+    /// Owner: stores a new deployment, DRAFT or with `autostart` STARTING.
+    pub fn create(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
+        create::handler(ctx, args)
+    }
+
+    /// Anyone: adds NOS and SOL to a vault.
+    pub fn fund(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
+        fund::handler(ctx, args)
+    }
+
+    /// Owner: takes NOS and SOL out of a vault, at any time.
+    pub fn withdraw(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> {
+        withdraw::handler(ctx, args)
+    }
+
+    /// Owner: begins, or begins again after STOPPED, ERROR or INSUFFICIENT_FUNDS.
+    pub fn start(ctx: Context<Steer>) -> Result<()> {
+        steer::start(ctx)
+    }
+
+    /// Owner: lists nothing more and has keepers end what is active.
+    pub fn stop(ctx: Context<Steer>) -> Result<()> {
+        steer::stop(ctx)
+    }
+
+    /// Owner: ends the deployment for good.
+    pub fn archive(ctx: Context<Steer>) -> Result<()> {
+        steer::archive(ctx)
+    }
+
+    /// Owner: closes a DRAFT or ARCHIVED deployment's account; its rent returns to the owner.
+    pub fn close(ctx: Context<Close>) -> Result<()> {
+        close::handler(ctx)
+    }
+
+    /// Anyone: lists the jobs that are due, or records why none can be.
+    pub fn list_jobs<'info>(
+        ctx: Context<'info, ListJobs<'info>>,
+        bumps: Vec<JobBumps>,
+    ) -> Result<()> {
+        list_jobs::handler(ctx, bumps)
+    }
+
+    /// Anyone: accounts for jobs that ended.
+    pub fn settle_jobs<'info>(
+        ctx: Context<'info, HandleJobs<'info>>,
+        indices: Vec<u64>,
+    ) -> Result<()> {
+        settle_jobs::handler(ctx, indices)
+    }
+
+    /// Anyone: ends jobs of a STOPPING deployment, and jobs past their deadline.
+    pub fn stop_jobs<'info>(
+        ctx: Context<'info, HandleJobs<'info>>,
+        indices: Vec<u64>,
+    ) -> Result<()> {
+        stop_jobs::handler(ctx, indices)
+    }
+}

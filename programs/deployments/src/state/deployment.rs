@@ -1,0 +1,256 @@
+//! The Deployment account: a fixed header, then one slot for every job that may be active at once.
+
+use crate::{errors::DeployError, events::{Outcome, StatusChanged}};
+use anchor_lang::prelude::*;
+use bytemuck::{Pod, Zeroable};
+use deployments_domain::{
+    cron::Schedule,
+    lifecycle::Lifecycle,
+    settings::{Strategy, MAX_NAME_BYTES},
+    status::{Reason, Status},
+};
+
+/// PDA `["deployment", owner, id]`. Little-endian, without padding, read and written in place.
+///
+/// Offsets that readers filter by, from the account's first byte: `status` 10, `strategy` 11,
+/// `owner` 16, `vault` 48, `market` 112. They never change.
+#[account(zero_copy)]
+#[derive(Debug)]
+pub struct Deployment {
+    /// Layout version, 1.
+    pub version: u8,
+    /// Canonical bump of this account.
+    pub bump: u8,
+    /// A [`Status`].
+    pub status: u8,
+    /// A [`Strategy`].
+    pub strategy: u8,
+    /// A [`Reason`]; not zero in ERROR only.
+    pub reason: u8,
+    /// Canonical bump of the vault.
+    pub vault_bump: u8,
+    /// Number of the owner's vault that pays.
+    pub vault_index: u16,
+    /// The only wallet that may steer the deployment.
+    pub owner: Pubkey,
+    /// PDA `["vault", owner, vault_index]`: payer and authority of the jobs.
+    pub vault: Pubkey,
+    /// The vault's associated token account for NOS.
+    pub vault_nos: Pubkey,
+    /// The GPU market the jobs run on.
+    pub market: Pubkey,
+    /// sha2-256 digest of the job definition; base58 of `12 20 | digest` is its IPFS CIDv0.
+    pub job_definition: [u8; 32],
+    /// Unique among the owner's deployments, past ones included.
+    pub id: u64,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds of the last change of `status`.
+    pub status_changed_at: i64,
+    /// When the schedule fires next, or `i64::MAX`.
+    pub next_due_at: i64,
+    /// Longest run of one job.
+    pub timeout_seconds: u64,
+    /// Most NOS base units per second that a market may ask; `u64::MAX` for no cap.
+    pub max_price_per_second: u64,
+    /// Paid to a keeper per job handled.
+    pub keeper_reward_lamports: u64,
+    /// Index of the next job; also the number of jobs ever listed.
+    pub next_job_index: u64,
+    /// Jobs that nodes finished.
+    pub jobs_done: u64,
+    /// Jobs that nodes quit.
+    pub jobs_quit: u64,
+    /// Jobs that were delisted or ended by a keeper.
+    pub jobs_stopped: u64,
+    /// Cron bits 0 to 59.
+    pub schedule_minute: u64,
+    /// Cron bits 0 to 23.
+    pub schedule_hour: u32,
+    /// Cron bits 1 to 31.
+    pub schedule_day_of_month: u32,
+    /// Cron bits 1 to 12.
+    pub schedule_month: u16,
+    /// Cron bits 0 to 6, 0 is Sunday.
+    pub schedule_day_of_week: u8,
+    /// Bit 0: the day of month began with `*`; bit 1: the day of week did.
+    pub schedule_stars: u8,
+    /// Jobs per round.
+    pub replicas: u32,
+    /// Jobs of the current round that are not listed yet.
+    pub owed: u32,
+    /// Slots in use, from the first.
+    pub active: u32,
+    /// Revision of the job definition, from 1.
+    pub revision: u32,
+    /// Bytes of `name` in use.
+    pub name_len: u32,
+    /// UTF-8, zero-padded.
+    pub name: [u8; MAX_NAME_BYTES],
+    /// Zero; for later versions.
+    pub reserved: [u8; 128],
+}
+
+/// One active job. Slots in use come first, in no particular order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ActiveJob {
+    /// The job's index, a seed of its address.
+    pub index: u64,
+    /// Unix seconds.
+    pub listed_at: i64,
+    /// Revision of the job definition that it runs.
+    pub revision: u32,
+    /// Bump of the job's address.
+    pub job_bump: u8,
+    /// Bump of the run's address.
+    pub run_bump: u8,
+    /// Zero; for later versions.
+    pub reserved: [u8; 10],
+}
+
+// Released layouts never change; `tests` pins the offsets.
+const _: () = assert!(Deployment::HEADER == 496);
+const _: () = assert!(core::mem::size_of::<ActiveJob>() == 32);
+
+const DAY_OF_MONTH_STAR: u8 = 1;
+const DAY_OF_WEEK_STAR: u8 = 2;
+
+impl Deployment {
+    /// Today's layout version.
+    pub const VERSION: u8 = 1;
+    /// Bytes before the first slot, the discriminator included.
+    pub const HEADER: usize = Self::DISCRIMINATOR
+        .len()
+        .saturating_add(core::mem::size_of::<Self>());
+
+    /// Bytes of an account with `slots` slots.
+    pub const fn space(slots: u32) -> usize {
+        Self::HEADER.saturating_add((slots as usize).saturating_mul(core::mem::size_of::<ActiveJob>()))
+    }
+
+    /// Splits an account's data into header and slots.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
+    pub fn split_mut(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
+        let (header, slots) = data
+            .split_at_mut_checked(Self::HEADER)
+            .ok_or(DeployError::CorruptAccount)?;
+        let header = header
+            .get_mut(Self::DISCRIMINATOR.len()..)
+            .ok_or(DeployError::CorruptAccount)?;
+        Ok((
+            bytemuck::try_from_bytes_mut(header).map_err(|_| DeployError::CorruptAccount)?,
+            bytemuck::try_cast_slice_mut(slots).map_err(|_| DeployError::CorruptAccount)?,
+        ))
+    }
+
+    /// The schedule, in use when the strategy is SCHEDULED.
+    pub fn schedule(&self) -> Option<Schedule> {
+        (self.strategy == Strategy::Scheduled as u8).then_some(Schedule {
+            minute: self.schedule_minute,
+            hour: self.schedule_hour,
+            day_of_month: self.schedule_day_of_month,
+            month: self.schedule_month,
+            day_of_week: self.schedule_day_of_week,
+            day_of_month_star: self.schedule_stars & DAY_OF_MONTH_STAR != 0,
+            day_of_week_star: self.schedule_stars & DAY_OF_WEEK_STAR != 0,
+        })
+    }
+
+    /// Stores the schedule.
+    pub fn set_schedule(&mut self, schedule: &Schedule) {
+        self.schedule_minute = schedule.minute;
+        self.schedule_hour = schedule.hour;
+        self.schedule_day_of_month = schedule.day_of_month;
+        self.schedule_month = schedule.month;
+        self.schedule_day_of_week = schedule.day_of_week;
+        self.schedule_stars = u8::from(schedule.day_of_month_star) * DAY_OF_MONTH_STAR
+            | u8::from(schedule.day_of_week_star) * DAY_OF_WEEK_STAR;
+    }
+
+    /// The name shown to people.
+    pub fn name(&self) -> &str {
+        usize::try_from(self.name_len)
+            .ok()
+            .and_then(|len| self.name.get(..len))
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Stores the name, at most [`MAX_NAME_BYTES`] bytes.
+    ///
+    /// # Errors
+    /// [`DeployError::NameTooLong`].
+    pub fn set_name(&mut self, name: &str) -> Result<()> {
+        self.name = [0; MAX_NAME_BYTES];
+        self.name
+            .get_mut(..name.len())
+            .ok_or(DeployError::NameTooLong)?
+            .copy_from_slice(name.as_bytes());
+        self.name_len = u32::try_from(name.len()).map_err(|_| DeployError::NameTooLong)?;
+        Ok(())
+    }
+
+    /// The facts that decide, for an account with `slots` slots.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
+    pub fn lifecycle(&self, slots: usize) -> Result<Lifecycle> {
+        Ok(Lifecycle {
+            status: Status::from_byte(self.status).ok_or(DeployError::CorruptAccount)?,
+            reason: Reason::from_byte(self.reason).ok_or(DeployError::CorruptAccount)?,
+            strategy: Strategy::from_byte(self.strategy).ok_or(DeployError::CorruptAccount)?,
+            schedule: self.schedule(),
+            replicas: self.replicas,
+            owed: self.owed,
+            active: self.active,
+            slots: u32::try_from(slots).map_err(|_| DeployError::CorruptAccount)?,
+            next_due_at: self.next_due_at,
+        })
+    }
+
+    /// As [`Self::lifecycle`], for instructions that an archived deployment refuses.
+    ///
+    /// # Errors
+    /// [`DeployError::Archived`], and those of [`Self::lifecycle`].
+    pub fn active_lifecycle(&self, slots: usize) -> Result<Lifecycle> {
+        let lifecycle = self.lifecycle(slots)?;
+        require!(lifecycle.status != Status::Archived, DeployError::Archived);
+        Ok(lifecycle)
+    }
+
+    /// Counts a job that ended. The counters inform people and decide nothing, so they may stick.
+    pub fn count(&mut self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Done | Outcome::Gone => &mut self.jobs_done,
+            Outcome::Recovered => &mut self.jobs_quit,
+            Outcome::Delisted | Outcome::Ended => &mut self.jobs_stopped,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Writes a lifecycle back after a transition, checks the invariant and tells of a new status.
+    ///
+    /// # Errors
+    /// [`DeployError::InvariantBroken`], which undoes the instruction.
+    pub fn store(&mut self, key: &Pubkey, lifecycle: &Lifecycle, now: i64) -> Result<()> {
+        require!(lifecycle.invariant(), DeployError::InvariantBroken);
+        let (from, to) = (self.status, lifecycle.status as u8);
+        self.status = to;
+        self.reason = lifecycle.reason as u8;
+        self.owed = lifecycle.owed;
+        self.active = lifecycle.active;
+        self.next_due_at = lifecycle.next_due_at;
+        if from != to {
+            self.status_changed_at = now;
+            let reason = self.reason;
+            emit!(StatusChanged { deployment: *key, from, to, reason, at: now });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! The program's accounts: one file each, every seed in [`seeds`].
+
+pub mod deployment;
+pub mod owner;
+pub mod seeds;
+
+pub use deployment::{ActiveJob, Deployment};
+pub use owner::Owner;

@@ -1,0 +1,94 @@
+//! The only file that moves funds: the vault's SOL and NOS, signed for by the vault's PDA.
+
+use crate::{errors::DeployError, state::seeds};
+use anchor_lang::{prelude::*, system_program};
+use anchor_spl::token;
+use deployments_domain::funding::may_hold;
+
+/// Byte offset of the amount in an SPL token account.
+const TOKEN_AMOUNT: core::ops::Range<usize> = 64..72;
+
+/// What makes a vault sign: its seeds.
+pub struct VaultSeeds {
+    owner: Pubkey,
+    index: [u8; 2],
+    bump: [u8; 1],
+}
+
+impl VaultSeeds {
+    /// The seeds of `owner`'s vault number `index`.
+    pub fn new(owner: Pubkey, index: u16, bump: u8) -> Self {
+        Self { owner, index: index.to_le_bytes(), bump: [bump] }
+    }
+
+    /// In the order of [`seeds::vault_address`].
+    pub fn as_slices(&self) -> [&[u8]; 4] {
+        [seeds::VAULT, self.owner.as_ref(), &self.index, &self.bump]
+    }
+}
+
+/// Lamports that an account without data must hold unless it holds nothing.
+///
+/// # Errors
+/// If the rent sysvar cannot be read.
+pub fn rent_floor() -> Result<u64> {
+    Ok(Rent::get()?.minimum_balance(0))
+}
+
+/// Refuses to leave a vault in a state that the runtime would refuse without a name.
+///
+/// # Errors
+/// [`DeployError::VaultBelowRentFloor`].
+pub fn require_may_hold(lamports: u64) -> Result<()> {
+    require!(may_hold(lamports, rent_floor()?), DeployError::VaultBelowRentFloor);
+    Ok(())
+}
+
+/// NOS base units in a token account, read in place.
+///
+/// # Errors
+/// [`DeployError::WrongVaultTokenAccount`] if it is no token account.
+pub fn nos_balance(token_account: &AccountInfo) -> Result<u64> {
+    require!(*token_account.owner == token::ID, DeployError::WrongVaultTokenAccount);
+    let data = token_account.try_borrow_data()?;
+    let amount = data
+        .get(TOKEN_AMOUNT)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(DeployError::WrongVaultTokenAccount)?;
+    Ok(u64::from_le_bytes(amount))
+}
+
+/// Lamports out of an account that these seeds sign for: a vault, or a job's or run's address that
+/// someone sent lamports to.
+///
+/// # Errors
+/// Those of the system program.
+pub fn send_lamports<'info>(
+    from: &AccountInfo<'info>,
+    to: &AccountInfo<'info>,
+    lamports: u64,
+    signer: &[&[u8]],
+) -> Result<()> {
+    let accounts = system_program::Transfer { from: from.clone(), to: to.clone() };
+    let signers = &[signer];
+    system_program::transfer(
+        CpiContext::new_with_signer(system_program::ID, accounts, signers),
+        lamports,
+    )
+}
+
+/// NOS out of the vault's token account.
+///
+/// # Errors
+/// Those of the token program.
+pub fn send_nos<'info>(
+    from: &AccountInfo<'info>,
+    to: &AccountInfo<'info>,
+    vault: &AccountInfo<'info>,
+    amount: u64,
+    signer: &[&[u8]],
+) -> Result<()> {
+    let accounts = token::Transfer { from: from.clone(), to: to.clone(), authority: vault.clone() };
+    let signers = &[signer];
+    token::transfer(CpiContext::new_with_signer(token::ID, accounts, signers), amount)
+}
