@@ -1,2 +1,54 @@
-//! Skeleton.
-fn main() {}
+//! The project's own tasks: `cargo xtask build-program`, `cargo xtask test`, `cargo xtask demo`.
+//!
+//! Progress goes to stderr, so that stdout belongs to what a task runs.
+
+mod paths;
+mod process;
+mod sbf;
+mod stamp;
+mod suites;
+
+use clap::Parser;
+use std::{ffi::OsString, process::ExitCode};
+
+/// Builds, tests and demonstrates the project with nothing but package registries at hand.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Build both programs' bytecode into <target dir>/deploy.
+    ///
+    /// Uses `cargo build-sbf` where it is installed, else installs a toolchain of its own once.
+    BuildProgram {
+        /// Cargo features of the programs, for example `devnet`.
+        #[arg(long)]
+        features: Option<String>,
+    },
+    /// Run the tests, after build-program.
+    Test {
+        /// Passed on to the test runner; without any, the whole workspace and its doc tests run.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run `nosana-deploy demo`, after build-program.
+    Demo {
+        /// Passed on to the demo.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::BuildProgram { features } => sbf::build_programs(features.as_deref()).map(drop),
+        Task::Test { args } => suites::test(&args),
+        Task::Demo { args } => suites::demo(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not returned from main, which would print a backtrace where RUST_BACKTRACE is set.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -57,21 +57,28 @@ fn is_of_kind(account: &AccountInfo, discriminator: [u8; 8]) -> Result<bool> {
 }
 
 /// A market account, read field by field: its queue can hold ten thousand bytes.
-pub struct MarketView<'a> {
-    data: core::cell::Ref<'a, [u8]>,
+pub struct MarketView<Data> {
+    data: Data,
 }
 
-impl<'a> MarketView<'a> {
+impl<'a> MarketView<core::cell::Ref<'a, [u8]>> {
     /// Reads a market, or `None` if the account is no market (any more).
     ///
     /// # Errors
     /// If its data is borrowed.
     pub fn open(account: &'a AccountInfo) -> Result<Option<Self>> {
-        if !is_of_kind(account, MARKET)? {
+        if *account.owner != JOBS_PROGRAM {
             return Ok(None);
         }
         let data = core::cell::Ref::map(account.try_borrow_data()?, |data| &**data);
-        Ok(Some(Self { data }))
+        Ok(Self::parse(data))
+    }
+}
+
+impl<Data: core::ops::Deref<Target = [u8]>> MarketView<Data> {
+    /// Reads the data of an account of the jobs program, or `None` if it is no market's.
+    pub fn parse(data: Data) -> Option<Self> {
+        (data.first_chunk::<8>() == Some(&MARKET)).then_some(Self { data })
     }
 
     fn byte(&self, offset: usize) -> Result<u8> {

@@ -33,7 +33,7 @@ pub mod vault;
 use anchor_lang::prelude::*;
 use instructions::*;
 
-declare_id!("REPLACE_ME");
+declare_id!("2FwCBMsSphWZqDQVKvZFEFRjFy56ovEENxEJFeS6hCAv");
 
 #[program]
 pub mod deployments {

@@ -97,7 +97,7 @@ pub struct Settings<'a> {
     pub keeper_reward_lamports: u64,
 }
 
-/// Which setting is not acceptable. `Display` names the field and what is valid.
+/// Which setting is not acceptable. [`Self::field`] names it, `Display` says what is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSettings {
     /// The name is longer than [`MAX_NAME_BYTES`].
@@ -118,27 +118,38 @@ pub enum InvalidSettings {
     KeeperReward,
 }
 
+impl InvalidSettings {
+    /// The field's name in the deployment's JSON.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Strategy => "strategy",
+            Self::Replicas => "replicas",
+            Self::Timeout => "timeout",
+            Self::ScheduleMissing | Self::ScheduleNotAllowed | Self::Schedule => "schedule",
+            Self::KeeperReward => "keeper_reward",
+        }
+    }
+}
+
+/// What would be valid, without the field's name.
 impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name => write!(f, "name: must be at most {MAX_NAME_BYTES} bytes of UTF-8"),
-            Self::Strategy => f.write_str("strategy: must be SIMPLE or SCHEDULED"),
-            Self::Replicas => write!(f, "replicas: must be 1 to {MAX_REPLICAS}"),
-            Self::Timeout => write!(
-                f,
-                "timeout: must be {} to {} minutes",
-                MIN_TIMEOUT_SECONDS / 60,
-                MAX_TIMEOUT_SECONDS / 60
-            ),
-            Self::ScheduleMissing => f.write_str(
-                "schedule: strategy SCHEDULED needs a cron expression, e.g. \"0 0 * * *\" for daily at midnight",
-            ),
-            Self::ScheduleNotAllowed => {
-                f.write_str("schedule: only strategy SCHEDULED has one; remove it or change the strategy")
+            Self::Name => write!(f, "use at most {MAX_NAME_BYTES} bytes of UTF-8"),
+            Self::Strategy => f.write_str("use SIMPLE or SCHEDULED"),
+            Self::Replicas => write!(f, "use 1 to {MAX_REPLICAS}"),
+            Self::Timeout => {
+                let (least, most) = (MIN_TIMEOUT_SECONDS / 60, MAX_TIMEOUT_SECONDS / 60);
+                write!(f, "use {least} to {most} minutes")
             }
-            Self::Schedule => f.write_str("schedule: must be a valid cron schedule that fires"),
+            Self::ScheduleMissing => f.write_str(
+                "strategy SCHEDULED needs a cron expression, e.g. \"0 0 * * *\" for daily at midnight",
+            ),
+            Self::ScheduleNotAllowed => f.write_str("only strategy SCHEDULED has a schedule"),
+            Self::Schedule => f.write_str("use five cron fields that fire at some time"),
             Self::KeeperReward => {
-                write!(f, "keeper_reward: must be at most {MAX_KEEPER_REWARD_LAMPORTS} lamports per job")
+                write!(f, "use at most {MAX_KEEPER_REWARD_LAMPORTS} lamports per job")
             }
         }
     }
@@ -261,7 +272,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_field_and_what_is_valid() {
-        assert_eq!(InvalidSettings::Replicas.to_string(), "replicas: must be 1 to 100");
-        assert_eq!(InvalidSettings::Timeout.to_string(), "timeout: must be 1 to 43200 minutes");
+        assert_eq!(InvalidSettings::Replicas.field(), "replicas");
+        assert_eq!(InvalidSettings::Replicas.to_string(), "use 1 to 100");
+        assert_eq!(InvalidSettings::Timeout.to_string(), "use 1 to 43200 minutes");
     }
 }

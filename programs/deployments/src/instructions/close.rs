@@ -15,7 +15,7 @@ pub struct Close<'info> {
 }
 
 /// Closes a DRAFT or ARCHIVED deployment. Its id stays used: the owner's counter never goes back.
-pub fn handler(ctx: Context<Close>) -> Result<()> {
+pub(crate) fn handler(ctx: Context<Close>) -> Result<()> {
     let status = ctx.accounts.deployment.load()?.status;
     let status = Status::from_byte(status).ok_or(DeployError::CorruptAccount)?;
     transition(status, Event::Close).map_err(DeployError::from)?;

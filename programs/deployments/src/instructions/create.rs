@@ -191,7 +191,7 @@ impl Create<'_> {
 }
 
 /// Stores the deployment and counts it.
-pub fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
+pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
     ctx.accounts.validate(&args)?;
     let now = Clock::get()?.unix_timestamp;
     let accounts = ctx.accounts;

@@ -58,7 +58,7 @@ pub struct Fund<'info> {
 }
 
 /// Moves the funds. Sending NOS or SOL to the vault's accounts directly does as well.
-pub fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
+pub(crate) fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
     require!(args.nos > 0 || args.lamports > 0, DeployError::ZeroAmount);
     let accounts = ctx.accounts;
     if args.nos > 0 {

@@ -113,7 +113,7 @@ impl<'info> ListJobs<'info> {
 }
 
 /// Decides through the domain crate, then does it.
-pub fn handler<'info>(ctx: Context<'info, ListJobs<'info>>, bumps: Vec<JobBumps>) -> Result<()> {
+pub(crate) fn handler<'info>(ctx: Context<'info, ListJobs<'info>>, bumps: Vec<JobBumps>) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
     let accounts = &*ctx.accounts;
     let key = accounts.deployment.key();

@@ -13,7 +13,7 @@ use anchor_spl::associated_token::get_associated_token_address;
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
 /// the run. While the job is queued, any accounts will do for the last three: the program looks at
 /// what is true now, so that a node taking the job meanwhile does not fail the batch.
-pub fn handler<'info>(ctx: Context<'info, HandleJobs<'info>>, indices: Vec<u64>) -> Result<()> {
+pub(crate) fn handler<'info>(ctx: Context<'info, HandleJobs<'info>>, indices: Vec<u64>) -> Result<()> {
     handle::<4>(ctx, &indices, |cpi, lifecycle, [job, run, node_nos, run_payer], now| {
         let JobState::Open { timeout_seconds } = job_state(job)? else {
             return Ok(None); // ended by itself: for `settle_jobs`

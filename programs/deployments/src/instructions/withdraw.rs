@@ -74,7 +74,7 @@ pub struct Withdraw<'info> {
 }
 
 /// Moves the funds. Active jobs keep running: their refunds arrive in the vault later.
-pub fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> {
+pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> {
     let accounts = ctx.accounts;
     let nos = args.nos.of(accounts.vault_nos.amount)?;
     let balance = accounts.vault.lamports();

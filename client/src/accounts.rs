@@ -1,0 +1,159 @@
+//! Decodes the program's accounts. An account is believed only after its owner, discriminator,
+//! version and size are checked: an RPC node answers with whatever lies at an address.
+
+use crate::PROGRAM_ID;
+use anchor_lang::{AccountDeserialize, Discriminator};
+use deployments::state::{ActiveJob, Deployment, Owner};
+use deployments_domain::{
+    lifecycle::Lifecycle,
+    settings::Strategy,
+    status::{Reason, Status},
+};
+use solana_program::pubkey::Pubkey;
+
+/// Byte offset of the status byte in a Deployment account, for memcmp filters.
+pub const STATUS_OFFSET: usize = 10;
+/// Byte offset of the owner's key.
+pub const OWNER_OFFSET: usize = 16;
+/// Byte offset of the vault's key.
+pub const VAULT_OFFSET: usize = 48;
+/// Byte offset of the market's key.
+pub const MARKET_OFFSET: usize = 112;
+
+/// Why an account is not what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Another program, or none, owns the account.
+    #[error("the account is not owned by the deployments program {PROGRAM_ID}; is this the right cluster and address?")]
+    WrongProgram,
+    /// The discriminator is another account kind's.
+    #[error("the account is of another kind")]
+    WrongKind,
+    /// A later program wrote it.
+    #[error("the account has layout version {0}, this client knows 1; update the client")]
+    UnknownVersion(u8),
+    /// Too short, or fields without meaning.
+    #[error("the account's data is damaged")]
+    Damaged,
+}
+
+/// A Deployment account: its header and the jobs that are active.
+#[derive(Clone, Debug)]
+pub struct DeploymentAccount {
+    /// The fixed part, as on chain.
+    pub header: Deployment,
+    /// The slots in use.
+    pub jobs: Vec<ActiveJob>,
+    /// The facts that decide what is due.
+    pub lifecycle: Lifecycle,
+}
+
+impl DeploymentAccount {
+    /// Decodes an account's data.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the account is no Deployment of this program.
+    pub fn decode(program: &Pubkey, data: &[u8]) -> Result<Self, DecodeError> {
+        check(program, data, Deployment::DISCRIMINATOR, Deployment::VERSION)?;
+        let (header, slots) = data
+            .split_at_checked(Deployment::HEADER)
+            .ok_or(DecodeError::Damaged)?;
+        let header = header
+            .get(Deployment::DISCRIMINATOR.len()..)
+            .and_then(|bytes| bytemuck::try_pod_read_unaligned::<Deployment>(bytes).ok())
+            .ok_or(DecodeError::Damaged)?;
+        let slots: Vec<ActiveJob> = slots
+            .chunks_exact(size_of::<ActiveJob>())
+            .map(bytemuck::pod_read_unaligned)
+            .collect();
+        let lifecycle = header.lifecycle(slots.len()).map_err(|_| DecodeError::Damaged)?;
+        let active = usize::try_from(header.active).map_err(|_| DecodeError::Damaged)?;
+        let jobs = slots.get(..active).ok_or(DecodeError::Damaged)?.to_vec();
+        Ok(Self { header, jobs, lifecycle })
+    }
+
+    /// Where the deployment stands.
+    pub fn status(&self) -> Status {
+        self.lifecycle.status
+    }
+
+    /// Why it is in ERROR.
+    pub fn reason(&self) -> Reason {
+        self.lifecycle.reason
+    }
+
+    /// When and how often replicas are listed.
+    pub fn strategy(&self) -> Strategy {
+        self.lifecycle.strategy
+    }
+}
+
+/// Decodes a wallet's Owner account.
+///
+/// # Errors
+/// [`DecodeError`] if the account is no Owner account of this program.
+pub fn decode_owner(program: &Pubkey, mut data: &[u8]) -> Result<Owner, DecodeError> {
+    check(program, data, Owner::DISCRIMINATOR, Owner::VERSION)?;
+    Owner::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
+}
+
+fn check(program: &Pubkey, data: &[u8], discriminator: &[u8], version: u8) -> Result<(), DecodeError> {
+    if *program != PROGRAM_ID {
+        return Err(DecodeError::WrongProgram);
+    }
+    let tail = data.strip_prefix(discriminator).ok_or(DecodeError::WrongKind)?;
+    match tail.first() {
+        Some(found) if *found == version => Ok(()),
+        Some(found) => Err(DecodeError::UnknownVersion(*found)),
+        None => Err(DecodeError::Damaged),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+    use std::mem::offset_of;
+
+    fn account(slots: u32) -> Vec<u8> {
+        let mut header = Deployment::zeroed();
+        header.version = 1;
+        let mut data = Deployment::DISCRIMINATOR.to_vec();
+        data.extend_from_slice(bytemuck::bytes_of(&header));
+        data.resize(Deployment::space(slots), 0);
+        data
+    }
+
+    #[test]
+    fn offsets_for_filters_are_the_layout_s() {
+        assert_eq!(8 + offset_of!(Deployment, status), STATUS_OFFSET);
+        assert_eq!(8 + offset_of!(Deployment, owner), OWNER_OFFSET);
+        assert_eq!(8 + offset_of!(Deployment, vault), VAULT_OFFSET);
+        assert_eq!(8 + offset_of!(Deployment, market), MARKET_OFFSET);
+    }
+
+    #[test]
+    fn only_a_deployment_of_this_program_decodes() {
+        let good = account(2);
+        let decoded = DeploymentAccount::decode(&PROGRAM_ID, &good).unwrap();
+        assert_eq!((decoded.status(), decoded.jobs.len()), (Status::Draft, 0));
+        assert_eq!(decoded.lifecycle.slots, 2);
+
+        let decode = |program: &Pubkey, data: &[u8]| DeploymentAccount::decode(program, data).unwrap_err();
+        assert_eq!(decode(&SYSTEM, &good), DecodeError::WrongProgram);
+        assert_eq!(decode(&PROGRAM_ID, &[]), DecodeError::WrongKind);
+        assert_eq!(decode(&PROGRAM_ID, &good[..100]), DecodeError::Damaged);
+        let changed = |at: usize, to: u8| {
+            let mut data = good.clone();
+            data[at] = to;
+            decode(&PROGRAM_ID, &data)
+        };
+        assert_eq!(changed(0, good[0] ^ 1), DecodeError::WrongKind);
+        assert_eq!(changed(8, 2), DecodeError::UnknownVersion(2));
+        assert_eq!(changed(STATUS_OFFSET, 8), DecodeError::Damaged);
+        assert_eq!(changed(8 + offset_of!(Deployment, active), 3), DecodeError::Damaged);
+    }
+
+    const SYSTEM: Pubkey = anchor_lang::system_program::ID;
+}

@@ -1,0 +1,114 @@
+//! Builds the programs to sBPF bytecode, with the toolchain that the machine has or can get.
+
+mod compile;
+mod stack_gaps;
+mod std_patch;
+mod toolchain;
+
+use crate::{
+    paths, process,
+    stamp::{self, Fingerprint},
+};
+use anyhow::{Context, Result};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+use toolchain::Toolchain;
+
+/// A program crate of this workspace.
+struct Program {
+    package: &'static str,
+    /// The crate's folder, which also holds the crates that it depends on by path.
+    folder: &'static str,
+    /// The ELF's name without `.so`: what tests and the validator load it by.
+    elf: &'static str,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program {
+        package: "deployments",
+        folder: "programs/deployments",
+        elf: "deployments",
+    },
+    Program {
+        package: "nosana-jobs-localnet",
+        folder: "programs/nosana-jobs-localnet",
+        elf: "nosana_jobs_localnet",
+    },
+];
+
+/// Builds what changed and returns the folder with both ELFs.
+pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
+    let deploy = paths::deploy_dir()?;
+    fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
+    let cache = paths::sbf_cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
+    let _lock = exclusive(&cache.join("lock"))?;
+
+    let toolchain = Toolchain::find_or_install(&cache)?;
+    eprintln!("toolchain: {}", toolchain.name());
+    for program in &PROGRAMS {
+        let elf = deploy.join(program.elf).with_extension("so");
+        let built = build_if_changed(&toolchain, program, features, &elf)?;
+        let size = fs::metadata(&elf)?.len();
+        let news = if built { "built" } else { "up to date" };
+        eprintln!("{}: {size} bytes, {news}", elf.display());
+    }
+    Ok(deploy)
+}
+
+/// Holds a lock file, so that builds started side by side do not write to the same folders.
+fn exclusive(path: &Path) -> Result<File> {
+    let lock = File::create(path).with_context(|| format!("creating {}", path.display()))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waiting for another build of the programs to end");
+            lock.lock()?;
+        }
+        other => other?,
+    }
+    Ok(lock)
+}
+
+fn build_if_changed(
+    toolchain: &Toolchain,
+    program: &Program,
+    features: Option<&str>,
+    elf: &Path,
+) -> Result<bool> {
+    let stamp = elf.with_extension("so.stamp");
+    let inputs = inputs(toolchain, program, features)?;
+    if elf.exists() && stamp::is(&stamp, &vouch(&inputs, elf)?) {
+        return Ok(false);
+    }
+    process::timed(
+        &format!("building {} (up to 2 minutes)", elf.display()),
+        || compile::program(toolchain, program, features, elf),
+    )?;
+    stamp::write(&stamp, &vouch(&inputs, elf)?)?;
+    Ok(true)
+}
+
+/// A hash over all that goes into a program's ELF.
+fn inputs(toolchain: &Toolchain, program: &Program, features: Option<&str>) -> Result<String> {
+    let fingerprint = Fingerprint::default()
+        .add("toolchain", toolchain.identity())
+        .add("features", features.unwrap_or_default());
+    let files = [
+        program.folder,
+        "Cargo.toml",
+        "Cargo.lock",
+        "xtask/sbf",
+        "xtask/src/sbf",
+    ];
+    let add = |fingerprint: Fingerprint, path| fingerprint.add_files(paths::workspace(), path);
+    Ok(files.into_iter().try_fold(fingerprint, add)?.finish())
+}
+
+/// The stamp covers the ELF too, so that one from elsewhere does not pass for ours.
+fn vouch(inputs: &str, elf: &Path) -> Result<String> {
+    let content = fs::read(elf).with_context(|| format!("reading {}", elf.display()))?;
+    let elf = Fingerprint::default().add("elf", content).finish();
+    Ok(format!("inputs {inputs}\nelf {elf}\n"))
+}

@@ -1,0 +1,68 @@
+//! The tasks that run the workspace's own code against the programs' bytecode.
+
+use crate::{paths, process, sbf};
+use anyhow::Result;
+use std::{ffi::OsString, path::Path, process::Command};
+
+/// Without arguments: everything, and a full report where something fails. With arguments, they
+/// alone decide what runs. The runner's summary is the last thing printed.
+pub(crate) fn test(args: &[OsString]) -> Result<()> {
+    let elves = sbf::build_programs(None)?;
+    let everything = ["--workspace".into(), "--no-fail-fast".into()];
+    let chosen = if args.is_empty() { &everything } else { args };
+    let hint = "the output above names the tests that failed";
+    warn_of_first_build("test")?;
+
+    if process::answer(process::workspace_cargo().args(["nextest", "--version"])).is_none() {
+        return process::run(cargo(&elves)?.arg("test").args(chosen), hint);
+    }
+    if args.is_empty() {
+        // nextest runs no doc tests.
+        process::run(cargo(&elves)?.args(["test", "--doc", "--workspace"]), hint)?;
+    }
+    process::run(cargo(&elves)?.args(["nextest", "run"]).args(chosen), hint)
+}
+
+/// Runs the demo in the caller's folder, so that paths among `args` mean what the caller means.
+pub(crate) fn demo(args: &[OsString]) -> Result<()> {
+    let elves = sbf::build_programs(None)?;
+    let mut command = cargo(&elves)?;
+    command.current_dir(".").arg("run");
+    command
+        .arg("--manifest-path")
+        .arg(paths::workspace().join("Cargo.toml"));
+    // Cargo's own progress matters only while there is something long to wait for.
+    if !warn_of_first_build("nosana-deploy")? {
+        command.arg("--quiet");
+    }
+    command
+        .args(["--package", "nosana-deploy", "--", "demo"])
+        .args(args);
+    process::run(
+        &mut command,
+        "the demo ended early; its output above says where",
+    )
+}
+
+/// Cargo in the workspace, with the bytecode's folder as Solana's test crates expect it.
+fn cargo(elves: &Path) -> Result<Command> {
+    let mut command = process::workspace_cargo();
+    command
+        .current_dir(paths::workspace())
+        .env("SBF_OUT_DIR", elves);
+    if let Some(folder) = paths::chosen_target_dir()? {
+        command.env("CARGO_TARGET_DIR", folder);
+    }
+    Ok(command)
+}
+
+/// Says so before a build that takes long, and returns whether it does.
+fn warn_of_first_build(purpose: &str) -> Result<bool> {
+    let first = !paths::target_dir()?.join("debug/nosana-deploy").exists();
+    if first {
+        eprintln!(
+            "compiling the workspace for `{purpose}`: about 15 minutes on two cores the first time"
+        );
+    }
+    Ok(first)
+}
