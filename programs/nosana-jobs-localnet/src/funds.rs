@@ -1,0 +1,81 @@
+//! Deposits in, deposits out, and new accounts.
+
+use crate::{
+    constants::NOS_MINT,
+    errors::CommonError,
+    state::{JobAccount, MarketAccount},
+};
+use anchor_lang::{prelude::*, system_program, AccountSerialize};
+use anchor_spl::{associated_token::get_associated_token_address, token};
+
+/// Refuses any account but the NOS associated token account of `owner`.
+pub fn require_ata(account: &AccountInfo, owner: &Pubkey) -> Result<()> {
+    require_keys_eq!(
+        *account.key,
+        get_associated_token_address(owner, &NOS_MINT),
+        CommonError::InvalidATA
+    );
+    Ok(())
+}
+
+/// Pays a deposit into the market.
+pub fn pay_in<'info>(
+    user: &AccountInfo<'info>,
+    vault: &AccountInfo<'info>,
+    payer: &AccountInfo<'info>,
+    amount: u64,
+) -> Result<()> {
+    let transfer = token::Transfer { from: user.clone(), to: vault.clone(), authority: payer.clone() };
+    token::transfer(CpiContext::new(token::ID, transfer), amount)
+}
+
+/// Pays out of the market's vault, which is its own token authority.
+pub fn pay_out<'info>(
+    market: &Account<'info, MarketAccount>,
+    vault: &AccountInfo<'info>,
+    to: &AccountInfo<'info>,
+    amount: u64,
+) -> Result<()> {
+    if amount == 0 {
+        return Ok(());
+    }
+    let key = market.key();
+    let seeds: [&[u8]; 3] = [key.as_ref(), NOS_MINT.as_ref(), &[market.vault_bump]];
+    let transfer = token::Transfer { from: vault.clone(), to: to.clone(), authority: vault.clone() };
+    token::transfer(CpiContext::new_with_signer(token::ID, transfer, &[&seeds]), amount)
+}
+
+/// Pays a node for its time and returns the rest of the deposit.
+pub fn share_out<'info>(
+    market: &Account<'info, MarketAccount>,
+    vault: &AccountInfo<'info>,
+    job: &JobAccount,
+    node: &AccountInfo<'info>,
+    deposit: &AccountInfo<'info>,
+    elapsed: i64,
+) -> Result<()> {
+    let (earned, rest) = job.shares(elapsed);
+    pay_out(market, vault, node, earned)?;
+    pay_out(market, vault, deposit, rest)
+}
+
+/// Creates an account of this program and fills it. Fails if the address holds lamports.
+pub fn create<'info, T: AccountSerialize>(
+    account: &AccountInfo<'info>,
+    payer: &AccountInfo<'info>,
+    size: usize,
+    content: &T,
+) -> Result<()> {
+    require!(account.lamports() == 0, CommonError::LamportsNonNull);
+    let accounts = system_program::CreateAccount { from: payer.clone(), to: account.clone() };
+    let rent = Rent::get()?.minimum_balance(size);
+    let space = u64::try_from(size).map_err(|_| ErrorCode::AccountDidNotSerialize)?;
+    system_program::create_account(
+        CpiContext::new(system_program::ID, accounts),
+        rent,
+        space,
+        &crate::ID,
+    )?;
+    let mut data = account.try_borrow_mut_data()?;
+    content.try_serialize(&mut &mut data[..])
+}
