@@ -1,1 +1,38 @@
-//! Skeleton.
+//! One world for every suite: both programs' real bytecode in solana-program-test, a NOS mint, a
+//! market, an owner, a keeper and two nodes. The clock is set, never slept on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    clippy::missing_panics_doc
+)]
+
+mod accounts;
+mod node;
+mod world;
+
+pub use accounts::{elf_dir, market_account, token_account};
+pub use node::Node;
+pub use world::{Failure, Receipt, World};
+
+/// NOS base units per second that the world's market asks.
+pub const PRICE: u64 = 100;
+/// Seconds that the world's deployments let a job run.
+pub const TIMEOUT: u64 = 3600;
+/// NOS base units that one job costs.
+pub const COST: u64 = PRICE * TIMEOUT;
+/// Where time begins: 2026-01-01 01:00 UTC, a Thursday.
+pub const NOW: i64 = 1_767_229_200;
+/// The first midnight after [`NOW`].
+pub const MIDNIGHT: i64 = NOW + 23 * 3600;
+/// Seconds of a day.
+pub const DAY: i64 = 86_400;
+/// One SOL.
+pub const SOL: u64 = 1_000_000_000;
+/// Rent-exempt minimum of an empty account, the vault's floor.
+pub const FLOOR: u64 = 890_880;
+/// Rent of a job's account.
+pub const JOB_RENT: u64 = 2_561_280;
+/// Rent of a run's account.
+pub const RUN_RENT: u64 = 1_726_080;

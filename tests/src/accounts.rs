@@ -1,0 +1,80 @@
+//! Accounts that exist before the first transaction.
+
+use crate::PRICE;
+use anchor_lang::AccountSerialize;
+use anchor_lang::solana_program::{program_option::COption, program_pack::Pack};
+use anchor_spl::token::spl_token::state::{Account as TokenAccount, AccountState, Mint};
+use deployments::constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT};
+use nosana_jobs_localnet::{constants::MARKET_SIZE, state::*};
+use solana_account::Account;
+use solana_program::pubkey::Pubkey;
+use std::path::PathBuf;
+
+/// Folder of the programs' ELFs, as `cargo xtask build-program` leaves them.
+pub fn elf_dir() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let target = || {
+        set("CARGO_TARGET_DIR")
+            .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")))
+    };
+    set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
+}
+
+/// A market's account: takes jobs at [`PRICE`], its finished jobs expire after an hour.
+pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
+    let seeds: [&[u8]; 2] = [market.as_ref(), NOS_MINT.as_ref()];
+    let (vault, vault_bump) = Pubkey::find_program_address(&seeds, &JOBS_PROGRAM);
+    MarketAccount {
+        authority,
+        job_expiration: 3600,
+        job_price: PRICE,
+        job_timeout: 7200,
+        job_type: 0,
+        vault,
+        vault_bump,
+        node_access_key: Pubkey::default(),
+        node_xnos_minimum: 0,
+        queue_type: QUEUE_EMPTY,
+        queue: Vec::new(),
+    }
+}
+
+/// A market as it lies on chain.
+pub(crate) fn market_on_chain(market: &MarketAccount) -> Account {
+    let mut data = vec![0; MARKET_SIZE];
+    market.try_serialize(&mut &mut data[..]).unwrap();
+    on_chain(JOBS_PROGRAM, data)
+}
+
+/// The NOS mint, with a supply that all token accounts of the world hold together.
+pub(crate) fn mint_on_chain(supply: u64) -> Account {
+    let mint = Mint {
+        mint_authority: COption::None,
+        supply,
+        decimals: NOS_DECIMALS,
+        is_initialized: true,
+        freeze_authority: COption::None,
+    };
+    let mut data = vec![0; Mint::LEN];
+    mint.pack_into_slice(&mut data);
+    on_chain(anchor_spl::token::ID, data)
+}
+
+/// A token account for NOS, or for another mint.
+pub fn token_account(owner: Pubkey, mint: Pubkey, amount: u64) -> Account {
+    let account = TokenAccount {
+        mint,
+        owner,
+        amount,
+        state: AccountState::Initialized,
+        ..TokenAccount::default()
+    };
+    let mut data = vec![0; TokenAccount::LEN];
+    account.pack_into_slice(&mut data);
+    on_chain(anchor_spl::token::ID, data)
+}
+
+fn on_chain(owner: Pubkey, data: Vec<u8>) -> Account {
+    let lamports = solana_program::rent::Rent::default().minimum_balance(data.len());
+    Account { lamports, data, owner, executable: false, rent_epoch: u64::MAX }
+}

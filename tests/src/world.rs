@@ -1,0 +1,316 @@
+//! The world, and how tests act in it.
+
+use crate::{
+    accounts::{elf_dir, market_account, market_on_chain, mint_on_chain, token_account},
+    node::Node,
+    COST, NOW, SOL, TIMEOUT,
+};
+use anchor_lang::AccountDeserialize;
+use anchor_spl::associated_token::get_associated_token_address as nos_account;
+use deployments::{
+    constants::{JOBS_PROGRAM, NOS_MINT},
+    instructions::Amount,
+};
+use deployments_domain::{settings::Strategy, status::Status};
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    digest,
+    instructions::{self as ix, JobToStop, Vault},
+    seeds, DeploymentSpec, PROGRAM_ID,
+};
+use nosana_jobs_localnet::state::MarketAccount;
+use solana_account::Account;
+use solana_clock::Clock;
+use solana_compute_budget_interface::ComputeBudgetInstruction;
+use solana_instruction::error::InstructionError;
+use solana_keypair::Keypair;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_program_test::{ProgramTest, ProgramTestContext};
+use solana_signer::Signer;
+use solana_transaction::Transaction;
+use solana_transaction_error::TransactionError;
+
+/// A transaction that went through.
+#[derive(Debug)]
+pub struct Receipt {
+    /// Compute units it took.
+    pub compute_units: u64,
+    /// Its log lines; tests look for events there, never for errors.
+    pub logs: Vec<String>,
+}
+
+/// Why a transaction failed: the error of the test's own instruction.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A program's custom error code.
+    Code(u32),
+    /// Any other error of the runtime.
+    Runtime(TransactionError),
+}
+
+/// Both programs on a chain of their own.
+pub struct World {
+    /// The chain.
+    pub context: ProgramTestContext,
+    /// The wallet that owns deployments and vault 0.
+    pub owner: Keypair,
+    /// Anyone.
+    pub keeper: Keypair,
+    /// The market's authority.
+    pub authority: Keypair,
+    /// Two nodes.
+    pub nodes: [Node; 2],
+    /// The market.
+    pub market: Pubkey,
+    /// The owner's vault number 0.
+    pub vault: Vault,
+    sent: u32,
+}
+
+/// NOS base units that the owner has at first.
+const OWNER_NOS: u64 = 1_000_000_000_000;
+
+impl World {
+    /// A world at [`NOW`] with a funded owner and an empty vault.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world with further accounts.
+    pub async fn with(add: impl FnOnce(&mut ProgramTest)) -> Self {
+        // solana-program-test looks for ELFs there.
+        std::env::set_var("SBF_OUT_DIR", elf_dir());
+        let mut test = ProgramTest::default();
+        test.prefer_bpf(true);
+        test.add_program("deployments", PROGRAM_ID, None);
+        test.add_program("nosana_jobs_localnet", JOBS_PROGRAM, None);
+
+        let (owner, keeper, authority) = (Keypair::new(), Keypair::new(), Keypair::new());
+        let nodes = [Node::new(), Node::new()];
+        let market = Pubkey::new_unique();
+        let state = market_account(authority.pubkey(), &market);
+        test.add_account(NOS_MINT, mint_on_chain(OWNER_NOS));
+        test.add_account(state.vault, token_account(state.vault, NOS_MINT, 0));
+        test.add_account(market, market_on_chain(&state));
+        test.add_account(
+            nos_account(&owner.pubkey(), &NOS_MINT),
+            token_account(owner.pubkey(), NOS_MINT, OWNER_NOS),
+        );
+        for node in &nodes {
+            test.add_account(node.nos(), token_account(node.wallet.pubkey(), NOS_MINT, 0));
+        }
+        let wallets = [&owner, &keeper, &authority, &nodes[0].wallet, &nodes[1].wallet];
+        for wallet in wallets {
+            test.add_account(wallet.pubkey(), Account::new(100 * SOL, 0, &Pubkey::default()));
+        }
+        add(&mut test);
+
+        let context = test.start_with_context().await;
+        let vault = Vault::new(owner.pubkey(), 0);
+        let mut world =
+            Self { context, owner, keeper, authority, nodes, market, vault, sent: 0 };
+        world.set_time(NOW).await;
+        world
+    }
+
+    /// Sets the cluster's clock, unix seconds.
+    pub async fn set_time(&mut self, unix_timestamp: i64) {
+        let clock: Clock = self.context.banks_client.get_sysvar().await.unwrap();
+        self.context.set_sysvar(&Clock { unix_timestamp, ..clock });
+    }
+
+    /// Sends instructions, signed and paid by the first signer.
+    ///
+    /// # Errors
+    /// [`Failure`] of the first instruction that fails.
+    pub async fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Result<Receipt, Failure> {
+        // A limit that differs each time keeps equal transactions apart without a new blockhash.
+        self.sent += 1;
+        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(1_400_000 - self.sent)];
+        all.extend_from_slice(instructions);
+        let payer = signers[0].pubkey();
+        let blockhash = self.context.last_blockhash;
+        let transaction = Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
+        let client = &mut self.context.banks_client;
+        let done = client.process_transaction_with_metadata(transaction).await.unwrap();
+        match done.result {
+            Ok(()) => {
+                let details = done.metadata.unwrap();
+                Ok(Receipt { compute_units: details.compute_units_consumed, logs: details.log_messages })
+            }
+            Err(TransactionError::InstructionError(_, InstructionError::Custom(code))) => Err(Failure::Code(code)),
+            Err(error) => Err(Failure::Runtime(error)),
+        }
+    }
+
+    /// As [`Self::send`], by the owner.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn by_owner(&mut self, instructions: &[Instruction]) -> Result<Receipt, Failure> {
+        let owner = self.owner.insecure_clone();
+        self.send(instructions, &[&owner]).await
+    }
+
+    /// As [`Self::send`], by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn by_keeper(&mut self, instruction: Instruction) -> Result<Receipt, Failure> {
+        let keeper = self.keeper.insecure_clone();
+        self.send(&[instruction], &[&keeper]).await
+    }
+
+    /// A deployment as tests start from; SCHEDULED daily at midnight.
+    pub fn spec(&self, strategy: Strategy, replicas: u32) -> DeploymentSpec {
+        let job_definition = serde_json::json!({"version": "0.1", "type": "container", "ops": []});
+        let schedule = (strategy == Strategy::Scheduled)
+            .then(|| deployments_domain::cron::Schedule::parse("0 0 * * *").unwrap());
+        DeploymentSpec {
+            name: "test".into(),
+            market: self.market,
+            replicas,
+            timeout_seconds: TIMEOUT,
+            strategy,
+            schedule,
+            max_price_per_second: u64::MAX,
+            keeper_reward_lamports: 0,
+            vault_index: 0,
+            autostart: false,
+            job_definition_digest: digest::digest(digest::stringify(&job_definition).as_bytes()).unwrap(),
+            job_definition,
+        }
+    }
+
+    /// Creates the owner's next deployment; its address.
+    pub async fn create(&mut self, spec: &DeploymentSpec) -> Pubkey {
+        let id = self.next_id().await;
+        let owner = self.owner.pubkey();
+        self.by_owner(&ix::create(&owner, id, spec)).await.unwrap();
+        seeds::deployment_address(&owner, id).0
+    }
+
+    /// Creates and starts a deployment, with a vault that can pay for `funded_jobs` jobs.
+    pub async fn started(&mut self, strategy: Strategy, replicas: u32, funded_jobs: u64) -> Pubkey {
+        let spec = DeploymentSpec { autostart: true, ..self.spec(strategy, replicas) };
+        let key = self.create(&spec).await;
+        self.fund(funded_jobs * COST, SOL).await;
+        key
+    }
+
+    /// The id that the owner's next deployment has.
+    pub async fn next_id(&mut self) -> u64 {
+        let address = seeds::owner_address(&self.owner.pubkey()).0;
+        match self.account(&address).await {
+            Some(account) => {
+                nosana_deploy_client::accounts::decode_owner(&account.owner, &account.data)
+                    .unwrap()
+                    .next_deployment_id
+            }
+            None => 0,
+        }
+    }
+
+    /// Adds to the vault, by its owner.
+    pub async fn fund(&mut self, nos: u64, lamports: u64) {
+        let instructions = ix::fund(&self.owner.pubkey(), &self.vault, nos, lamports);
+        self.by_owner(&instructions).await.unwrap();
+    }
+
+    /// Withdraws from the vault, by its owner.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn withdraw(&mut self, nos: Amount, lamports: Amount) -> Result<Receipt, Failure> {
+        let instructions = ix::withdraw(&self.vault, nos, lamports);
+        self.by_owner(&instructions).await
+    }
+
+    /// Steers a deployment, by its owner.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn steer(&mut self, build: fn(&Pubkey, &Pubkey) -> Instruction, key: &Pubkey) -> Result<Receipt, Failure> {
+        let instruction = build(&self.owner.pubkey(), key);
+        self.by_owner(&[instruction]).await
+    }
+
+    /// Lists up to `count` jobs, by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn list(&mut self, key: &Pubkey, count: u32) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        self.by_keeper(ix::list_jobs(&self.keeper.pubkey(), key, &deployment.header, count)).await
+    }
+
+    /// Settles jobs, by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn settle(&mut self, key: &Pubkey, indices: &[u64]) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        self.by_keeper(ix::settle_jobs(&self.keeper.pubkey(), key, &deployment.header, indices)).await
+    }
+
+    /// Stops jobs, by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn stop_jobs(&mut self, key: &Pubkey, jobs: &[JobToStop]) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), key, &deployment.header, jobs)).await
+    }
+
+    /// An account, if it exists.
+    pub async fn account(&mut self, key: &Pubkey) -> Option<Account> {
+        self.context.banks_client.get_account(*key).await.unwrap()
+    }
+
+    /// Lamports of an account, 0 if it does not exist.
+    pub async fn lamports(&mut self, key: &Pubkey) -> u64 {
+        self.account(key).await.map_or(0, |account| account.lamports)
+    }
+
+    /// NOS base units in a token account, 0 if it does not exist.
+    pub async fn nos(&mut self, key: &Pubkey) -> u64 {
+        match self.account(key).await {
+            Some(account) => anchor_spl::token::TokenAccount::try_deserialize(&mut &account.data[..]).unwrap().amount,
+            None => 0,
+        }
+    }
+
+    /// NOS base units and lamports in the vault.
+    pub async fn vault_funds(&mut self) -> (u64, u64) {
+        let vault = self.vault;
+        (self.nos(&vault.nos).await, self.lamports(&vault.address).await)
+    }
+
+    /// A deployment, decoded.
+    pub async fn deployment(&mut self, key: &Pubkey) -> DeploymentAccount {
+        let account = self.account(key).await.unwrap();
+        DeploymentAccount::decode(&account.owner, &account.data).unwrap()
+    }
+
+    /// Where a deployment stands.
+    pub async fn status(&mut self, key: &Pubkey) -> Status {
+        self.deployment(key).await.status()
+    }
+
+    /// The market, decoded.
+    pub async fn market_state(&mut self) -> MarketAccount {
+        let market = self.market;
+        let account = self.account(&market).await.unwrap();
+        MarketAccount::try_deserialize(&mut &account.data[..]).unwrap()
+    }
+
+    /// Overwrites the market, as its authority could with `update`, or by long use.
+    pub fn set_market(&mut self, market: &MarketAccount) {
+        self.context.set_account(&self.market, &market_on_chain(market).into());
+    }
+
+    /// The address of a deployment's job.
+    pub fn job(&self, key: &Pubkey, index: u64) -> Pubkey {
+        seeds::job_address(key, index).0
+    }
+}

@@ -1,0 +1,32 @@
+//! Suites over the real bytecode of both programs, in solana-program-test. One binary, because
+//! linking the validator takes longer than running the tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod create;
+mod edges;
+mod funds;
+mod life;
+mod refusals;
+mod settling;
+mod stand_in;
+
+use deployments::errors::DeployError;
+use deployments_tests::Failure;
+
+/// The failure that carries one of the program's errors.
+fn refused<T>(error: DeployError) -> Result<T, Failure> {
+    Err(Failure::Code(error.into()))
+}
+
+/// What a transaction failed with; it must have failed.
+#[track_caller]
+fn failure<T>(outcome: Result<T, Failure>) -> Result<(), Failure> {
+    outcome.map(|_| panic!("went through"))
+}

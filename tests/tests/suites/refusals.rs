@@ -1,0 +1,176 @@
+//! Accounts that are not what they should be: each refused by name, none moves a balance.
+
+use crate::{failure, refused};
+use deployments::{constants::NOS_MINT, errors::DeployError, instructions::Amount};
+use deployments_domain::settings::Strategy;
+use deployments_tests::*;
+use nosana_deploy_client::instructions::{self as ix, Vault};
+use solana_keypair::Keypair;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signer::Signer;
+
+/// Anchor's codes for accounts that fail a check which has no error of its own.
+const SEEDS: u32 = 2006;
+const ADDRESS: u32 = 2012;
+const NOT_A_PROGRAM: u32 = 3008;
+const NOT_SYSTEM_OWNED: u32 = 3011;
+const WRONG_PROGRAM: u32 = 3007;
+const UNINITIALIZED: u32 = 3012;
+const NOT_SIGNED: u32 = 3010;
+const NOT_MUTABLE: u32 = 2000;
+const ASSOCIATED: u32 = 2009;
+const TOKEN_OWNER: u32 = 2015;
+const TOKEN_MINT: u32 = 2014;
+
+fn with(instruction: &Instruction, position: usize, key: Pubkey) -> Instruction {
+    let mut changed = instruction.clone();
+    changed.accounts[position].pubkey = key;
+    changed
+}
+
+fn code(error: DeployError) -> u32 {
+    error.into()
+}
+
+#[tokio::test]
+async fn list_jobs_believes_no_account() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 1, 2).await;
+    let other = world.create(&world.spec(Strategy::Simple, 1)).await;
+    let header = world.deployment(&key).await.header;
+    let good = ix::list_jobs(&world.keeper.pubkey(), &key, &header, 1);
+    let stranger = Pubkey::new_unique();
+    let second_vault = Vault::new(world.owner.pubkey(), 1);
+    let node_nos = world.nodes[0].nos();
+    let cases = [
+        (1, stranger, UNINITIALIZED.min(WRONG_PROGRAM)),
+        (1, other, code(DeployError::NothingDue)),
+        (2, second_vault.address, code(DeployError::WrongVault)),
+        (2, key, NOT_SYSTEM_OWNED),
+        (3, node_nos, code(DeployError::WrongVaultTokenAccount)),
+        (4, stranger, code(DeployError::WrongMarket)),
+        (4, key, code(DeployError::WrongMarket)),
+        (5, node_nos, code(DeployError::WrongMarketVault)),
+        (6, stranger, code(DeployError::WrongRewardsAccount)),
+        (7, stranger, code(DeployError::WrongRewardsAccount)),
+        (8, stranger, code(DeployError::WrongRewardsAccount)),
+        (9, stranger, code(DeployError::WrongJobsProgram)),
+        (10, stranger, NOT_A_PROGRAM),
+        (11, stranger, NOT_A_PROGRAM),
+        (12, stranger, code(DeployError::WrongJobAddress)),
+        (13, stranger, code(DeployError::WrongJobAddress)),
+        (12, world.job(&other, 0), code(DeployError::WrongJobAddress)),
+    ];
+    refuse_all(&mut world, &good, &cases).await;
+
+    let mut short = good.clone();
+    short.accounts.pop();
+    assert_eq!(failure(world.by_keeper(short).await), refused(DeployError::WrongAccountCount));
+    let none = ix::list_jobs(&world.keeper.pubkey(), &key, &header, 0);
+    assert_eq!(failure(world.by_keeper(none).await), refused(DeployError::WrongAccountCount));
+    world.by_keeper(good).await.unwrap();
+}
+
+/// Sends the instruction with one account replaced at a time; each is refused by its code.
+async fn refuse_all(world: &mut World, good: &Instruction, cases: &[(usize, Pubkey, u32)]) {
+    let before = world.vault_funds().await;
+    for (position, key, code) in cases {
+        let outcome = world.by_keeper(with(good, *position, *key)).await;
+        assert_eq!(failure(outcome), Err(Failure::Code(*code)), "account {position} {key}");
+    }
+    assert_eq!(world.vault_funds().await, before);
+}
+
+#[tokio::test]
+async fn settle_jobs_believes_no_account() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 1, 1).await;
+    world.list(&key, 1).await.unwrap();
+    let (job, node) = (world.job(&key, 0), world.nodes[0].clone());
+    let run = node.work(&mut world).await.unwrap();
+    node.quit(&mut world, job, run).await.unwrap();
+    let header = world.deployment(&key).await.header;
+    let good = ix::settle_jobs(&world.keeper.pubkey(), &key, &header, &[0]);
+    let stranger = Pubkey::new_unique();
+    let cases = [
+        (2, Vault::new(world.owner.pubkey(), 1).address, code(DeployError::WrongVault)),
+        (3, node.nos(), code(DeployError::WrongVaultTokenAccount)),
+        (4, stranger, code(DeployError::WrongMarket)),
+        // Pinned by the markets' program: its InvalidVault.
+        (5, node.nos(), 6007),
+        (6, stranger, code(DeployError::WrongJobsProgram)),
+        (7, stranger, NOT_A_PROGRAM),
+        (9, stranger, code(DeployError::WrongJobAddress)),
+    ];
+    refuse_all(&mut world, &good, &cases).await;
+    world.by_keeper(good).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_the_owner_steers() {
+    let mut world = World::new().await;
+    let key = world.create(&world.spec(Strategy::Simple, 1)).await;
+    let stranger = world.keeper.insecure_clone();
+    for build in [ix::start, ix::stop, ix::archive, ix::close] {
+        let instruction = build(&stranger.pubkey(), &key);
+        let outcome = world.send(&[instruction], &[&stranger]).await;
+        assert_eq!(failure(outcome), refused(DeployError::WrongOwner));
+
+        // The owner's key without the owner's signature.
+        let mut unsigned = build(&world.owner.pubkey(), &key);
+        unsigned.accounts[0].is_signer = false;
+        let outcome = world.send(&[unsigned], &[&stranger]).await;
+        assert_eq!(failure(outcome), Err(Failure::Code(NOT_SIGNED)));
+
+        let mut read_only = build(&world.owner.pubkey(), &key);
+        read_only.accounts[1].is_writable = false;
+        assert_eq!(failure(world.by_owner(&[read_only]).await), Err(Failure::Code(NOT_MUTABLE)));
+    }
+}
+
+#[tokio::test]
+async fn withdraw_pays_the_owner_and_nobody_else() {
+    let mut world = World::new().await;
+    world.fund(1_000, SOL).await;
+    let [make, good] = ix::withdraw(&world.vault, Amount::All, Amount::All);
+    world.by_owner(&[make]).await.unwrap();
+    let cases = [
+        (1, Vault::new(world.owner.pubkey(), 1).address, SEEDS),
+        (2, world.nodes[0].nos(), ASSOCIATED.min(TOKEN_OWNER)),
+        (3, world.nodes[0].nos(), TOKEN_OWNER),
+        (4, Pubkey::new_unique(), UNINITIALIZED),
+    ];
+    for (position, key, _) in cases {
+        let outcome = world.by_owner(&[with(&good, position, key)]).await;
+        assert!(matches!(outcome, Err(Failure::Code(2000..=3012))), "{position}: {outcome:?}");
+    }
+    let mut unsigned = good.clone();
+    unsigned.accounts[0].is_signer = false;
+    let outcome = world.by_keeper(unsigned).await;
+    assert_eq!(failure(outcome), Err(Failure::Code(NOT_SIGNED)));
+    assert_eq!(world.vault_funds().await, (1_000, SOL));
+    world.by_owner(&[good]).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_mint_is_refused_everywhere() {
+    let fake = Pubkey::new_unique();
+    let (thief, fake_nos) = (Keypair::new(), Pubkey::new_unique());
+    let mut world = World::with(|test| {
+        test.add_account(fake_nos, token_account(thief.pubkey(), fake, 1_000_000));
+    })
+    .await;
+    let owner = world.owner.pubkey();
+    let [make, create] = ix::create(&owner, 0, &world.spec(Strategy::Simple, 1));
+    world.by_owner(&[make]).await.unwrap();
+    let [_, fund] = ix::fund(&owner, &world.vault, 5, 0);
+    for (instruction, mint) in [(create, 5), (fund.clone(), 5)] {
+        assert_eq!(instruction.accounts[mint].pubkey, NOS_MINT);
+        let market = world.market_state().await.vault; // no mint, but of the token program
+        let outcome = world.by_owner(&[with(&instruction, mint, market)]).await;
+        assert!(matches!(outcome, Err(Failure::Code(2000..=6014))), "{outcome:?}");
+    }
+    let outcome = world.by_owner(&[with(&fund, 4, fake_nos)]).await;
+    assert_eq!(failure(outcome), Err(Failure::Code(TOKEN_MINT)));
+    let _ = ADDRESS;
+}
