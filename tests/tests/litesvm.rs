@@ -27,9 +27,9 @@ fn both_programs_load_and_run() {
     vm.airdrop(&payer.pubkey(), 1_000_000_000).unwrap();
 
     // Each program is asked about an account that does not exist, and answers by Anchor's code for
-    // that: its bytecode ran.
+    // that (owned by another program, not initialized): its bytecode ran.
     let start = ix::start(&payer.pubkey(), &Pubkey::new_unique());
-    assert_eq!(code(&mut vm, &payer, start), "InstructionError(0, Custom(3012))");
+    assert_eq!(code(&mut vm, &payer, start), "InstructionError(0, Custom(3007))");
     let accounts = nosana_jobs_localnet::accounts::Stop { market: Pubkey::new_unique(), authority: payer.pubkey() };
     let stop = Instruction {
         program_id: JOBS_PROGRAM,

@@ -90,7 +90,7 @@ impl<Data: core::ops::Deref<Target = [u8]>> MarketView<Data> {
     /// # Errors
     /// [`DeployError::WrongMarket`] if the account is too short, as for every field here.
     pub fn price_per_second(&self) -> Result<u64> {
-        field(&self.data, 56, DeployError::WrongMarket).map(u64::from_le_bytes)
+        field(&self.data, 48, DeployError::WrongMarket).map(u64::from_le_bytes)
     }
 
     /// The token account that holds the market's deposits.

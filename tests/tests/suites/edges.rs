@@ -244,5 +244,5 @@ async fn an_archived_deployment_refuses_everything_but_close() {
     let job = JobToStop { index: 0, run: None };
     assert_eq!(failure(world.stop_jobs(&key, &[job]).await), archived);
     world.steer(ix::close, &key).await.unwrap();
-    assert_eq!(failure(world.steer(ix::start, &key).await), Err(Failure::Code(3012)), "gone");
+    assert_eq!(failure(world.steer(ix::start, &key).await), Err(Failure::Code(3007)), "no account of ours");
 }

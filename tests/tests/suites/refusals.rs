@@ -11,14 +11,12 @@ use solana_signer::Signer;
 
 /// Anchor's codes for accounts that fail a check which has no error of its own.
 const SEEDS: u32 = 2006;
-const ADDRESS: u32 = 2012;
 const NOT_A_PROGRAM: u32 = 3008;
 const NOT_SYSTEM_OWNED: u32 = 3011;
 const WRONG_PROGRAM: u32 = 3007;
 const UNINITIALIZED: u32 = 3012;
 const NOT_SIGNED: u32 = 3010;
 const NOT_MUTABLE: u32 = 2000;
-const ASSOCIATED: u32 = 2009;
 const TOKEN_OWNER: u32 = 2015;
 const TOKEN_MINT: u32 = 2014;
 
@@ -43,7 +41,7 @@ async fn list_jobs_believes_no_account() {
     let second_vault = Vault::new(world.owner.pubkey(), 1);
     let node_nos = world.nodes[0].nos();
     let cases = [
-        (1, stranger, UNINITIALIZED.min(WRONG_PROGRAM)),
+        (1, stranger, WRONG_PROGRAM),
         (1, other, code(DeployError::NothingDue)),
         (2, second_vault.address, code(DeployError::WrongVault)),
         (2, key, NOT_SYSTEM_OWNED),
@@ -136,13 +134,15 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
     world.by_owner(&[make]).await.unwrap();
     let cases = [
         (1, Vault::new(world.owner.pubkey(), 1).address, SEEDS),
-        (2, world.nodes[0].nos(), ASSOCIATED.min(TOKEN_OWNER)),
+        (2, Pubkey::new_unique(), code(DeployError::WrongMint)),
         (3, world.nodes[0].nos(), TOKEN_OWNER),
-        (4, Pubkey::new_unique(), UNINITIALIZED),
+        (3, Pubkey::new_unique(), UNINITIALIZED),
+        (4, world.nodes[0].nos(), TOKEN_OWNER),
+        (5, Pubkey::new_unique(), NOT_A_PROGRAM),
     ];
-    for (position, key, _) in cases {
+    for (position, key, code) in cases {
         let outcome = world.by_owner(&[with(&good, position, key)]).await;
-        assert!(matches!(outcome, Err(Failure::Code(2000..=3012))), "{position}: {outcome:?}");
+        assert_eq!(failure(outcome), Err(Failure::Code(code)), "account {position}");
     }
     let mut unsigned = good.clone();
     unsigned.accounts[0].is_signer = false;
@@ -164,13 +164,11 @@ async fn another_mint_is_refused_everywhere() {
     let [make, create] = ix::create(&owner, 0, &world.spec(Strategy::Simple, 1));
     world.by_owner(&[make]).await.unwrap();
     let [_, fund] = ix::fund(&owner, &world.vault, 5, 0);
-    for (instruction, mint) in [(create, 5), (fund.clone(), 5)] {
-        assert_eq!(instruction.accounts[mint].pubkey, NOS_MINT);
-        let market = world.market_state().await.vault; // no mint, but of the token program
-        let outcome = world.by_owner(&[with(&instruction, mint, market)]).await;
-        assert!(matches!(outcome, Err(Failure::Code(2000..=6014))), "{outcome:?}");
+    for (instruction, position) in [(create, 4), (fund.clone(), 3)] {
+        assert_eq!(instruction.accounts[position].pubkey, NOS_MINT);
+        let outcome = world.by_owner(&[with(&instruction, position, fake)]).await;
+        assert_eq!(failure(outcome), refused(DeployError::WrongMint));
     }
-    let outcome = world.by_owner(&[with(&fund, 4, fake_nos)]).await;
+    let outcome = world.by_owner(&[with(&fund, 5, fake_nos)]).await;
     assert_eq!(failure(outcome), Err(Failure::Code(TOKEN_MINT)));
-    let _ = ADDRESS;
 }

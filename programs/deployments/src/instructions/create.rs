@@ -8,7 +8,7 @@ use crate::{
     state::{seeds, Deployment, Owner},
 };
 use anchor_lang::prelude::*;
-use anchor_spl::token::{Mint, TokenAccount};
+use anchor_spl::token::TokenAccount;
 use deployments_domain::{
     cron::Schedule,
     lifecycle::{Lifecycle, NEVER},
@@ -156,15 +156,16 @@ pub struct Create<'info> {
     )]
     pub vault: SystemAccount<'info>,
 
+    /// CHECK: by address.
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: UncheckedAccount<'info>,
+
     /// Must exist, so that refunds always find it.
     #[account(
         associated_token::mint = nos_mint,
         associated_token::authority = vault,
     )]
     pub vault_nos: Account<'info, TokenAccount>,
-
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: Account<'info, Mint>,
 
     /// CHECK: any market of the jobs program; checked by owner and discriminator in `validate`.
     pub market: UncheckedAccount<'info>,

@@ -8,7 +8,7 @@ use crate::{
     vault::require_may_hold,
 };
 use anchor_lang::{prelude::*, system_program};
-use anchor_spl::token::{self, Mint, Token, TokenAccount};
+use anchor_spl::token::{self, Token, TokenAccount};
 
 /// What `fund` is told.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub struct Fund<'info> {
     )]
     pub vault: SystemAccount<'info>,
 
+    /// CHECK: by address.
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: UncheckedAccount<'info>,
+
     #[account(
         mut,
         associated_token::mint = nos_mint,
@@ -49,9 +53,6 @@ pub struct Fund<'info> {
     /// Where the NOS come from. The token program checks that the funder may move them.
     #[account(mut, token::mint = nos_mint)]
     pub funder_nos: Account<'info, TokenAccount>,
-
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: Account<'info, Mint>,
 
     pub token_program: Program<'info, Token>,
     pub system_program: Program<'info, System>,

@@ -8,7 +8,7 @@ use crate::{
     vault::{require_may_hold, send_lamports, send_nos, VaultSeeds},
 };
 use anchor_lang::prelude::*;
-use anchor_spl::token::{Mint, Token, TokenAccount};
+use anchor_spl::token::{Token, TokenAccount};
 
 /// How much to take.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub struct Withdraw<'info> {
     )]
     pub vault: SystemAccount<'info>,
 
+    /// CHECK: by address.
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: UncheckedAccount<'info>,
+
     #[account(
         mut,
         associated_token::mint = nos_mint,
@@ -65,9 +69,6 @@ pub struct Withdraw<'info> {
     /// Where the NOS go: the owner's own token account.
     #[account(mut, token::mint = nos_mint, token::authority = owner)]
     pub owner_nos: Account<'info, TokenAccount>,
-
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: Account<'info, Mint>,
 
     pub token_program: Program<'info, Token>,
     pub system_program: Program<'info, System>,
