@@ -1,0 +1,211 @@
+//! Prints the demo: a timeline and a table for people, or JSON lines.
+
+use super::ledger::{Balance, Change, Ledger};
+use chrono::DateTime;
+use serde_json::{json, Value};
+
+/// One step that happened on chain.
+pub(crate) struct Step<'a> {
+    /// What was done.
+    pub(crate) name: &'a str,
+    /// On-chain time, unix seconds.
+    pub(crate) at: i64,
+    /// The deployment's status afterwards; empty before it exists.
+    pub(crate) status: &'a str,
+    /// The transaction's signature.
+    pub(crate) signature: &'a str,
+    /// Compute units that it took.
+    pub(crate) compute_units: u64,
+    /// Its network fee.
+    pub(crate) fee_lamports: u64,
+    /// Who paid what.
+    pub(crate) changes: &'a [Change],
+}
+
+/// Where the demo's story goes.
+pub(crate) struct Report {
+    json: bool,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A remark for people; JSON has none.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+
+    /// The clock was moved.
+    pub(crate) fn clock(&self, at: i64, why: &str) {
+        if self.json {
+            println!("{}", json!({"step": "clock", "time": at, "why": why}));
+        } else {
+            println!("{}  ── {why}", time(at));
+        }
+    }
+
+    /// A transaction was confirmed.
+    pub(crate) fn step(&self, step: &Step) {
+        if self.json {
+            println!("{}", step_json(step));
+            return;
+        }
+        let signature = step.signature.get(..8).unwrap_or(step.signature);
+        println!(
+            "{}  {:<12} {:<18} {signature}…  {:>9} CU",
+            time(step.at),
+            step.name,
+            step.status,
+            grouped(step.compute_units)
+        );
+        for change in step.changes {
+            println!("{:21}{:<18} {}", "", change.name, moved(change));
+        }
+    }
+
+    /// The last table, or the last line of JSON.
+    pub(crate) fn books(&self, ledger: &Ledger) {
+        let (nos, lamports) = ledger.imbalance();
+        let balanced = (nos, lamports) == (0, 0);
+        if self.json {
+            println!("{}", books_json(ledger, balanced));
+            return;
+        }
+        println!("\n{:<18} {:>37}   {:>43}", "", "NOS", "SOL");
+        println!(
+            "{:<18} {:>12} {:>12} {:>12}   {:>14} {:>14} {:>14}",
+            "account", "start", "end", "change", "start", "end", "change"
+        );
+        for (first, now, change) in ledger.lines() {
+            println!("{}", line(change.name, first, now, &change));
+        }
+        let fees = i128::from(ledger.fees_lamports());
+        println!("{:<18} {:>38}   {:>29} {:>14}", "network fees", "", "", signed(fees, 9));
+        println!(
+            "{:<18} {:>38}   {:>29} {:>14}",
+            "unaccounted for",
+            signed(nos, 6),
+            "",
+            signed(lamports, 9)
+        );
+        println!("\nbooks {}", if balanced { "balanced" } else { "NOT BALANCED" });
+    }
+}
+
+fn line(name: &str, first: Balance, now: Balance, change: &Change) -> String {
+    format!(
+        "{name:<18} {:>12} {:>12} {:>12}   {:>14} {:>14} {:>14}",
+        decimal(first.nos.into(), 6),
+        decimal(now.nos.into(), 6),
+        signed(change.nos, 6),
+        decimal(first.lamports.into(), 9),
+        decimal(now.lamports.into(), 9),
+        signed(change.lamports, 9),
+    )
+}
+
+fn step_json(step: &Step) -> Value {
+    let changes = step.changes.iter().map(|change| change_json(change));
+    json!({
+        "step": step.name,
+        "time": step.at,
+        "status": step.status,
+        "signature": step.signature,
+        "compute_units": step.compute_units,
+        "fee_lamports": step.fee_lamports,
+        "changes": changes.collect::<Vec<_>>(),
+    })
+}
+
+fn change_json(change: &Change) -> Value {
+    // Numbers that no double holds exactly go out as strings.
+    json!({
+        "account": change.name,
+        "nos": change.nos.to_string(),
+        "lamports": change.lamports.to_string(),
+    })
+}
+
+fn books_json(ledger: &Ledger, balanced: bool) -> Value {
+    let (nos, lamports) = ledger.imbalance();
+    let lines = ledger.lines().into_iter().map(|(first, now, change)| {
+        json!({
+            "account": change.name,
+            "start": {"nos": first.nos.to_string(), "lamports": first.lamports.to_string()},
+            "end": {"nos": now.nos.to_string(), "lamports": now.lamports.to_string()},
+        })
+    });
+    json!({
+        "books": lines.collect::<Vec<_>>(),
+        "fees_lamports": ledger.fees_lamports().to_string(),
+        "unaccounted_for": {"nos": nos.to_string(), "lamports": lamports.to_string()},
+        "balanced": balanced,
+    })
+}
+
+fn moved(change: &Change) -> String {
+    let nos = (change.nos != 0).then(|| format!("{} NOS", signed(change.nos, 6)));
+    let sol = (change.lamports != 0).then(|| format!("{} SOL", signed(change.lamports, 9)));
+    nos.into_iter().chain(sol).collect::<Vec<_>>().join("  ")
+}
+
+fn time(at: i64) -> String {
+    match DateTime::from_timestamp(at, 0) {
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+        None => at.to_string(),
+    }
+}
+
+/// Base units with a decimal point, e.g. `0.360000`.
+fn decimal(base_units: i128, decimals: u32) -> String {
+    let one = 10_u128.pow(decimals);
+    let (whole, fraction) = (base_units.unsigned_abs() / one, base_units.unsigned_abs() % one);
+    let sign = if base_units < 0 { "-" } else { "" };
+    let width = usize::try_from(decimals).unwrap_or_default();
+    format!("{sign}{whole}.{fraction:0width$}")
+}
+
+fn signed(base_units: i128, decimals: u32) -> String {
+    let sign = if base_units > 0 { "+" } else { "" };
+    format!("{sign}{}", decimal(base_units, decimals))
+}
+
+/// A number in groups of three digits.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && digits.len().saturating_sub(position) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact() {
+        assert_eq!(decimal(0, 6), "0.000000");
+        assert_eq!(decimal(360_000, 6), "0.360000");
+        assert_eq!(decimal(u64::MAX.into(), 9), "18446744073.709551615");
+        assert_eq!(signed(-1, 9), "-0.000000001");
+        assert_eq!(signed(1_500_000, 6), "+1.500000");
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_times_are_utc() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (value, text) in cases {
+            assert_eq!(grouped(value), text);
+        }
+        assert_eq!(time(1_767_229_200), "2026-01-01 01:00:00");
+    }
+}

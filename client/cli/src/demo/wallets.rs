@@ -1,0 +1,33 @@
+//! Who takes part, and where each one's NOS are.
+
+use anchor_spl::associated_token::get_associated_token_address;
+use nosana_deploy_client::{constants::NOS_MINT, instructions::Vault};
+use solana_keypair::Keypair;
+use solana_program::pubkey::Pubkey;
+use solana_signer::Signer;
+
+/// The people and machines of the demo. Their keys live as long as the process.
+pub(crate) struct Wallets {
+    /// Owns the deployment and the vault.
+    pub(crate) owner: Keypair,
+    /// Does what is due, for the network fee and the reward.
+    pub(crate) keeper: Keypair,
+    /// Runs the jobs.
+    pub(crate) node: Keypair,
+}
+
+impl Wallets {
+    pub(crate) fn new() -> Self {
+        Self { owner: Keypair::new(), keeper: Keypair::new(), node: Keypair::new() }
+    }
+
+    /// The owner's vault number `index`.
+    pub(crate) fn vault(&self, index: u16) -> Vault {
+        Vault::new(self.owner.pubkey(), index)
+    }
+}
+
+/// A wallet's NOS token account.
+pub(crate) fn nos_account(wallet: &Keypair) -> Pubkey {
+    get_associated_token_address(&wallet.pubkey(), &NOS_MINT)
+}
