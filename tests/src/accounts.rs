@@ -1,8 +1,8 @@
 //! Accounts that exist before the first transaction.
 
 use crate::PRICE;
-use anchor_lang::AccountSerialize;
 use anchor_lang::solana_program::{program_option::COption, program_pack::Pack};
+use anchor_lang::AccountSerialize;
 use anchor_spl::token::spl_token::state::{Account as TokenAccount, AccountState, Mint};
 use deployments::constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT};
 use nosana_jobs_localnet::{constants::MARKET_SIZE, state::*};
@@ -76,5 +76,11 @@ pub fn token_account(owner: Pubkey, mint: Pubkey, amount: u64) -> Account {
 
 fn on_chain(owner: Pubkey, data: Vec<u8>) -> Account {
     let lamports = solana_program::rent::Rent::default().minimum_balance(data.len());
-    Account { lamports, data, owner, executable: false, rent_epoch: u64::MAX }
+    Account {
+        lamports,
+        data,
+        owner,
+        executable: false,
+        rent_epoch: u64::MAX,
+    }
 }

@@ -18,7 +18,9 @@ pub struct Node {
 
 impl Clone for Node {
     fn clone(&self) -> Self {
-        Self { wallet: self.wallet.insecure_clone() }
+        Self {
+            wallet: self.wallet.insecure_clone(),
+        }
     }
 }
 
@@ -33,7 +35,9 @@ pub(crate) fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -
 
 impl Node {
     pub(crate) fn new() -> Self {
-        Self { wallet: Keypair::new() }
+        Self {
+            wallet: Keypair::new(),
+        }
     }
 
     /// The node's NOS token account.
@@ -58,7 +62,9 @@ impl Node {
             system_program: system_program::ID,
         };
         let signers = [&self.wallet, &run];
-        world.send(&[build(accounts, instruction::Work {})], &signers).await?;
+        world
+            .send(&[build(accounts, instruction::Work {})], &signers)
+            .await?;
         Ok(run.pubkey())
     }
 
@@ -66,7 +72,12 @@ impl Node {
     ///
     /// # Errors
     /// Those of the markets' program.
-    pub async fn finish(&self, world: &mut World, job: Pubkey, run: Pubkey) -> Result<Receipt, Failure> {
+    pub async fn finish(
+        &self,
+        world: &mut World,
+        job: Pubkey,
+        run: Pubkey,
+    ) -> Result<Receipt, Failure> {
         let payer_run = self.run_payer(world, run).await;
         let accounts = accounts::Finish {
             job,
@@ -80,7 +91,12 @@ impl Node {
             authority: self.wallet.pubkey(),
             token_program: anchor_spl::token::ID,
         };
-        let instruction = build(accounts, instruction::Finish { ipfs_result: [1; 32] });
+        let instruction = build(
+            accounts,
+            instruction::Finish {
+                ipfs_result: [1; 32],
+            },
+        );
         world.send(&[instruction], &[&self.wallet]).await
     }
 
@@ -88,16 +104,33 @@ impl Node {
     ///
     /// # Errors
     /// Those of the markets' program.
-    pub async fn quit(&self, world: &mut World, job: Pubkey, run: Pubkey) -> Result<Receipt, Failure> {
+    pub async fn quit(
+        &self,
+        world: &mut World,
+        job: Pubkey,
+        run: Pubkey,
+    ) -> Result<Receipt, Failure> {
         let payer = self.run_payer(world, run).await;
         let authority = self.wallet.pubkey();
-        let instruction = build(accounts::Quit { job, run, payer, authority }, instruction::Quit {});
+        let instruction = build(
+            accounts::Quit {
+                job,
+                run,
+                payer,
+                authority,
+            },
+            instruction::Quit {},
+        );
         world.send(&[instruction], &[&self.wallet]).await
     }
 
     /// What a keeper must know to end a job that this node took with `work`.
     pub fn run_of_job(&self, run: Pubkey) -> RunOfJob {
-        RunOfJob { address: run, node: self.wallet.pubkey(), payer: self.wallet.pubkey() }
+        RunOfJob {
+            address: run,
+            node: self.wallet.pubkey(),
+            payer: self.wallet.pubkey(),
+        }
     }
 
     async fn run_payer(&self, world: &mut World, run: Pubkey) -> Pubkey {
@@ -112,7 +145,11 @@ impl World {
     /// # Errors
     /// Those of the markets' program.
     pub async fn clean(&mut self, job: Pubkey) -> Result<Receipt, Failure> {
-        let accounts = accounts::Clean { job, market: self.market, payer: self.vault.address };
+        let accounts = accounts::Clean {
+            job,
+            market: self.market,
+            payer: self.vault.address,
+        };
         self.by_keeper(build(accounts, instruction::Clean {})).await
     }
 

@@ -99,16 +99,33 @@ impl World {
         for node in &nodes {
             test.add_account(node.nos(), token_account(node.wallet.pubkey(), NOS_MINT, 0));
         }
-        let wallets = [&owner, &keeper, &authority, &nodes[0].wallet, &nodes[1].wallet];
+        let wallets = [
+            &owner,
+            &keeper,
+            &authority,
+            &nodes[0].wallet,
+            &nodes[1].wallet,
+        ];
         for wallet in wallets {
-            test.add_account(wallet.pubkey(), Account::new(100 * SOL, 0, &Pubkey::default()));
+            test.add_account(
+                wallet.pubkey(),
+                Account::new(100 * SOL, 0, &Pubkey::default()),
+            );
         }
         add(&mut test);
 
         let context = test.start_with_context().await;
         let vault = Vault::new(owner.pubkey(), 0);
-        let mut world =
-            Self { context, owner, keeper, authority, nodes, market, vault, sent: 0 };
+        let mut world = Self {
+            context,
+            owner,
+            keeper,
+            authority,
+            nodes,
+            market,
+            vault,
+            sent: 0,
+        };
         world.set_time(NOW).await;
         world
     }
@@ -116,29 +133,47 @@ impl World {
     /// Sets the cluster's clock, unix seconds.
     pub async fn set_time(&mut self, unix_timestamp: i64) {
         let clock: Clock = self.context.banks_client.get_sysvar().await.unwrap();
-        self.context.set_sysvar(&Clock { unix_timestamp, ..clock });
+        self.context.set_sysvar(&Clock {
+            unix_timestamp,
+            ..clock
+        });
     }
 
     /// Sends instructions, signed and paid by the first signer.
     ///
     /// # Errors
     /// [`Failure`] of the first instruction that fails.
-    pub async fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Result<Receipt, Failure> {
+    pub async fn send(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt, Failure> {
         // A limit that differs each time keeps equal transactions apart without a new blockhash.
         self.sent += 1;
-        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(1_400_000 - self.sent)];
+        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(
+            1_400_000 - self.sent,
+        )];
         all.extend_from_slice(instructions);
         let payer = signers[0].pubkey();
         let blockhash = self.context.last_blockhash;
-        let transaction = Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
+        let transaction =
+            Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
         let client = &mut self.context.banks_client;
-        let done = client.process_transaction_with_metadata(transaction).await.unwrap();
+        let done = client
+            .process_transaction_with_metadata(transaction)
+            .await
+            .unwrap();
         match done.result {
             Ok(()) => {
                 let details = done.metadata.unwrap();
-                Ok(Receipt { compute_units: details.compute_units_consumed, logs: details.log_messages })
+                Ok(Receipt {
+                    compute_units: details.compute_units_consumed,
+                    logs: details.log_messages,
+                })
             }
-            Err(TransactionError::InstructionError(_, InstructionError::Custom(code))) => Err(Failure::Code(code)),
+            Err(TransactionError::InstructionError(_, InstructionError::Custom(code))) => {
+                Err(Failure::Code(code))
+            }
             Err(error) => Err(Failure::Runtime(error)),
         }
     }
@@ -177,7 +212,8 @@ impl World {
             keeper_reward_lamports: 0,
             vault_index: 0,
             autostart: false,
-            job_definition_digest: digest::digest(digest::stringify(&job_definition).as_bytes()).unwrap(),
+            job_definition_digest: digest::digest(digest::stringify(&job_definition).as_bytes())
+                .unwrap(),
             job_definition,
         }
     }
@@ -192,7 +228,10 @@ impl World {
 
     /// Creates and starts a deployment, with a vault that can pay for `funded_jobs` jobs.
     pub async fn started(&mut self, strategy: Strategy, replicas: u32, funded_jobs: u64) -> Pubkey {
-        let spec = DeploymentSpec { autostart: true, ..self.spec(strategy, replicas) };
+        let spec = DeploymentSpec {
+            autostart: true,
+            ..self.spec(strategy, replicas)
+        };
         let key = self.create(&spec).await;
         self.fund(funded_jobs * COST, SOL).await;
         key
@@ -230,7 +269,11 @@ impl World {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn steer(&mut self, build: fn(&Pubkey, &Pubkey) -> Instruction, key: &Pubkey) -> Result<Receipt, Failure> {
+    pub async fn steer(
+        &mut self,
+        build: fn(&Pubkey, &Pubkey) -> Instruction,
+        key: &Pubkey,
+    ) -> Result<Receipt, Failure> {
         let instruction = build(&self.owner.pubkey(), key);
         self.by_owner(&[instruction]).await
     }
@@ -241,7 +284,13 @@ impl World {
     /// As [`Self::send`].
     pub async fn list(&mut self, key: &Pubkey, count: u32) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::list_jobs(&self.keeper.pubkey(), key, &deployment.header, count)).await
+        self.by_keeper(ix::list_jobs(
+            &self.keeper.pubkey(),
+            key,
+            &deployment.header,
+            count,
+        ))
+        .await
     }
 
     /// Settles jobs, by the keeper.
@@ -250,16 +299,32 @@ impl World {
     /// As [`Self::send`].
     pub async fn settle(&mut self, key: &Pubkey, indices: &[u64]) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::settle_jobs(&self.keeper.pubkey(), key, &deployment.header, indices)).await
+        self.by_keeper(ix::settle_jobs(
+            &self.keeper.pubkey(),
+            key,
+            &deployment.header,
+            indices,
+        ))
+        .await
     }
 
     /// Stops jobs, by the keeper.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn stop_jobs(&mut self, key: &Pubkey, jobs: &[JobToStop]) -> Result<Receipt, Failure> {
+    pub async fn stop_jobs(
+        &mut self,
+        key: &Pubkey,
+        jobs: &[JobToStop],
+    ) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), key, &deployment.header, jobs)).await
+        self.by_keeper(ix::stop_jobs(
+            &self.keeper.pubkey(),
+            key,
+            &deployment.header,
+            jobs,
+        ))
+        .await
     }
 
     /// An account, if it exists.
@@ -269,13 +334,19 @@ impl World {
 
     /// Lamports of an account, 0 if it does not exist.
     pub async fn lamports(&mut self, key: &Pubkey) -> u64 {
-        self.account(key).await.map_or(0, |account| account.lamports)
+        self.account(key)
+            .await
+            .map_or(0, |account| account.lamports)
     }
 
     /// NOS base units in a token account, 0 if it does not exist.
     pub async fn nos(&mut self, key: &Pubkey) -> u64 {
         match self.account(key).await {
-            Some(account) => anchor_spl::token::TokenAccount::try_deserialize(&mut &account.data[..]).unwrap().amount,
+            Some(account) => {
+                anchor_spl::token::TokenAccount::try_deserialize(&mut &account.data[..])
+                    .unwrap()
+                    .amount
+            }
             None => 0,
         }
     }
@@ -283,7 +354,10 @@ impl World {
     /// NOS base units and lamports in the vault.
     pub async fn vault_funds(&mut self) -> (u64, u64) {
         let vault = self.vault;
-        (self.nos(&vault.nos).await, self.lamports(&vault.address).await)
+        (
+            self.nos(&vault.nos).await,
+            self.lamports(&vault.address).await,
+        )
     }
 
     /// A deployment, decoded.
@@ -306,7 +380,8 @@ impl World {
 
     /// Overwrites the market, as its authority could with `update`, or by long use.
     pub fn set_market(&mut self, market: &MarketAccount) {
-        self.context.set_account(&self.market, &market_on_chain(market).into());
+        self.context
+            .set_account(&self.market, &market_on_chain(market).into());
     }
 
     /// The address of a deployment's job.

@@ -14,27 +14,39 @@ use solana_transaction::Transaction;
 fn code(vm: &mut LiteSVM, payer: &Keypair, instruction: Instruction) -> String {
     let blockhash = vm.latest_blockhash();
     let payer_key = payer.pubkey();
-    let transaction = Transaction::new_signed_with_payer(&[instruction], Some(&payer_key), &[payer], blockhash);
+    let transaction =
+        Transaction::new_signed_with_payer(&[instruction], Some(&payer_key), &[payer], blockhash);
     format!("{:?}", vm.send_transaction(transaction).unwrap_err().err)
 }
 
 #[test]
 fn both_programs_load_and_run() {
     let mut vm = LiteSVM::new();
-    vm.add_program_from_file(PROGRAM_ID, elf_dir().join("deployments.so")).unwrap();
-    vm.add_program_from_file(JOBS_PROGRAM, elf_dir().join("nosana_jobs_localnet.so")).unwrap();
+    vm.add_program_from_file(PROGRAM_ID, elf_dir().join("deployments.so"))
+        .unwrap();
+    vm.add_program_from_file(JOBS_PROGRAM, elf_dir().join("nosana_jobs_localnet.so"))
+        .unwrap();
     let payer = Keypair::new();
     vm.airdrop(&payer.pubkey(), 1_000_000_000).unwrap();
 
     // Each program is asked about an account that does not exist, and answers by Anchor's code for
     // that (owned by another program, not initialized): its bytecode ran.
     let start = ix::start(&payer.pubkey(), &Pubkey::new_unique());
-    assert_eq!(code(&mut vm, &payer, start), "InstructionError(0, Custom(3007))");
-    let accounts = nosana_jobs_localnet::accounts::Stop { market: Pubkey::new_unique(), authority: payer.pubkey() };
+    assert_eq!(
+        code(&mut vm, &payer, start),
+        "InstructionError(0, Custom(3007))"
+    );
+    let accounts = nosana_jobs_localnet::accounts::Stop {
+        market: Pubkey::new_unique(),
+        authority: payer.pubkey(),
+    };
     let stop = Instruction {
         program_id: JOBS_PROGRAM,
         accounts: anchor_lang::ToAccountMetas::to_account_metas(&accounts, None),
         data: anchor_lang::InstructionData::data(&nosana_jobs_localnet::instruction::Stop {}),
     };
-    assert_eq!(code(&mut vm, &payer, stop), "InstructionError(0, Custom(3012))");
+    assert_eq!(
+        code(&mut vm, &payer, stop),
+        "InstructionError(0, Custom(3012))"
+    );
 }

@@ -2,7 +2,7 @@
 
 use crate::{paths, process, sbf};
 use anyhow::Result;
-use std::{ffi::OsString, path::Path, process::Command};
+use std::{env, ffi::OsString, path::Path, process::Command};
 
 /// Without arguments: everything, and a full report where something fails. With arguments, they
 /// alone decide what runs. The runner's summary is the last thing printed.
@@ -10,7 +10,7 @@ pub(crate) fn test(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;
     let everything = ["--workspace".into(), "--no-fail-fast".into()];
     let chosen = if args.is_empty() { &everything } else { args };
-    let hint = "the output above names the tests that failed";
+    let hint = "the output above says which tests failed, or why none ran";
     warn_of_first_build("test")?;
 
     if process::answer(process::workspace_cargo().args(["nextest", "--version"])).is_none() {
@@ -27,7 +27,7 @@ pub(crate) fn test(args: &[OsString]) -> Result<()> {
 pub(crate) fn demo(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;
     let mut command = cargo(&elves)?;
-    command.current_dir(".").arg("run");
+    command.current_dir(env::current_dir()?).arg("run");
     command
         .arg("--manifest-path")
         .arg(paths::workspace().join("Cargo.toml"));

@@ -27,7 +27,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
-        Command::Demo { file, json, programs } => demo::run(file.as_deref(), json, programs),
+        Command::Demo {
+            file,
+            json,
+            programs,
+        } => demo::run(file.as_deref(), json, programs),
     };
     let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,

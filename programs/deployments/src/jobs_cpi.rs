@@ -149,7 +149,10 @@ impl<Data: core::ops::Deref<Target = [u8]>> MarketView<Data> {
 /// # Errors
 /// [`DeployError::WrongMarket`].
 pub fn require_market(account: &AccountInfo) -> Result<()> {
-    require!(MarketView::open(account)?.is_some(), DeployError::WrongMarket);
+    require!(
+        MarketView::open(account)?.is_some(),
+        DeployError::WrongMarket
+    );
     Ok(())
 }
 
@@ -186,7 +189,8 @@ pub fn job_state(account: &AccountInfo) -> Result<JobState> {
         2 => JobState::Done,
         3 => JobState::Quit,
         _ => JobState::Open {
-            timeout_seconds: field(&data, 225, DeployError::CorruptAccount).map(i64::from_le_bytes)?,
+            timeout_seconds: field(&data, 225, DeployError::CorruptAccount)
+                .map(i64::from_le_bytes)?,
         },
     })
 }
@@ -211,9 +215,8 @@ pub fn run_of(account: &AccountInfo, job: &Pubkey) -> Result<Option<Run>> {
         return Ok(None);
     }
     let data = account.try_borrow_data()?;
-    let key = |offset| {
-        field(&data, offset, DeployError::CorruptAccount).map(Pubkey::new_from_array)
-    };
+    let key =
+        |offset| field(&data, offset, DeployError::CorruptAccount).map(Pubkey::new_from_array);
     if key(8)? != *job {
         return Ok(None);
     }
@@ -304,8 +307,16 @@ impl<'a, 'info> Lister<'a, 'info> {
             cpi.token_program.clone(),
             list.system_program.clone(),
         ];
-        let instruction = Instruction { program_id: JOBS_PROGRAM, accounts, data };
-        Self { vault_seeds: cpi.vault_seeds, instruction, infos }
+        let instruction = Instruction {
+            program_id: JOBS_PROGRAM,
+            accounts,
+            data,
+        };
+        Self {
+            vault_seeds: cpi.vault_seeds,
+            instruction,
+            infos,
+        }
     }
 
     /// Lists one job. The seeds make `job` and `run` sign.
@@ -406,7 +417,11 @@ impl<'info> JobsCpi<'_, 'info> {
         )
     }
 
-    fn call(&self, discriminator: [u8; 8], accounts: &[(&AccountInfo<'info>, Access)]) -> Result<()> {
+    fn call(
+        &self,
+        discriminator: [u8; 8],
+        accounts: &[(&AccountInfo<'info>, Access)],
+    ) -> Result<()> {
         let instruction = Instruction {
             program_id: JOBS_PROGRAM,
             accounts: accounts
@@ -419,7 +434,10 @@ impl<'info> JobsCpi<'_, 'info> {
                 .collect(),
             data: discriminator.to_vec(),
         };
-        let infos: Vec<_> = accounts.iter().map(|(account, _)| (*account).clone()).collect();
+        let infos: Vec<_> = accounts
+            .iter()
+            .map(|(account, _)| (*account).clone())
+            .collect();
         invoke_signed(&instruction, &infos, &[self.vault_seeds])?;
         Ok(())
     }
@@ -432,7 +450,19 @@ struct Access {
     writes: bool,
 }
 
-const READONLY: Access = Access { signs: false, writes: false };
-const READONLY_SIGNER: Access = Access { signs: true, writes: false };
-const WRITABLE: Access = Access { signs: false, writes: true };
-const WRITABLE_SIGNER: Access = Access { signs: true, writes: true };
+const READONLY: Access = Access {
+    signs: false,
+    writes: false,
+};
+const READONLY_SIGNER: Access = Access {
+    signs: true,
+    writes: false,
+};
+const WRITABLE: Access = Access {
+    signs: false,
+    writes: true,
+};
+const WRITABLE_SIGNER: Access = Access {
+    signs: true,
+    writes: true,
+};

@@ -18,7 +18,11 @@ pub struct VaultSeeds {
 impl VaultSeeds {
     /// The seeds of `owner`'s vault number `index`.
     pub fn new(owner: Pubkey, index: u16, bump: u8) -> Self {
-        Self { owner, index: index.to_le_bytes(), bump: [bump] }
+        Self {
+            owner,
+            index: index.to_le_bytes(),
+            bump: [bump],
+        }
     }
 
     /// In the order of [`seeds::vault_address`].
@@ -40,7 +44,10 @@ pub fn rent_floor() -> Result<u64> {
 /// # Errors
 /// [`DeployError::VaultBelowRentFloor`].
 pub fn require_may_hold(lamports: u64) -> Result<()> {
-    require!(may_hold(lamports, rent_floor()?), DeployError::VaultBelowRentFloor);
+    require!(
+        may_hold(lamports, rent_floor()?),
+        DeployError::VaultBelowRentFloor
+    );
     Ok(())
 }
 
@@ -49,7 +56,10 @@ pub fn require_may_hold(lamports: u64) -> Result<()> {
 /// # Errors
 /// [`DeployError::WrongVaultTokenAccount`] if it is no token account.
 pub fn nos_balance(token_account: &AccountInfo) -> Result<u64> {
-    require!(*token_account.owner == token::ID, DeployError::WrongVaultTokenAccount);
+    require!(
+        *token_account.owner == token::ID,
+        DeployError::WrongVaultTokenAccount
+    );
     let data = token_account.try_borrow_data()?;
     let amount = data
         .get(TOKEN_AMOUNT)
@@ -69,7 +79,10 @@ pub fn send_lamports<'info>(
     lamports: u64,
     signer: &[&[u8]],
 ) -> Result<()> {
-    let accounts = system_program::Transfer { from: from.clone(), to: to.clone() };
+    let accounts = system_program::Transfer {
+        from: from.clone(),
+        to: to.clone(),
+    };
     let signers = &[signer];
     system_program::transfer(
         CpiContext::new_with_signer(system_program::ID, accounts, signers),
@@ -88,7 +101,14 @@ pub fn send_nos<'info>(
     amount: u64,
     signer: &[&[u8]],
 ) -> Result<()> {
-    let accounts = token::Transfer { from: from.clone(), to: to.clone(), authority: vault.clone() };
+    let accounts = token::Transfer {
+        from: from.clone(),
+        to: to.clone(),
+        authority: vault.clone(),
+    };
     let signers = &[signer];
-    token::transfer(CpiContext::new_with_signer(token::ID, accounts, signers), amount)
+    token::transfer(
+        CpiContext::new_with_signer(token::ID, accounts, signers),
+        amount,
+    )
 }

@@ -12,9 +12,8 @@ pub const NOS_MINT: Pubkey = pubkey!("devr1BGQndEW5k5zfvG5FsLyZv1Ap73vNgAHcQ9sUV
 /// The rewards program.
 pub const REWARDS_PROGRAM: Pubkey = pubkey!("nosRB8DUV67oLNrL45bo2pFLrmsWPiewe2Lk2DRNYCp");
 /// PDA `["reflection"]` of the rewards program.
-pub const REWARDS_REFLECTION: Pubkey = Pubkey::new_from_array(
-    derive_program_address(&[b"reflection"], &REWARDS_PROGRAM.to_bytes()).0,
-);
+pub const REWARDS_REFLECTION: Pubkey =
+    Pubkey::new_from_array(derive_program_address(&[b"reflection"], &REWARDS_PROGRAM.to_bytes()).0);
 /// PDA `[mint]` of the rewards program.
 pub const REWARDS_VAULT: Pubkey = Pubkey::new_from_array(
     derive_program_address(&[&NOS_MINT.to_bytes()], &REWARDS_PROGRAM.to_bytes()).0,

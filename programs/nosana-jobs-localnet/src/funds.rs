@@ -25,7 +25,11 @@ pub fn pay_in<'info>(
     payer: &AccountInfo<'info>,
     amount: u64,
 ) -> Result<()> {
-    let transfer = token::Transfer { from: user.clone(), to: vault.clone(), authority: payer.clone() };
+    let transfer = token::Transfer {
+        from: user.clone(),
+        to: vault.clone(),
+        authority: payer.clone(),
+    };
     token::transfer(CpiContext::new(token::ID, transfer), amount)
 }
 
@@ -41,8 +45,15 @@ pub fn pay_out<'info>(
     }
     let key = market.key();
     let seeds: [&[u8]; 3] = [key.as_ref(), NOS_MINT.as_ref(), &[market.vault_bump]];
-    let transfer = token::Transfer { from: vault.clone(), to: to.clone(), authority: vault.clone() };
-    token::transfer(CpiContext::new_with_signer(token::ID, transfer, &[&seeds]), amount)
+    let transfer = token::Transfer {
+        from: vault.clone(),
+        to: to.clone(),
+        authority: vault.clone(),
+    };
+    token::transfer(
+        CpiContext::new_with_signer(token::ID, transfer, &[&seeds]),
+        amount,
+    )
 }
 
 /// Pays a node for its time and returns the rest of the deposit.
@@ -67,7 +78,10 @@ pub fn create<'info, T: AccountSerialize>(
     content: &T,
 ) -> Result<()> {
     require!(account.lamports() == 0, CommonError::LamportsNonNull);
-    let accounts = system_program::CreateAccount { from: payer.clone(), to: account.clone() };
+    let accounts = system_program::CreateAccount {
+        from: payer.clone(),
+        to: account.clone(),
+    };
     let rent = Rent::get()?.minimum_balance(size);
     let space = u64::try_from(size).map_err(|_| ErrorCode::AccountDidNotSerialize)?;
     system_program::create_account(

@@ -37,7 +37,14 @@ pub mod nosana_jobs {
         job_type: u8,
         node_xnos_minimum: u128,
     ) -> Result<()> {
-        market::open(ctx, job_expiration, job_price, job_timeout, job_type, node_xnos_minimum)
+        market::open(
+            ctx,
+            job_expiration,
+            job_price,
+            job_timeout,
+            job_type,
+            node_xnos_minimum,
+        )
     }
 
     /// Market authority: changes price, type and timeouts, at any time.
@@ -49,7 +56,14 @@ pub mod nosana_jobs {
         job_type: u8,
         node_xnos_minimum: u128,
     ) -> Result<()> {
-        market::update(ctx, job_expiration, job_price, job_timeout, job_type, node_xnos_minimum)
+        market::update(
+            ctx,
+            job_expiration,
+            job_price,
+            job_timeout,
+            job_type,
+            node_xnos_minimum,
+        )
     }
 
     /// Market authority: closes the market and sweeps every deposit.

@@ -92,7 +92,8 @@ impl MarketAccount {
     pub fn remove(&mut self, kind: u8, key: &Pubkey) -> Result<()> {
         require!(self.queue_type == kind, JobsError::MarketInWrongState);
         let position = self.queue.iter().position(|other| other == key);
-        self.queue.remove(position.ok_or(JobsError::NotInMarketQueue)?);
+        self.queue
+            .remove(position.ok_or(JobsError::NotInMarketQueue)?);
         self.note_empty();
         Ok(())
     }

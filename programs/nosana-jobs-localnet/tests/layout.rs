@@ -14,21 +14,61 @@ fn hex(bytes: &[u8]) -> String {
 fn discriminators_are_the_real_program_s() {
     let pinned = [
         ("open", instruction::Open::DISCRIMINATOR, "e4dc9b47c7bd3c2d"),
-        ("update", instruction::Update::DISCRIMINATOR, "dbc858b09e3ffd7f"),
-        ("close", instruction::Close::DISCRIMINATOR, "62a5c9b16c41ce60"),
+        (
+            "update",
+            instruction::Update::DISCRIMINATOR,
+            "dbc858b09e3ffd7f",
+        ),
+        (
+            "close",
+            instruction::Close::DISCRIMINATOR,
+            "62a5c9b16c41ce60",
+        ),
         ("list", instruction::List::DISCRIMINATOR, "36aec14311298426"),
-        ("delist", instruction::Delist::DISCRIMINATOR, "3788cd6b6bad041f"),
-        ("extend", instruction::Extend::DISCRIMINATOR, "e47f0001e39a36a8"),
+        (
+            "delist",
+            instruction::Delist::DISCRIMINATOR,
+            "3788cd6b6bad041f",
+        ),
+        (
+            "extend",
+            instruction::Extend::DISCRIMINATOR,
+            "e47f0001e39a36a8",
+        ),
         ("end", instruction::End::DISCRIMINATOR, "b4a0f9d9c2794610"),
-        ("recover", instruction::Recover::DISCRIMINATOR, "6cd8263a6d927411"),
+        (
+            "recover",
+            instruction::Recover::DISCRIMINATOR,
+            "6cd8263a6d927411",
+        ),
         ("work", instruction::Work::DISCRIMINATOR, "0f432dc3d789e52f"),
-        ("finish", instruction::Finish::DISCRIMINATOR, "434aaa847de9b625"),
+        (
+            "finish",
+            instruction::Finish::DISCRIMINATOR,
+            "434aaa847de9b625",
+        ),
         ("quit", instruction::Quit::DISCRIMINATOR, "bf678df050816799"),
-        ("claim", instruction::Claim::DISCRIMINATOR, "3ec6d6c1d59f6cd2"),
-        ("complete", instruction::Complete::DISCRIMINATOR, "004de0938819584c"),
+        (
+            "claim",
+            instruction::Claim::DISCRIMINATOR,
+            "3ec6d6c1d59f6cd2",
+        ),
+        (
+            "complete",
+            instruction::Complete::DISCRIMINATOR,
+            "004de0938819584c",
+        ),
         ("stop", instruction::Stop::DISCRIMINATOR, "2a85203cabfdb89b"),
-        ("clean", instruction::Clean::DISCRIMINATOR, "fabf388096fb0167"),
-        ("MarketAccount", MarketAccount::DISCRIMINATOR, "c94ebbe1f0c6c9fb"),
+        (
+            "clean",
+            instruction::Clean::DISCRIMINATOR,
+            "fabf388096fb0167",
+        ),
+        (
+            "MarketAccount",
+            MarketAccount::DISCRIMINATOR,
+            "c94ebbe1f0c6c9fb",
+        ),
         ("JobAccount", JobAccount::DISCRIMINATOR, "5b10a2052dd27d41"),
         ("RunAccount", RunAccount::DISCRIMINATOR, "c2a96ee6eb0be116"),
     ];
@@ -123,14 +163,24 @@ fn a_job_s_fields_stand_where_callers_read_them() {
     assert_eq!(data[168..176], 6_u64.to_le_bytes());
     assert_eq!(data[208], 8);
     for (position, value) in [(209, 9_i64), (217, 10), (225, 11)] {
-        assert_eq!(data[position..position + 8], value.to_le_bytes(), "{position}");
+        assert_eq!(
+            data[position..position + 8],
+            value.to_le_bytes(),
+            "{position}"
+        );
     }
     assert_eq!((data.len(), constants::JOB_SIZE), (233, 240));
 }
 
 #[test]
 fn a_run_s_fields_stand_where_callers_read_them() {
-    let run = RunAccount { job: key(1), node: key(2), payer: key(3), state: 4, time: 5 };
+    let run = RunAccount {
+        job: key(1),
+        node: key(2),
+        payer: key(3),
+        state: 4,
+        time: 5,
+    };
     let data = bytes(&run);
     for (position, byte) in [(8, 1), (40, 2), (72, 3)] {
         assert_eq!(data[position..position + 32], [byte; 32], "{position}");

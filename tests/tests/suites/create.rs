@@ -2,11 +2,7 @@
 
 use crate::{failure, refused};
 use deployments::errors::DeployError;
-use deployments_domain::{
-    cron::Schedule,
-    settings::Strategy,
-    status::Status,
-};
+use deployments_domain::{cron::Schedule, settings::Strategy, status::Status};
 use deployments_tests::*;
 use nosana_deploy_client::{instructions as ix, seeds, DeploymentSpec};
 use solana_program::pubkey::Pubkey;
@@ -27,13 +23,25 @@ async fn what_was_asked_for_is_what_is_stored() {
     assert_eq!(deployment.status(), Status::Draft);
     assert_eq!(header.name(), "Größe 🚀");
     assert_eq!(header.owner, world.owner.pubkey());
-    assert_eq!((header.vault, header.vault_nos), (world.vault.address, world.vault.nos));
+    assert_eq!(
+        (header.vault, header.vault_nos),
+        (world.vault.address, world.vault.nos)
+    );
     assert_eq!(header.market, world.market);
     assert_eq!(header.job_definition, spec.job_definition_digest);
     assert_eq!((header.replicas, header.timeout_seconds), (3, TIMEOUT));
-    assert_eq!((header.max_price_per_second, header.keeper_reward_lamports), (77, 88));
-    assert_eq!(header.schedule(), Some(Schedule::parse("0 0 * * *").unwrap()));
-    assert_eq!((header.id, header.revision, header.next_job_index), (0, 1, 0));
+    assert_eq!(
+        (header.max_price_per_second, header.keeper_reward_lamports),
+        (77, 88)
+    );
+    assert_eq!(
+        header.schedule(),
+        Some(Schedule::parse("0 0 * * *").unwrap())
+    );
+    assert_eq!(
+        (header.id, header.revision, header.next_job_index),
+        (0, 1, 0)
+    );
     assert_eq!((header.created_at, header.status_changed_at), (NOW, NOW));
     assert_eq!(deployment.lifecycle.slots, 9, "three firings may overlap");
 }
@@ -42,23 +50,91 @@ async fn what_was_asked_for_is_what_is_stored() {
 async fn settings_that_the_rules_refuse_are_refused_by_name() {
     let mut world = World::new().await;
     let schedule = Schedule::parse("0 0 * * *").unwrap();
-    let never = Schedule { day_of_month: 1 << 31, month: 1 << 2, ..Schedule::parse("0 0 1 1 *").unwrap() };
+    let never = Schedule {
+        day_of_month: 1 << 31,
+        month: 1 << 2,
+        ..Schedule::parse("0 0 1 1 *").unwrap()
+    };
     let simple = world.spec(Strategy::Simple, 1);
     let cases = [
-        (DeploymentSpec { name: "x".repeat(65), ..simple.clone() }, DeployError::NameTooLong),
-        (DeploymentSpec { strategy: Strategy::Infinite, ..simple.clone() }, DeployError::StrategyNotSupported),
-        (DeploymentSpec { replicas: 0, ..simple.clone() }, DeployError::ReplicasOutOfRange),
-        (DeploymentSpec { replicas: 101, ..simple.clone() }, DeployError::ReplicasOutOfRange),
-        (DeploymentSpec { timeout_seconds: 0, ..simple.clone() }, DeployError::TimeoutOutOfRange),
-        (DeploymentSpec { schedule: Some(schedule), ..simple.clone() }, DeployError::ScheduleNotAllowed),
-        (DeploymentSpec { strategy: Strategy::Scheduled, ..simple.clone() }, DeployError::ScheduleMissing),
         (
-            DeploymentSpec { strategy: Strategy::Scheduled, schedule: Some(never), ..simple.clone() },
+            DeploymentSpec {
+                name: "x".repeat(65),
+                ..simple.clone()
+            },
+            DeployError::NameTooLong,
+        ),
+        (
+            DeploymentSpec {
+                strategy: Strategy::Infinite,
+                ..simple.clone()
+            },
+            DeployError::StrategyNotSupported,
+        ),
+        (
+            DeploymentSpec {
+                replicas: 0,
+                ..simple.clone()
+            },
+            DeployError::ReplicasOutOfRange,
+        ),
+        (
+            DeploymentSpec {
+                replicas: 101,
+                ..simple.clone()
+            },
+            DeployError::ReplicasOutOfRange,
+        ),
+        (
+            DeploymentSpec {
+                timeout_seconds: 0,
+                ..simple.clone()
+            },
+            DeployError::TimeoutOutOfRange,
+        ),
+        (
+            DeploymentSpec {
+                schedule: Some(schedule),
+                ..simple.clone()
+            },
+            DeployError::ScheduleNotAllowed,
+        ),
+        (
+            DeploymentSpec {
+                strategy: Strategy::Scheduled,
+                ..simple.clone()
+            },
+            DeployError::ScheduleMissing,
+        ),
+        (
+            DeploymentSpec {
+                strategy: Strategy::Scheduled,
+                schedule: Some(never),
+                ..simple.clone()
+            },
             DeployError::ScheduleInvalid,
         ),
-        (DeploymentSpec { keeper_reward_lamports: 10_000_001, ..simple.clone() }, DeployError::KeeperRewardTooHigh),
-        (DeploymentSpec { market: world.owner.pubkey(), ..simple.clone() }, DeployError::WrongMarket),
-        (DeploymentSpec { market: Pubkey::new_unique(), ..simple }, DeployError::WrongMarket),
+        (
+            DeploymentSpec {
+                keeper_reward_lamports: 10_000_001,
+                ..simple.clone()
+            },
+            DeployError::KeeperRewardTooHigh,
+        ),
+        (
+            DeploymentSpec {
+                market: world.owner.pubkey(),
+                ..simple.clone()
+            },
+            DeployError::WrongMarket,
+        ),
+        (
+            DeploymentSpec {
+                market: Pubkey::new_unique(),
+                ..simple
+            },
+            DeployError::WrongMarket,
+        ),
     ];
     let owner = world.owner.pubkey();
     for (spec, error) in cases {
@@ -77,14 +153,21 @@ async fn every_id_is_used_once_even_after_closing() {
     let before = world.lamports(&owner).await;
     world.steer(ix::close, &key).await.unwrap();
     assert_eq!(world.account(&key).await, None);
-    assert_eq!(world.lamports(&owner).await, before + rent - 5_000, "the rent is back");
+    assert_eq!(
+        world.lamports(&owner).await,
+        before + rent - 5_000,
+        "the rent is back"
+    );
 
     for id in [0, 2] {
         let outcome = world.by_owner(&ix::create(&owner, id, &spec)).await;
         assert_eq!(failure(outcome), refused(DeployError::IdNotNext), "id {id}");
     }
     world.by_owner(&ix::create(&owner, 1, &spec)).await.unwrap();
-    assert_eq!(world.account(&seeds::deployment_address(&owner, 0).0).await, None);
+    assert_eq!(
+        world.account(&seeds::deployment_address(&owner, 0).0).await,
+        None
+    );
 }
 
 #[tokio::test]
@@ -92,7 +175,12 @@ async fn several_deployments_share_a_vault_and_one_wallet_has_several_vaults() {
     let mut world = World::new().await;
     let spec = world.spec(Strategy::Simple, 1);
     let (first, second) = (world.create(&spec).await, world.create(&spec).await);
-    let third = world.create(&DeploymentSpec { vault_index: 1, ..spec }).await;
+    let third = world
+        .create(&DeploymentSpec {
+            vault_index: 1,
+            ..spec
+        })
+        .await;
     let mut vault_of = Vec::new();
     for key in [first, second, third] {
         vault_of.push(world.deployment(&key).await.header.vault);

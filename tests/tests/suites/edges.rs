@@ -58,7 +58,10 @@ async fn fail(world: &mut World, key: &Pubkey) {
     dear.job_price += 1;
     world.set_market(&dear);
     world.list(key, 1).await.unwrap();
-    let cheap = nosana_jobs_localnet::state::MarketAccount { job_price: PRICE, ..dear };
+    let cheap = nosana_jobs_localnet::state::MarketAccount {
+        job_price: PRICE,
+        ..dear
+    };
     world.set_market(&cheap);
 }
 
@@ -84,8 +87,18 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
     for (status, active) in STATES {
         let events: [(fn(&Pubkey, &Pubkey) -> _, Event); 4] = [
             (ix::start, Event::Start),
-            (ix::stop, Event::Stop { jobs_active: active }),
-            (ix::archive, Event::Archive { jobs_active: active }),
+            (
+                ix::stop,
+                Event::Stop {
+                    jobs_active: active,
+                },
+            ),
+            (
+                ix::archive,
+                Event::Archive {
+                    jobs_active: active,
+                },
+            ),
             (ix::close, Event::Close),
         ];
         for (instruction, event) in events {
@@ -110,7 +123,11 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
                         Refused::JobsActive => DeployError::JobsActive,
                         Refused::Status => DeployError::StatusRefuses,
                     };
-                    assert_eq!(failure(outcome), crate::refused(error), "{status} {event:?}");
+                    assert_eq!(
+                        failure(outcome),
+                        crate::refused(error),
+                        "{status} {event:?}"
+                    );
                     assert_eq!(after, Some(before), "{status} {event:?}");
                     refused += 1;
                 }
@@ -151,11 +168,19 @@ async fn keepers_record_a_shortage_only_where_jobs_are_due_and_only_once() {
         match status {
             Status::Starting | Status::Running => {
                 outcome.unwrap();
-                assert_eq!(world.status(&key).await, Status::InsufficientFunds, "{status}");
+                assert_eq!(
+                    world.status(&key).await,
+                    Status::InsufficientFunds,
+                    "{status}"
+                );
             }
             Status::Archived => assert_eq!(failure(outcome), crate::refused(DeployError::Archived)),
             _ => {
-                assert_eq!(failure(outcome), crate::refused(DeployError::NothingDue), "{status}");
+                assert_eq!(
+                    failure(outcome),
+                    crate::refused(DeployError::NothingDue),
+                    "{status}"
+                );
                 assert_eq!(world.status(&key).await, status);
             }
         }
@@ -177,7 +202,11 @@ async fn keepers_record_a_price_above_the_cap_only_where_jobs_are_due() {
                 assert_eq!(world.status(&key).await, Status::Error, "{status}");
             }
             Status::Archived => assert_eq!(failure(outcome), crate::refused(DeployError::Archived)),
-            _ => assert_eq!(failure(outcome), crate::refused(DeployError::NothingDue), "{status}"),
+            _ => assert_eq!(
+                failure(outcome),
+                crate::refused(DeployError::NothingDue),
+                "{status}"
+            ),
         }
         dear.job_price = PRICE;
         world.set_market(&dear);
@@ -194,7 +223,11 @@ async fn jobs_settle_in_every_status_and_the_last_one_ends_stopping() {
                 Status::Archived => DeployError::Archived,
                 _ => DeployError::NothingDue,
             };
-            assert_eq!(failure(world.settle(&key, &[0]).await), crate::refused(error), "{status}");
+            assert_eq!(
+                failure(world.settle(&key, &[0]).await),
+                crate::refused(error),
+                "{status}"
+            );
             continue;
         }
         // Clear the queue of the other deployments' jobs, so that the node takes this one.
@@ -202,7 +235,10 @@ async fn jobs_settle_in_every_status_and_the_last_one_ends_stopping() {
         let mut market = world.market_state().await;
         market.queue = vec![job];
         world.set_market(&market);
-        assert_eq!(failure(world.settle(&key, &[0]).await), crate::refused(DeployError::NothingDue));
+        assert_eq!(
+            failure(world.settle(&key, &[0]).await),
+            crate::refused(DeployError::NothingDue)
+        );
         world.run_next_job(0, job, NOW, 60).await;
         world.settle(&key, &[0]).await.unwrap();
         let next = match status {
@@ -218,14 +254,26 @@ async fn only_a_stopping_deployment_gives_queued_jobs_up() {
     let mut world = World::new().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
-        let outcome = world.stop_jobs(&key, &[JobToStop { index: 0, run: None }]).await;
+        let outcome = world
+            .stop_jobs(
+                &key,
+                &[JobToStop {
+                    index: 0,
+                    run: None,
+                }],
+            )
+            .await;
         match status {
             Status::Stopping => {
                 outcome.unwrap();
                 assert_eq!(world.status(&key).await, Status::Stopped);
             }
             Status::Archived => assert_eq!(failure(outcome), crate::refused(DeployError::Archived)),
-            _ => assert_eq!(failure(outcome), crate::refused(DeployError::NothingDue), "{status}"),
+            _ => assert_eq!(
+                failure(outcome),
+                crate::refused(DeployError::NothingDue),
+                "{status}"
+            ),
         }
     }
 }
@@ -241,8 +289,15 @@ async fn an_archived_deployment_refuses_everything_but_close() {
     }
     assert_eq!(failure(world.list(&key, 1).await), archived);
     assert_eq!(failure(world.settle(&key, &[0]).await), archived);
-    let job = JobToStop { index: 0, run: None };
+    let job = JobToStop {
+        index: 0,
+        run: None,
+    };
     assert_eq!(failure(world.stop_jobs(&key, &[job]).await), archived);
     world.steer(ix::close, &key).await.unwrap();
-    assert_eq!(failure(world.steer(ix::start, &key).await), Err(Failure::Code(3007)), "no account of ours");
+    assert_eq!(
+        failure(world.steer(ix::start, &key).await),
+        Err(Failure::Code(3007)),
+        "no account of ours"
+    );
 }

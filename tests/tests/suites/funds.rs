@@ -11,9 +11,15 @@ use solana_signer::Signer;
 async fn a_vault_is_emptied_to_the_last_lamport_and_filled_again() {
     let mut world = World::new().await;
     world.fund(1_000, SOL).await;
-    world.withdraw(Amount::Exact(400), Amount::Exact(SOL / 2)).await.unwrap();
+    world
+        .withdraw(Amount::Exact(400), Amount::Exact(SOL / 2))
+        .await
+        .unwrap();
     assert_eq!(world.vault_funds().await, (600, SOL / 2));
-    world.withdraw(Amount::Exact(0), Amount::Exact(SOL / 2 - FLOOR)).await.unwrap();
+    world
+        .withdraw(Amount::Exact(0), Amount::Exact(SOL / 2 - FLOOR))
+        .await
+        .unwrap();
     assert_eq!(world.vault_funds().await, (600, FLOOR));
     world.withdraw(Amount::All, Amount::All).await.unwrap();
     assert_eq!(world.vault_funds().await, (0, 0));
@@ -27,10 +33,26 @@ async fn amounts_that_cannot_be_are_refused_by_name() {
     world.fund(1_000, FLOOR + 10).await;
     let cases = [
         (Amount::Exact(0), Amount::Exact(0), DeployError::ZeroAmount),
-        (Amount::Exact(1_001), Amount::Exact(0), DeployError::VaultTooLow),
-        (Amount::Exact(0), Amount::Exact(FLOOR + 11), DeployError::VaultTooLow),
-        (Amount::Exact(0), Amount::Exact(11), DeployError::VaultBelowRentFloor),
-        (Amount::Exact(0), Amount::Exact(FLOOR + 9), DeployError::VaultBelowRentFloor),
+        (
+            Amount::Exact(1_001),
+            Amount::Exact(0),
+            DeployError::VaultTooLow,
+        ),
+        (
+            Amount::Exact(0),
+            Amount::Exact(FLOOR + 11),
+            DeployError::VaultTooLow,
+        ),
+        (
+            Amount::Exact(0),
+            Amount::Exact(11),
+            DeployError::VaultBelowRentFloor,
+        ),
+        (
+            Amount::Exact(0),
+            Amount::Exact(FLOOR + 9),
+            DeployError::VaultBelowRentFloor,
+        ),
     ];
     for (nos, lamports, error) in cases {
         assert_eq!(failure(world.withdraw(nos, lamports).await), refused(error));
@@ -43,7 +65,9 @@ async fn amounts_that_cannot_be_are_refused_by_name() {
         (0, FLOOR - 1, DeployError::VaultBelowRentFloor),
     ] {
         let owner = world.owner.pubkey();
-        let outcome = world.by_owner(&ix::fund(&owner, &other, nos, lamports)).await;
+        let outcome = world
+            .by_owner(&ix::fund(&owner, &other, nos, lamports))
+            .await;
         assert_eq!(failure(outcome), refused(error));
     }
 }
@@ -63,7 +87,11 @@ async fn anyone_may_fund_a_vault_but_only_its_owner_withdraws() {
     withdraw.accounts[1].pubkey = vault;
     withdraw.accounts[3].pubkey = vault_nos;
     let outcome = world.send(&[withdraw], &[&keeper]).await;
-    assert_eq!(failure(outcome), Err(Failure::Code(2006)), "ConstraintSeeds");
+    assert_eq!(
+        failure(outcome),
+        Err(Failure::Code(2006)),
+        "ConstraintSeeds"
+    );
     assert_eq!(world.vault_funds().await, (0, SOL));
 }
 

@@ -27,7 +27,9 @@ async fn simple_lists_its_replicas_once_and_stops_when_they_are_settled() {
     world.run_next_job(0, jobs[0], NOW, 600).await;
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Running);
-    world.run_next_job(1, jobs[1], NOW + 600, TIMEOUT as i64 + 50).await;
+    world
+        .run_next_job(1, jobs[1], NOW + 600, TIMEOUT as i64 + 50)
+        .await;
     world.settle(&key, &[1]).await.unwrap();
 
     let deployment = world.deployment(&key).await;
@@ -35,7 +37,10 @@ async fn simple_lists_its_replicas_once_and_stops_when_they_are_settled() {
     assert_eq!((deployment.header.jobs_done, deployment.jobs.len()), (2, 0));
     // The second node is paid for the timeout, not for being late.
     let (first, second) = (world.nodes[0].nos(), world.nodes[1].nos());
-    assert_eq!((world.nos(&first).await, world.nos(&second).await), (600 * PRICE, COST));
+    assert_eq!(
+        (world.nos(&first).await, world.nos(&second).await),
+        (600 * PRICE, COST)
+    );
     assert_eq!(world.vault_funds().await.0, 5 * COST - 600 * PRICE - COST);
 }
 
@@ -60,20 +65,32 @@ async fn the_mission_s_example_lives_through_two_midnights() {
     let key = world.started(Strategy::Scheduled, 1, 1).await;
     let due = world.deployment(&key).await.header.next_due_at;
     assert_eq!(due, MIDNIGHT);
-    assert_eq!(failure(world.list(&key, 1).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NothingDue)
+    );
 
     world.set_time(MIDNIGHT).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Running);
     let job = world.job(&key, 0);
-    world.run_next_job(0, job, MIDNIGHT + 60, TIMEOUT as i64).await;
+    world
+        .run_next_job(0, job, MIDNIGHT + 60, TIMEOUT as i64)
+        .await;
     world.settle(&key, &[0]).await.unwrap();
-    assert_eq!(world.status(&key).await, Status::Running, "it waits for the next firing");
+    assert_eq!(
+        world.status(&key).await,
+        Status::Running,
+        "it waits for the next firing"
+    );
 
     world.set_time(MIDNIGHT + DAY).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::InsufficientFunds);
-    assert_eq!(failure(world.list(&key, 1).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NothingDue)
+    );
 
     world.fund(COST, 0).await;
     world.list(&key, 1).await.unwrap();
@@ -81,12 +98,25 @@ async fn the_mission_s_example_lives_through_two_midnights() {
 
     world.steer(ix::stop, &key).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Stopping);
-    world.stop_jobs(&key, &[JobToStop { index: 1, run: None }]).await.unwrap();
+    world
+        .stop_jobs(
+            &key,
+            &[JobToStop {
+                index: 1,
+                run: None,
+            }],
+        )
+        .await
+        .unwrap();
     assert_eq!(world.status(&key).await, Status::Stopped);
 
     world.clean(job).await.unwrap();
     world.steer(ix::archive, &key).await.unwrap();
-    assert_eq!(world.vault_funds().await, (COST, SOL), "every deposit and rent came back");
+    assert_eq!(
+        world.vault_funds().await,
+        (COST, SOL),
+        "every deposit and rent came back"
+    );
     world.withdraw(Amount::All, Amount::All).await.unwrap();
     assert_eq!(world.vault_funds().await, (0, 0));
 }
@@ -100,7 +130,10 @@ async fn missed_firings_collapse_into_one() {
     let deployment = world.deployment(&key).await;
     assert_eq!((deployment.jobs.len(), deployment.header.owed), (2, 0));
     assert_eq!(deployment.header.next_due_at, MIDNIGHT + 5 * DAY);
-    assert_eq!(failure(world.list(&key, 1).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NothingDue)
+    );
 }
 
 #[tokio::test]
@@ -112,12 +145,21 @@ async fn firings_overlap_until_every_slot_is_taken() {
         world.list(&key, 1).await.unwrap();
     }
     world.set_time(MIDNIGHT + 3 * DAY).await;
-    assert_eq!(failure(world.list(&key, 1).await), refused(DeployError::NoFreeSlot));
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NoFreeSlot)
+    );
     let job = world.job(&key, 0);
     world.run_next_job(0, job, MIDNIGHT + 3 * DAY, 60).await;
     world.settle(&key, &[0]).await.unwrap();
     world.list(&key, 1).await.unwrap();
-    let mut indices: Vec<_> = world.deployment(&key).await.jobs.iter().map(|job| job.index).collect();
+    let mut indices: Vec<_> = world
+        .deployment(&key)
+        .await
+        .jobs
+        .iter()
+        .map(|job| job.index)
+        .collect();
     indices.sort_unstable();
     assert_eq!(indices, [1, 2, 3]);
 }
@@ -131,7 +173,10 @@ async fn a_round_is_listed_in_as_many_calls_as_it_takes() {
         assert_eq!(world.deployment(&key).await.header.owed, owed);
     }
     let deployment = world.deployment(&key).await;
-    assert_eq!((deployment.jobs.len(), deployment.header.next_job_index), (20, 20));
+    assert_eq!(
+        (deployment.jobs.len(), deployment.header.next_job_index),
+        (20, 20)
+    );
     assert_eq!(world.vault_funds().await, (0, SOL - 20 * JOB_RENT));
     assert_eq!(world.market_state().await.queue.len(), 20);
 }
@@ -139,7 +184,10 @@ async fn a_round_is_listed_in_as_many_calls_as_it_takes() {
 #[tokio::test]
 async fn too_little_sol_is_a_shortage_too_and_ends_by_itself() {
     let mut world = World::new().await;
-    let spec = DeploymentSpec { autostart: true, ..world.spec(Strategy::Simple, 2) };
+    let spec = DeploymentSpec {
+        autostart: true,
+        ..world.spec(Strategy::Simple, 2)
+    };
     let key = world.create(&spec).await;
     world.fund(2 * COST, JOB_RENT + FLOOR - 1).await;
     world.list(&key, 2).await.unwrap();
@@ -152,7 +200,10 @@ async fn too_little_sol_is_a_shortage_too_and_ends_by_itself() {
     assert_eq!(world.vault_funds().await, (COST, FLOOR));
     world.list(&key, 1).await.unwrap();
     let deployment = world.deployment(&key).await;
-    assert_eq!((deployment.status(), deployment.header.owed), (Status::InsufficientFunds, 1));
+    assert_eq!(
+        (deployment.status(), deployment.header.owed),
+        (Status::InsufficientFunds, 1)
+    );
     world.fund(0, SOL).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.deployment(&key).await.jobs.len(), 2);
@@ -161,7 +212,10 @@ async fn too_little_sol_is_a_shortage_too_and_ends_by_itself() {
 #[tokio::test]
 async fn a_listing_may_leave_exactly_nothing_in_the_vault() {
     let mut world = World::new().await;
-    let spec = DeploymentSpec { autostart: true, ..world.spec(Strategy::Simple, 2) };
+    let spec = DeploymentSpec {
+        autostart: true,
+        ..world.spec(Strategy::Simple, 2)
+    };
     let key = world.create(&spec).await;
     world.fund(2 * COST, 2 * JOB_RENT).await;
     world.list(&key, 2).await.unwrap();
@@ -192,16 +246,25 @@ async fn a_price_above_the_cap_lists_nothing_until_the_owner_starts_again() {
     let before = world.vault_funds().await;
     world.list(&key, 1).await.unwrap();
     let deployment = world.deployment(&key).await;
-    assert_eq!((deployment.status(), deployment.reason()), (Status::Error, Reason::PriceAboveCap));
+    assert_eq!(
+        (deployment.status(), deployment.reason()),
+        (Status::Error, Reason::PriceAboveCap)
+    );
     assert_eq!(world.vault_funds().await, before);
-    assert_eq!(failure(world.list(&key, 1).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NothingDue)
+    );
 
     market.job_price = PRICE;
     world.set_market(&market);
     world.steer(ix::start, &key).await.unwrap();
     world.list(&key, 2).await.unwrap();
     let deployment = world.deployment(&key).await;
-    assert_eq!((deployment.status(), deployment.jobs.len()), (Status::Running, 2));
+    assert_eq!(
+        (deployment.status(), deployment.jobs.len()),
+        (Status::Running, 2)
+    );
 }
 
 #[tokio::test]
@@ -237,7 +300,10 @@ async fn a_full_queue_lists_nothing_and_changes_nothing() {
     market.queue_type = 0;
     market.queue = vec![key; 315];
     world.set_market(&market);
-    assert_eq!(failure(world.list(&key, 2).await), refused(DeployError::MarketQueueFull));
+    assert_eq!(
+        failure(world.list(&key, 2).await),
+        refused(DeployError::MarketQueueFull)
+    );
     assert_eq!(world.status(&key).await, Status::Starting);
 
     market.queue.truncate(314);
@@ -254,12 +320,22 @@ async fn a_waiting_node_takes_the_job_at_once_and_the_vault_pays_for_its_run() {
     let node = world.nodes[0].clone();
     let _ = node.work(&mut world).await;
     world.list(&key, 2).await.unwrap();
-    assert_eq!(world.vault_funds().await, (0, SOL - 2 * JOB_RENT - RUN_RENT));
-    let (job, run) = (world.job(&key, 0), nosana_deploy_client::seeds::run_address(&key, 0).0);
+    assert_eq!(
+        world.vault_funds().await,
+        (0, SOL - 2 * JOB_RENT - RUN_RENT)
+    );
+    let (job, run) = (
+        world.job(&key, 0),
+        nosana_deploy_client::seeds::run_address(&key, 0).0,
+    );
     assert_eq!(world.market_state().await.queue, [world.job(&key, 1)]);
     node.finish(&mut world, job, run).await.unwrap();
     world.settle(&key, &[0]).await.unwrap();
-    assert_eq!(world.vault_funds().await.1, SOL - 2 * JOB_RENT, "the run's rent came back");
+    assert_eq!(
+        world.vault_funds().await.1,
+        SOL - 2 * JOB_RENT,
+        "the run's rent came back"
+    );
 }
 
 #[tokio::test]
@@ -278,6 +354,10 @@ async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
     // 2 × 5,000 were promised, 7,000 are spare above the floor; the fee is 5,000.
     assert_eq!(world.lamports(&keeper).await, before + 7_000 - 5_000);
     assert_eq!(world.vault_funds().await, (0, FLOOR));
-    let events = receipt.logs.iter().filter(|line| line.starts_with("Program data:")).count();
+    let events = receipt
+        .logs
+        .iter()
+        .filter(|line| line.starts_with("Program data:"))
+        .count();
     assert_eq!(events, 3, "listed, status changed, keeper rewarded");
 }

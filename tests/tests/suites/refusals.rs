@@ -63,9 +63,15 @@ async fn list_jobs_believes_no_account() {
 
     let mut short = good.clone();
     short.accounts.pop();
-    assert_eq!(failure(world.by_keeper(short).await), refused(DeployError::WrongAccountCount));
+    assert_eq!(
+        failure(world.by_keeper(short).await),
+        refused(DeployError::WrongAccountCount)
+    );
     let none = ix::list_jobs(&world.keeper.pubkey(), &key, &header, 0);
-    assert_eq!(failure(world.by_keeper(none).await), refused(DeployError::WrongAccountCount));
+    assert_eq!(
+        failure(world.by_keeper(none).await),
+        refused(DeployError::WrongAccountCount)
+    );
     world.by_keeper(good).await.unwrap();
 }
 
@@ -74,7 +80,11 @@ async fn refuse_all(world: &mut World, good: &Instruction, cases: &[(usize, Pubk
     let before = world.vault_funds().await;
     for (position, key, code) in cases {
         let outcome = world.by_keeper(with(good, *position, *key)).await;
-        assert_eq!(failure(outcome), Err(Failure::Code(*code)), "account {position} {key}");
+        assert_eq!(
+            failure(outcome),
+            Err(Failure::Code(*code)),
+            "account {position} {key}"
+        );
     }
     assert_eq!(world.vault_funds().await, before);
 }
@@ -91,7 +101,11 @@ async fn settle_jobs_believes_no_account() {
     let good = ix::settle_jobs(&world.keeper.pubkey(), &key, &header, &[0]);
     let stranger = Pubkey::new_unique();
     let cases = [
-        (2, Vault::new(world.owner.pubkey(), 1).address, code(DeployError::WrongVault)),
+        (
+            2,
+            Vault::new(world.owner.pubkey(), 1).address,
+            code(DeployError::WrongVault),
+        ),
         (3, node.nos(), code(DeployError::WrongVaultTokenAccount)),
         (4, stranger, code(DeployError::WrongMarket)),
         // Pinned by the markets' program: its InvalidVault.
@@ -122,7 +136,10 @@ async fn only_the_owner_steers() {
 
         let mut read_only = build(&world.owner.pubkey(), &key);
         read_only.accounts[1].is_writable = false;
-        assert_eq!(failure(world.by_owner(&[read_only]).await), Err(Failure::Code(NOT_MUTABLE)));
+        assert_eq!(
+            failure(world.by_owner(&[read_only]).await),
+            Err(Failure::Code(NOT_MUTABLE))
+        );
     }
 }
 
@@ -142,7 +159,11 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
     ];
     for (position, key, code) in cases {
         let outcome = world.by_owner(&[with(&good, position, key)]).await;
-        assert_eq!(failure(outcome), Err(Failure::Code(code)), "account {position}");
+        assert_eq!(
+            failure(outcome),
+            Err(Failure::Code(code)),
+            "account {position}"
+        );
     }
     let mut unsigned = good.clone();
     unsigned.accounts[0].is_signer = false;

@@ -22,9 +22,18 @@ async fn a_job_is_settled_once() {
     // The running job, and one that never was, are passed over.
     world.settle(&key, &[1, 0, 9]).await.unwrap();
     assert_eq!(world.deployment(&key).await.jobs.len(), 1);
-    assert_eq!(failure(world.settle(&key, &[0]).await), refused(DeployError::NothingDue));
-    assert_eq!(failure(world.settle(&key, &[0, 0]).await), refused(DeployError::NothingDue));
-    assert_eq!(failure(world.settle(&key, &[]).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.settle(&key, &[0]).await),
+        refused(DeployError::NothingDue)
+    );
+    assert_eq!(
+        failure(world.settle(&key, &[0, 0]).await),
+        refused(DeployError::NothingDue)
+    );
+    assert_eq!(
+        failure(world.settle(&key, &[]).await),
+        refused(DeployError::NothingDue)
+    );
 }
 
 #[tokio::test]
@@ -65,11 +74,17 @@ async fn a_job_that_is_not_ours_is_refused() {
     for foreign in [done, Pubkey::new_unique(), world.market] {
         let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &header, &[0]);
         settle.accounts.last_mut().unwrap().pubkey = foreign;
-        assert_eq!(failure(world.by_keeper(settle).await), refused(DeployError::WrongJobAddress));
+        assert_eq!(
+            failure(world.by_keeper(settle).await),
+            refused(DeployError::WrongJobAddress)
+        );
     }
     let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &header, &[0]);
     settle.accounts.pop();
-    assert_eq!(failure(world.by_keeper(settle).await), refused(DeployError::WrongAccountCount));
+    assert_eq!(
+        failure(world.by_keeper(settle).await),
+        refused(DeployError::WrongAccountCount)
+    );
 }
 
 #[tokio::test]
@@ -83,7 +98,10 @@ async fn a_job_that_its_node_quit_is_recovered_into_the_vault() {
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(world.vault_funds().await, (COST, SOL), "deposit and rent");
     let deployment = world.deployment(&key).await;
-    assert_eq!((deployment.status(), deployment.header.jobs_quit), (Status::Stopped, 1));
+    assert_eq!(
+        (deployment.status(), deployment.header.jobs_quit),
+        (Status::Stopped, 1)
+    );
 }
 
 #[tokio::test]
@@ -93,10 +111,16 @@ async fn a_cleaned_job_settles_even_if_someone_sends_lamports_to_its_address() {
     world.list(&key, 1).await.unwrap();
     let job = world.job(&key, 0);
     world.run_next_job(0, job, NOW, 60).await;
-    assert_eq!(failure(world.clean(job).await), Err(Failure::Code(6005)), "not expired");
+    assert_eq!(
+        failure(world.clean(job).await),
+        Err(Failure::Code(6005)),
+        "not expired"
+    );
     world.set_time(NOW + 60 + 3601).await;
     world.clean(job).await.unwrap();
-    world.context.set_account(&job, &Account::new(SOL, 0, &Pubkey::default()).into());
+    world
+        .context
+        .set_account(&job, &Account::new(SOL, 0, &Pubkey::default()).into());
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Stopped);
     assert_eq!(world.vault_funds().await.1, SOL, "the job's rent came back");
@@ -116,15 +140,25 @@ async fn stopping_ends_running_jobs_and_pays_the_node_for_its_time() {
     let seen = [0, 1].map(|index| JobToStop { index, run: None });
     world.stop_jobs(&key, &seen).await.unwrap();
     assert_eq!(world.deployment(&key).await.jobs.len(), 1);
-    assert_eq!(failure(world.stop_jobs(&key, &seen).await), refused(DeployError::NothingDue));
+    assert_eq!(
+        failure(world.stop_jobs(&key, &seen).await),
+        refused(DeployError::NothingDue)
+    );
 
-    let running = JobToStop { index: 0, run: Some(node.run_of_job(run)) };
+    let running = JobToStop {
+        index: 0,
+        run: Some(node.run_of_job(run)),
+    };
     world.stop_jobs(&key, &[running]).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Stopped);
     let nos = node.nos();
     assert_eq!(world.nos(&nos).await, 100 * PRICE);
     assert_eq!(world.vault_funds().await.0, 2 * COST - 100 * PRICE);
-    assert_eq!(world.account(&run).await, None, "the run's rent is the node's again");
+    assert_eq!(
+        world.account(&run).await,
+        None,
+        "the run's rent is the node's again"
+    );
 }
 
 #[tokio::test]
@@ -134,7 +168,10 @@ async fn a_job_past_its_deadline_is_ended_by_any_keeper_and_not_before() {
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
-    let vanished = JobToStop { index: 0, run: Some(node.run_of_job(run)) };
+    let vanished = JobToStop {
+        index: 0,
+        run: Some(node.run_of_job(run)),
+    };
     let deadline = NOW + TIMEOUT as i64;
     world.set_time(deadline).await;
     let outcome = world.stop_jobs(&key, &[vanished]).await;
@@ -157,20 +194,39 @@ async fn the_node_s_pay_and_the_run_s_rent_go_where_the_run_says() {
     let honest = node.run_of_job(run);
     let header = world.deployment(&key).await.header;
     let keeper = world.keeper.pubkey();
-    let build = |run| ix::stop_jobs(&keeper, &key, &header, &[JobToStop { index: 0, run: Some(run) }]);
+    let build = |run| {
+        ix::stop_jobs(
+            &keeper,
+            &key,
+            &header,
+            &[JobToStop {
+                index: 0,
+                run: Some(run),
+            }],
+        )
+    };
 
     let mut thief = build(honest);
     let count = thief.accounts.len();
     thief.accounts[count - 2].pubkey = world.nodes[1].nos();
-    assert_eq!(failure(world.by_keeper(thief).await), refused(DeployError::WrongNodeTokenAccount));
+    assert_eq!(
+        failure(world.by_keeper(thief).await),
+        refused(DeployError::WrongNodeTokenAccount)
+    );
     let mut thief = build(honest);
     thief.accounts[count - 1].pubkey = keeper;
-    assert_eq!(failure(world.by_keeper(thief).await), refused(DeployError::WrongRunPayer));
+    assert_eq!(
+        failure(world.by_keeper(thief).await),
+        refused(DeployError::WrongRunPayer)
+    );
     // A run of another job, or none at all, proves nothing.
     for foreign in [world.market, keeper] {
         let mut liar = build(honest);
         liar.accounts[count - 3].pubkey = foreign;
-        assert_eq!(failure(world.by_keeper(liar).await), refused(DeployError::NothingDue));
+        assert_eq!(
+            failure(world.by_keeper(liar).await),
+            refused(DeployError::NothingDue)
+        );
     }
     let instruction = build(honest);
     world.by_keeper(instruction).await.unwrap();
@@ -182,7 +238,9 @@ async fn lamports_sent_to_future_addresses_become_the_vault_s() {
     let key = world.started(Strategy::Simple, 2, 2).await;
     let (job, run) = (world.job(&key, 0), seeds::run_address(&key, 1).0);
     for address in [job, run] {
-        world.context.set_account(&address, &Account::new(FLOOR, 0, &Pubkey::default()).into());
+        world
+            .context
+            .set_account(&address, &Account::new(FLOOR, 0, &Pubkey::default()).into());
     }
     world.list(&key, 2).await.unwrap();
     assert_eq!(world.vault_funds().await.1, SOL + 2 * FLOOR - 2 * JOB_RENT);

@@ -31,7 +31,10 @@ fn what_our_program_knows_of_the_markets_is_what_the_stand_in_says() {
     }
     assert_eq!(constants::JOBS_PROGRAM, nosana_jobs_localnet::ID);
     assert_eq!(constants::NOS_MINT, theirs::NOS_MINT);
-    assert_eq!((jobs_cpi::JOB_SIZE, jobs_cpi::RUN_SIZE), (theirs::JOB_SIZE, theirs::RUN_SIZE));
+    assert_eq!(
+        (jobs_cpi::JOB_SIZE, jobs_cpi::RUN_SIZE),
+        (theirs::JOB_SIZE, theirs::RUN_SIZE)
+    );
 }
 
 #[test]
@@ -52,18 +55,31 @@ fn a_market_is_read_in_place() {
     let view = MarketView::parse(&data[..]).unwrap();
     assert_eq!(view.price_per_second().unwrap(), 12_345);
     assert_eq!(view.token_vault().unwrap(), market_vault_address(&market));
-    let open = |nodes_waiting, queue_room| Market::Open { price_per_second: 12_345, nodes_waiting, queue_room };
+    let open = |nodes_waiting, queue_room| Market::Open {
+        price_per_second: 12_345,
+        nodes_waiting,
+        queue_room,
+    };
     assert_eq!(view.state().unwrap(), open(0, 313));
     assert!(view.has_queued(&job).unwrap());
     assert!(!view.has_queued(&market).unwrap());
 
-    let nodes = read(&MarketAccount { queue_type: QUEUE_NODES, ..state.clone() });
+    let nodes = read(&MarketAccount {
+        queue_type: QUEUE_NODES,
+        ..state.clone()
+    });
     let view = MarketView::parse(&nodes[..]).unwrap();
     assert_eq!(view.state().unwrap(), open(2, 315));
     assert!(!view.has_queued(&job).unwrap(), "a node's key is no job");
 
-    let unknown = read(&MarketAccount { job_type: 255, ..state });
-    assert_eq!(MarketView::parse(&unknown[..]).unwrap().state().unwrap(), Market::Unusable);
+    let unknown = read(&MarketAccount {
+        job_type: 255,
+        ..state
+    });
+    assert_eq!(
+        MarketView::parse(&unknown[..]).unwrap().state().unwrap(),
+        Market::Unusable
+    );
     assert!(MarketView::parse(&data[1..]).is_none());
     assert!(MarketView::parse(&data[..20]).unwrap().state().is_err());
 }
@@ -93,13 +109,22 @@ async fn list_directly(world: &mut World, timeout: i64) -> Result<Pubkey, Failur
         token_program: anchor_spl::token::ID,
         system_program: anchor_lang::system_program::ID,
     };
-    let list = build(accounts, instruction::List { ipfs_job: [7; 32], timeout });
+    let list = build(
+        accounts,
+        instruction::List {
+            ipfs_job: [7; 32],
+            timeout,
+        },
+    );
     world.send(&[list], &[&owner, &job, &run]).await?;
     Ok(job.pubkey())
 }
 
 fn owner_nos(world: &World) -> Pubkey {
-    anchor_spl::associated_token::get_associated_token_address(&world.owner.pubkey(), &constants::NOS_MINT)
+    anchor_spl::associated_token::get_associated_token_address(
+        &world.owner.pubkey(),
+        &constants::NOS_MINT,
+    )
 }
 
 fn delist(world: &World, job: Pubkey, authority: &Pubkey) -> Instruction {
@@ -144,7 +169,13 @@ fn recover(world: &World, job: Pubkey) -> Instruction {
     build(accounts, instruction::Recover {})
 }
 
-fn finish(world: &World, node: &Node, job: Pubkey, run: Pubkey, ipfs_result: [u8; 32]) -> Instruction {
+fn finish(
+    world: &World,
+    node: &Node,
+    job: Pubkey,
+    run: Pubkey,
+    ipfs_result: [u8; 32],
+) -> Instruction {
     let accounts = accounts::Finish {
         job,
         run,
@@ -171,13 +202,25 @@ async fn a_queued_job_is_refused_what_the_real_program_refuses() {
     let job = list_directly(&mut world, 100).await.unwrap();
     let keeper = world.keeper.pubkey();
     let by_stranger = delist(&world, job, &keeper);
-    assert_eq!(failure(world.by_keeper(by_stranger).await), coded(6000), "delist by a stranger");
+    assert_eq!(
+        failure(world.by_keeper(by_stranger).await),
+        coded(6000),
+        "delist by a stranger"
+    );
     for timeout in [100, 99] {
         let instruction = extend(&world, job, timeout);
-        assert_eq!(failure(world.by_owner(&[instruction]).await), coded(6008), "extend not greater");
+        assert_eq!(
+            failure(world.by_owner(&[instruction]).await),
+            coded(6008),
+            "extend not greater"
+        );
     }
     let instruction = recover(&world, job);
-    assert_eq!(failure(world.by_owner(&[instruction]).await), coded(6004), "recover of a queued job");
+    assert_eq!(
+        failure(world.by_owner(&[instruction]).await),
+        coded(6004),
+        "recover of a queued job"
+    );
     let instruction = extend(&world, job, 150);
     world.by_owner(&[instruction]).await.unwrap();
     let nos = owner_nos(&world);
@@ -185,7 +228,11 @@ async fn a_queued_job_is_refused_what_the_real_program_refuses() {
     let instruction = delist(&world, job, &world.owner.pubkey());
     world.by_owner(&[instruction.clone()]).await.unwrap();
     assert_eq!(world.nos(&nos).await, before, "the whole deposit came back");
-    assert_eq!(failure(world.by_owner(&[instruction]).await), coded(3012), "a closed job");
+    assert_eq!(
+        failure(world.by_owner(&[instruction]).await),
+        coded(3012),
+        "a closed job"
+    );
 }
 
 #[tokio::test]
@@ -195,16 +242,40 @@ async fn a_running_job_is_refused_what_the_real_program_refuses() {
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
     let instruction = delist(&world, job, &world.owner.pubkey());
-    assert_eq!(failure(world.by_owner(&[instruction]).await), coded(6001), "delist while running");
+    assert_eq!(
+        failure(world.by_owner(&[instruction]).await),
+        coded(6001),
+        "delist while running"
+    );
     let wallet = node.wallet.insecure_clone();
     let null = finish(&world, &node, job, run, [0; 32]);
-    assert_eq!(failure(world.send(&[null], &[&wallet]).await), coded(6006), "a null result");
+    assert_eq!(
+        failure(world.send(&[null], &[&wallet]).await),
+        coded(6006),
+        "a null result"
+    );
     let done = finish(&world, &node, job, run, [1; 32]);
     world.send(&[done.clone()], &[&wallet]).await.unwrap();
-    assert_eq!(failure(world.send(&[done], &[&wallet]).await), coded(3012), "a closed run");
-    let accounts = accounts::Complete { job, authority: wallet.pubkey() };
-    let complete = build(accounts, instruction::Complete { ipfs_result: [2; 32] });
-    assert_eq!(failure(world.send(&[complete], &[&wallet]).await), coded(6010), "results already set");
+    assert_eq!(
+        failure(world.send(&[done], &[&wallet]).await),
+        coded(3012),
+        "a closed run"
+    );
+    let accounts = accounts::Complete {
+        job,
+        authority: wallet.pubkey(),
+    };
+    let complete = build(
+        accounts,
+        instruction::Complete {
+            ipfs_result: [2; 32],
+        },
+    );
+    assert_eq!(
+        failure(world.send(&[complete], &[&wallet]).await),
+        coded(6010),
+        "results already set"
+    );
 }
 
 #[tokio::test]
@@ -214,9 +285,20 @@ async fn a_quit_job_is_only_recovered() {
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
     let wallet = node.wallet.insecure_clone();
-    let quit = accounts::Quit { job, run, payer: wallet.pubkey(), authority: wallet.pubkey() };
-    world.send(&[build(quit, instruction::Quit {})], &[&wallet]).await.unwrap();
-    for instruction in [extend(&world, job, 200), delist(&world, job, &world.owner.pubkey())] {
+    let quit = accounts::Quit {
+        job,
+        run,
+        payer: wallet.pubkey(),
+        authority: wallet.pubkey(),
+    };
+    world
+        .send(&[build(quit, instruction::Quit {})], &[&wallet])
+        .await
+        .unwrap();
+    for instruction in [
+        extend(&world, job, 200),
+        delist(&world, job, &world.owner.pubkey()),
+    ] {
         assert_eq!(failure(world.by_owner(&[instruction]).await), coded(6004));
     }
     let instruction = recover(&world, job);
@@ -231,8 +313,16 @@ async fn a_second_finish_after_a_double_claim_pays_nothing() {
     let nodes = world.nodes.clone();
     let run = nodes[0].work(&mut world).await.unwrap();
     let wallet = nodes[0].wallet.insecure_clone();
-    let quit = accounts::Quit { job, run, payer: wallet.pubkey(), authority: wallet.pubkey() };
-    world.send(&[build(quit, instruction::Quit {})], &[&wallet]).await.unwrap();
+    let quit = accounts::Quit {
+        job,
+        run,
+        payer: wallet.pubkey(),
+        authority: wallet.pubkey(),
+    };
+    world
+        .send(&[build(quit, instruction::Quit {})], &[&wallet])
+        .await
+        .unwrap();
     let mut runs = Vec::new();
     for node in &nodes {
         let run = Keypair::new();
@@ -247,14 +337,24 @@ async fn a_second_finish_after_a_double_claim_pays_nothing() {
             authority: node.wallet.pubkey(),
             system_program: anchor_lang::system_program::ID,
         };
-        world.send(&[build(accounts, instruction::Claim {})], &[&node.wallet, &run]).await.unwrap();
+        world
+            .send(
+                &[build(accounts, instruction::Claim {})],
+                &[&node.wallet, &run],
+            )
+            .await
+            .unwrap();
         runs.push(run.pubkey());
     }
     let first = finish(&world, &nodes[0], job, runs[0], [1; 32]);
     world.send(&[first], &[&nodes[0].wallet]).await.unwrap();
     let second = finish(&world, &nodes[1], job, runs[1], [2; 32]);
     let outcome = world.send(&[second], &[&nodes[1].wallet]).await;
-    assert_eq!(failure(outcome), coded(1), "the token program's: the market's vault is empty");
+    assert_eq!(
+        failure(outcome),
+        coded(1),
+        "the token program's: the market's vault is empty"
+    );
 }
 
 #[tokio::test]
@@ -263,7 +363,10 @@ async fn listing_knows_its_limits() {
     list_directly(&mut world, 0).await.unwrap();
     for timeout in [-1, i64::MAX] {
         let outcome = list_directly(&mut world, timeout).await;
-        assert!(matches!(outcome, Err(Failure::Runtime(_))), "it aborts: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(Failure::Runtime(_))),
+            "it aborts: {outcome:?}"
+        );
     }
     let mut market = world.market_state().await;
     market.job_price = 0;
@@ -272,7 +375,11 @@ async fn listing_knows_its_limits() {
     market.queue = vec![Pubkey::new_unique(); 315];
     market.queue_type = QUEUE_JOBS;
     world.set_market(&market);
-    assert_eq!(list_directly(&mut world, 1).await, Err(Failure::Code(3004)), "a full queue");
+    assert_eq!(
+        list_directly(&mut world, 1).await,
+        Err(Failure::Code(3004)),
+        "a full queue"
+    );
 }
 
 #[tokio::test]
@@ -280,8 +387,15 @@ async fn a_node_queues_once_and_leaves() {
     let mut world = World::new().await;
     let node = world.nodes[0].clone();
     node.work(&mut world).await.unwrap();
-    assert_eq!(failure(node.work(&mut world).await), coded(6014), "queueing twice");
-    let accounts = accounts::Stop { market: world.market, authority: node.wallet.pubkey() };
+    assert_eq!(
+        failure(node.work(&mut world).await),
+        coded(6014),
+        "queueing twice"
+    );
+    let accounts = accounts::Stop {
+        market: world.market,
+        authority: node.wallet.pubkey(),
+    };
     let stop = build(accounts, instruction::Stop {});
     world.send(&[stop], &[&node.wallet]).await.unwrap();
     assert_eq!(world.market_state().await.queue_type, QUEUE_EMPTY);
@@ -309,12 +423,18 @@ async fn a_market_is_opened_changed_and_closed_by_its_authority() {
         job_type: terms.3,
         node_xnos_minimum: terms.4,
     };
-    world.send(&[build(accounts, open)], &[&authority, &market]).await.unwrap();
+    world
+        .send(&[build(accounts, open)], &[&authority, &market])
+        .await
+        .unwrap();
     let account = world.account(&market.pubkey()).await.unwrap();
     assert_eq!(account.data.len(), 10_232);
     let view = MarketView::parse(&account.data[..]).unwrap();
     assert_eq!(view.price_per_second().unwrap(), 5);
-    assert_eq!(view.token_vault().unwrap(), market_vault_address(&market.pubkey()));
+    assert_eq!(
+        view.token_vault().unwrap(),
+        market_vault_address(&market.pubkey())
+    );
 
     let update = |signer: &Keypair| {
         let accounts = accounts::Update {
@@ -337,7 +457,10 @@ async fn a_market_is_opened_changed_and_closed_by_its_authority() {
     let instruction = update(&authority);
     world.send(&[instruction], &[&authority]).await.unwrap();
 
-    let user = nosana_deploy_client::instructions::create_nos_account(&authority.pubkey(), &authority.pubkey());
+    let user = nosana_deploy_client::instructions::create_nos_account(
+        &authority.pubkey(),
+        &authority.pubkey(),
+    );
     let accounts = accounts::CloseMarket {
         market: market.pubkey(),
         vault: market_vault_address(&market.pubkey()),
@@ -357,7 +480,10 @@ async fn the_market_closing_sweeps_deposits_but_traps_no_deployment() {
     let key = world.started(Strategy::Simple, 1, 2).await;
     world.list(&key, 1).await.unwrap();
     let authority = world.authority.insecure_clone();
-    let user = nosana_deploy_client::instructions::create_nos_account(&authority.pubkey(), &authority.pubkey());
+    let user = nosana_deploy_client::instructions::create_nos_account(
+        &authority.pubkey(),
+        &authority.pubkey(),
+    );
     let accounts = accounts::CloseMarket {
         market: world.market,
         vault: market_vault_address(&world.market),
@@ -368,7 +494,10 @@ async fn the_market_closing_sweeps_deposits_but_traps_no_deployment() {
     let close = build(accounts, instruction::Close {});
     world.send(&[user, close], &[&authority]).await.unwrap();
     let withdrawn = world
-        .withdraw(deployments::instructions::Amount::All, deployments::instructions::Amount::All)
+        .withdraw(
+            deployments::instructions::Amount::All,
+            deployments::instructions::Amount::All,
+        )
         .await;
     assert!(withdrawn.is_ok());
     assert_eq!(world.vault_funds().await, (0, 0));

@@ -17,13 +17,7 @@ use std::{
 const TARGET: &str = "sbf-solana-solana";
 /// Flags for every crate. `std` does not compile without atomics; `lower-atomic` then turns them
 /// into plain loads and stores, which is what they are on a single thread.
-const FLAGS: [&str; 5] = [
-    "-Cpanic=abort",
-    "-Crelocation-model=static",
-    "-Ctarget-cpu=v2",
-    "-Ctarget-feature=+allows-misaligned-mem-access",
-    "-Cpasses=lower-atomic",
-];
+const FLAGS: [&str; 2] = ["-Cpanic=abort", "-Cpasses=lower-atomic"];
 
 /// Compiles `program` to `elf`, which is replaced only by a whole file.
 pub(super) fn program(
@@ -92,8 +86,8 @@ fn with_registry_packages(
     }
     process::run_step(
         &mut command,
-        "The compiler's message above says why. If it is about the standard library, delete the \
-         folder of the toolchain and run this again: the toolchain is then installed anew.",
+        "The compiler's message above says why. Where it is about the standard library or the \
+         linker, delete ~/.cache/nosana-deploy/sbf and run this again to install both anew.",
     )?;
 
     let name = format!("lib{}.so", program.elf);
@@ -165,7 +159,10 @@ fn cargo(toolchain: &Registry, target_dir: &Path, more_flags: &[String]) -> Resu
         .env("CARGO_TARGET_DIR", target_dir)
         // Encoded, so that a folder's name may hold spaces.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-    command.args(["rustc", "--release", "-Zjson-target-spec", "--target"]);
+    // Files are compared by content: two checkouts share the target folder, and by time of change
+    // alone cargo would take one's crates for the other's.
+    command.args(["rustc", "--release", "-Zchecksum-freshness"]);
+    command.args(["-Zjson-target-spec", "--target"]);
     command.arg(paths::xtask().join(TARGET_JSON));
     Ok(command)
 }

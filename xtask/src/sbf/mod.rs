@@ -1,6 +1,7 @@
 //! Builds the programs to sBPF bytecode, with the toolchain that the machine has or can get.
 
 mod compile;
+mod install;
 mod stack_gaps;
 mod std_patch;
 mod toolchain;

@@ -42,7 +42,12 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the books; `opening` holds a balance for each row.
     pub(crate) fn open(rows: Vec<Row>, opening: Vec<Balance>) -> Self {
-        Self { rows, current: opening.clone(), opening, fees_lamports: 0 }
+        Self {
+            rows,
+            current: opening.clone(),
+            opening,
+            fees_lamports: 0,
+        }
     }
 
     /// The rows, to read their balances.
@@ -64,14 +69,24 @@ impl Ledger {
         let before = std::mem::replace(&mut self.current, after);
         self.fees_lamports = self.fees_lamports.saturating_add(fee_lamports);
         let moved = self.changes(&before);
-        moved.into_iter().filter(|change| change.nos != 0 || change.lamports != 0).collect()
+        moved
+            .into_iter()
+            .filter(|change| change.nos != 0 || change.lamports != 0)
+            .collect()
     }
 
     /// Every row with what it held at first, holds now, and the difference.
     pub(crate) fn lines(&self) -> Vec<(Balance, Balance, Change)> {
         let changes = self.changes(&self.opening);
-        let balances = self.opening.iter().copied().zip(self.current.iter().copied());
-        balances.zip(changes).map(|((first, now), change)| (first, now, change)).collect()
+        let balances = self
+            .opening
+            .iter()
+            .copied()
+            .zip(self.current.iter().copied());
+        balances
+            .zip(changes)
+            .map(|((first, now), change)| (first, now, change))
+            .collect()
     }
 
     /// Network fees of all transactions, lamports.
@@ -82,10 +97,16 @@ impl Ledger {
     /// NOS base units and lamports that appeared (positive) or vanished: zero if the books balance.
     pub(crate) fn imbalance(&self) -> (i128, i128) {
         let sum = |of: fn(&Change) -> i128| {
-            self.changes(&self.opening).iter().map(of).fold(0_i128, i128::saturating_add)
+            self.changes(&self.opening)
+                .iter()
+                .map(of)
+                .fold(0_i128, i128::saturating_add)
         };
         let fees = i128::from(self.fees_lamports);
-        (sum(|change| change.nos), sum(|change| change.lamports).saturating_add(fees))
+        (
+            sum(|change| change.nos),
+            sum(|change| change.lamports).saturating_add(fees),
+        )
     }
 
     fn changes(&self, since: &[Balance]) -> Vec<Change> {
@@ -107,17 +128,39 @@ mod tests {
     use super::*;
 
     fn books() -> Ledger {
-        let row = |name| Row { name, keys: vec![Pubkey::new_unique()] };
-        let opening = vec![Balance { nos: 100, lamports: 50 }, Balance::default()];
+        let row = |name| Row {
+            name,
+            keys: vec![Pubkey::new_unique()],
+        };
+        let opening = vec![
+            Balance {
+                nos: 100,
+                lamports: 50,
+            },
+            Balance::default(),
+        ];
         Ledger::open(vec![row("owner"), row("vault")], opening)
     }
 
     #[test]
     fn what_moves_between_rows_and_fees_balances() {
         let mut books = books();
-        let after = vec![Balance { nos: 60, lamports: 35 }, Balance { nos: 40, lamports: 10 }];
+        let after = vec![
+            Balance {
+                nos: 60,
+                lamports: 35,
+            },
+            Balance {
+                nos: 40,
+                lamports: 10,
+            },
+        ];
         let moved = books.post(after, 5);
-        let change = |name, nos, lamports| Change { name, nos, lamports };
+        let change = |name, nos, lamports| Change {
+            name,
+            nos,
+            lamports,
+        };
         assert_eq!(moved, [change("owner", -40, -15), change("vault", 40, 10)]);
         assert_eq!((books.imbalance(), books.fees_lamports()), ((0, 0), 5));
     }
@@ -125,18 +168,51 @@ mod tests {
     #[test]
     fn a_step_tells_only_of_rows_that_it_moved() {
         let mut books = books();
-        let after = vec![Balance { nos: 100, lamports: 45 }, Balance::default()];
+        let after = vec![
+            Balance {
+                nos: 100,
+                lamports: 45,
+            },
+            Balance::default(),
+        ];
         assert_eq!(books.post(after, 5).len(), 1);
     }
 
     #[test]
     fn what_appears_or_vanishes_is_noticed_to_the_unit() {
         let mut books = books();
-        books.post(vec![Balance { nos: 99, lamports: 50 }, Balance::default()], 0);
+        books.post(
+            vec![
+                Balance {
+                    nos: 99,
+                    lamports: 50,
+                },
+                Balance::default(),
+            ],
+            0,
+        );
         assert_eq!(books.imbalance(), (-1, 0));
-        books.post(vec![Balance { nos: 100, lamports: 51 }, Balance::default()], 0);
+        books.post(
+            vec![
+                Balance {
+                    nos: 100,
+                    lamports: 51,
+                },
+                Balance::default(),
+            ],
+            0,
+        );
         assert_eq!(books.imbalance(), (0, 1));
-        books.post(vec![Balance { nos: 100, lamports: 50 }, Balance::default()], 5);
+        books.post(
+            vec![
+                Balance {
+                    nos: 100,
+                    lamports: 50,
+                },
+                Balance::default(),
+            ],
+            5,
+        );
         assert_eq!(books.imbalance(), (0, 5), "a fee that nobody paid");
     }
 

@@ -55,21 +55,33 @@ impl<'a> Demo<'a> {
         let localnet = Localnet::start(programs).await?;
         let wallets = Wallets::new();
         let price_per_second = PRICE_PER_SECOND.min(spec.max_price_per_second);
-        localnet.furnish(&wallets, &spec.market, price_per_second).await?;
+        localnet
+            .furnish(&wallets, &spec.market, price_per_second)
+            .await?;
         let deployment = seeds::deployment_address(&wallets.owner.pubkey(), 0).0;
         let rows = rows(&wallets, spec, deployment);
         let opening = localnet.balances(&rows).await?;
         let ledger = Ledger::open(rows, opening);
-        Ok(Self { localnet, wallets, spec, deployment, ledger, report, price_per_second })
+        Ok(Self {
+            localnet,
+            wallets,
+            spec,
+            deployment,
+            ledger,
+            report,
+            price_per_second,
+        })
     }
 
     async fn begin(&mut self) -> Result<()> {
         let owner = self.wallets.owner.pubkey();
-        self.by_owner("create", &ix::create(&owner, 0, self.spec)).await?;
+        self.by_owner("create", &ix::create(&owner, 0, self.spec))
+            .await?;
         let lamports = self.round_lamports()?;
         self.fund(lamports).await?;
         if !self.spec.autostart {
-            self.by_owner("start", &[ix::start(&owner, &self.deployment)]).await?;
+            self.by_owner("start", &[ix::start(&owner, &self.deployment)])
+                .await?;
         }
         self.expect(Status::Starting).await
     }
@@ -110,20 +122,29 @@ impl<'a> Demo<'a> {
 
     async fn end(&mut self) -> Result<()> {
         let owner = self.wallets.owner.pubkey();
-        self.by_owner("stop", &[ix::stop(&owner, &self.deployment)]).await?;
+        self.by_owner("stop", &[ix::stop(&owner, &self.deployment)])
+            .await?;
         self.expect(Status::Stopping).await?;
         self.stop_jobs().await?;
         self.expect(Status::Stopped).await?;
 
-        let expired = self.localnet.now().await?.saturating_add(JOB_EXPIRATION_SECONDS).saturating_add(1);
-        self.travel(expired, "a day later the finished jobs have expired").await?;
+        let expired = self
+            .localnet
+            .now()
+            .await?
+            .saturating_add(JOB_EXPIRATION_SECONDS)
+            .saturating_add(1);
+        self.travel(expired, "a day later the finished jobs have expired")
+            .await?;
         for index in 0..self.spec.replicas {
             self.clean(u64::from(index)).await?;
         }
-        self.by_owner("archive", &[ix::archive(&owner, &self.deployment)]).await?;
+        self.by_owner("archive", &[ix::archive(&owner, &self.deployment)])
+            .await?;
         self.expect(Status::Archived).await?;
         let vault = self.wallets.vault(self.spec.vault_index);
-        self.by_owner("withdraw", &ix::withdraw(&vault, Amount::All, Amount::All)).await
+        self.by_owner("withdraw", &ix::withdraw(&vault, Amount::All, Amount::All))
+            .await
     }
 
     /// The last word: nothing unaccounted for, and nothing left in the vault.
@@ -141,7 +162,12 @@ impl<'a> Demo<'a> {
                 _ => true,
             };
             if !empty {
-                bail!("{} should be empty, but holds {} NOS base units and {} lamports", change.name, left.nos, left.lamports);
+                bail!(
+                    "{} should be empty, but holds {} NOS base units and {} lamports",
+                    change.name,
+                    left.nos,
+                    left.lamports
+                );
             }
         }
         Ok(())
@@ -155,7 +181,8 @@ impl<'a> Demo<'a> {
             let header = self.deployment().await?.header;
             let first = header.next_job_index;
             for index in first..first.saturating_add(u64::from(JOBS_PER_TRANSACTION)) {
-                self.ledger.track("jobs", seeds::job_address(&self.deployment, index).0);
+                self.ledger
+                    .track("jobs", seeds::job_address(&self.deployment, index).0);
             }
             let missing = self.spec.replicas.min(JOBS_PER_TRANSACTION);
             let keeper = self.wallets.keeper.insecure_clone();
@@ -179,7 +206,8 @@ impl<'a> Demo<'a> {
         let later = self.localnet.now().await?.saturating_add(half);
         self.travel(later, "half of the timeout later").await?;
         let vault = self.wallets.vault(self.spec.vault_index);
-        let finish = super::node::finish(&node.pubkey(), job, run.pubkey(), &self.spec.market, &vault);
+        let finish =
+            super::node::finish(&node.pubkey(), job, run.pubkey(), &self.spec.market, &vault);
         self.act("node finishes", &[finish], &[&node]).await
     }
 
@@ -197,7 +225,13 @@ impl<'a> Demo<'a> {
         let keeper = self.wallets.keeper.insecure_clone();
         let (header, jobs) = self.active_jobs().await?;
         for indices in jobs.chunks(usize::try_from(JOBS_PER_TRANSACTION)?) {
-            let queued: Vec<_> = indices.iter().map(|index| JobToStop { index: *index, run: None }).collect();
+            let queued: Vec<_> = indices
+                .iter()
+                .map(|index| JobToStop {
+                    index: *index,
+                    run: None,
+                })
+                .collect();
             let stop = ix::stop_jobs(&keeper.pubkey(), &self.deployment, &header, &queued);
             self.act("stop_jobs", &[stop], &[&keeper]).await?;
         }
@@ -220,7 +254,11 @@ impl<'a> Demo<'a> {
             .and_then(|cost| cost.checked_mul(u64::from(self.spec.replicas)))
             .context("a round costs more NOS than there are")?;
         let vault = self.wallets.vault(self.spec.vault_index);
-        self.by_owner("fund", &ix::fund(&self.wallets.owner.pubkey(), &vault, cost, lamports)).await
+        self.by_owner(
+            "fund",
+            &ix::fund(&self.wallets.owner.pubkey(), &vault, cost, lamports),
+        )
+        .await
     }
 
     /// Lamports that a round needs: rent of its jobs and runs, the keeper's rewards for listing and
@@ -233,7 +271,11 @@ impl<'a> Demo<'a> {
             run: rent.minimum_balance(RUN_SIZE),
         };
         let replicas = self.spec.replicas;
-        let rewards = self.spec.keeper_reward_lamports.saturating_mul(u64::from(replicas)).saturating_mul(2);
+        let rewards = self
+            .spec
+            .keeper_reward_lamports
+            .saturating_mul(u64::from(replicas))
+            .saturating_mul(2);
         let rent = listing_lamports(replicas, replicas, &rents).context("the rent overflows")?;
         Ok(rent.saturating_add(rewards).saturating_add(rents.floor))
     }
@@ -261,8 +303,17 @@ impl<'a> Demo<'a> {
     }
 
     /// Sends a transaction, enters it into the books and tells of it.
-    async fn act(&mut self, name: &str, instructions: &[Instruction], signers: &[&Keypair]) -> Result<()> {
-        let receipt = self.localnet.send(instructions, signers).await.with_context(|| name.to_owned())?;
+    async fn act(
+        &mut self,
+        name: &str,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<()> {
+        let receipt = self
+            .localnet
+            .send(instructions, signers)
+            .await
+            .with_context(|| name.to_owned())?;
         let after = self.localnet.balances(self.ledger.rows()).await?;
         let changes = self.ledger.post(after, receipt.fee_lamports);
         self.report.step(&Step {
@@ -302,7 +353,10 @@ impl<'a> Demo<'a> {
 fn rows(wallets: &Wallets, spec: &DeploymentSpec, deployment: Pubkey) -> Vec<Row> {
     let vault = wallets.vault(spec.vault_index);
     let owner = wallets.owner.pubkey();
-    let row = |name, key| Row { name, keys: vec![key] };
+    let row = |name, key| Row {
+        name,
+        keys: vec![key],
+    };
     vec![
         row("owner", owner),
         row("owner NOS account", nos_account(&wallets.owner)),
@@ -315,7 +369,13 @@ fn rows(wallets: &Wallets, spec: &DeploymentSpec, deployment: Pubkey) -> Vec<Row
         row("market's vault", market_vault_address(&spec.market)),
         row("deployment", deployment),
         row("owner's counter", seeds::owner_address(&owner).0),
-        Row { name: "jobs", keys: Vec::new() },
-        Row { name: "runs", keys: Vec::new() },
+        Row {
+            name: "jobs",
+            keys: Vec::new(),
+        },
+        Row {
+            name: "runs",
+            keys: Vec::new(),
+        },
     ]
 }

@@ -60,10 +60,16 @@ impl Programs {
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).with_context(|| {
-                format!("{}: no such program; run `cargo xtask build-program` first", path.display())
+                format!(
+                    "{}: no such program; run `cargo xtask build-program` first",
+                    path.display()
+                )
             })
         };
-        Ok(Self { deployments: read("deployments.so")?, jobs: read("nosana_jobs_localnet.so")? })
+        Ok(Self {
+            deployments: read("deployments.so")?,
+            jobs: read("nosana_jobs_localnet.so")?,
+        })
     }
 }
 
@@ -84,7 +90,9 @@ impl Localnet {
     /// Starts the validator and loads the programs.
     pub(crate) async fn start(programs: Programs) -> Result<Self> {
         // `Clock`: only then do confirmations arrive as on a cluster.
-        let builder = Surfnet::builder().offline(true).block_production_mode(BlockProductionMode::Clock);
+        let builder = Surfnet::builder()
+            .offline(true)
+            .block_production_mode(BlockProductionMode::Clock);
         let surfnet = builder.slot_time_ms(100).start().await?;
         let cluster = Cluster::Custom(surfnet.rpc_url().into(), surfnet.ws_url().into());
         let payer = Arc::new(surfnet.payer().insecure_clone());
@@ -97,22 +105,37 @@ impl Localnet {
     }
 
     /// Makes the NOS mint, the market with its vault, and the wallets.
-    pub(crate) async fn furnish(&self, wallets: &Wallets, market: &Pubkey, price_per_second: u64) -> Result<()> {
+    pub(crate) async fn furnish(
+        &self,
+        wallets: &Wallets,
+        market: &Pubkey,
+        price_per_second: u64,
+    ) -> Result<()> {
         if self.account(market).await?.is_some() {
             bail!("market: \"{market}\" is not valid; use a market's account, not a program's or a mint's");
         }
-        self.place(&NOS_MINT, token::ID, pack(Mint {
-            mint_authority: COption::None,
-            supply: OWNER_NOS,
-            decimals: NOS_DECIMALS,
-            is_initialized: true,
-            freeze_authority: COption::None,
-        }))?;
+        self.place(
+            &NOS_MINT,
+            token::ID,
+            pack(Mint {
+                mint_authority: COption::None,
+                supply: OWNER_NOS,
+                decimals: NOS_DECIMALS,
+                is_initialized: true,
+                freeze_authority: COption::None,
+            }),
+        )?;
         for wallet in [&wallets.owner, &wallets.keeper, &wallets.node] {
-            self.surfnet.cheatcodes().fund_sol(&wallet.pubkey(), WALLET_LAMPORTS)?;
+            self.surfnet
+                .cheatcodes()
+                .fund_sol(&wallet.pubkey(), WALLET_LAMPORTS)?;
         }
         for (wallet, amount) in [(&wallets.owner, OWNER_NOS), (&wallets.node, 0)] {
-            self.place(&nos_account(wallet), token::ID, token_account(wallet.pubkey(), amount))?;
+            self.place(
+                &nos_account(wallet),
+                token::ID,
+                token_account(wallet.pubkey(), amount),
+            )?;
         }
         let seeds: [&[u8]; 2] = [market.as_ref(), NOS_MINT.as_ref()];
         let (vault, vault_bump) = Pubkey::find_program_address(&seeds, &JOBS_PROGRAM);
@@ -137,7 +160,10 @@ impl Localnet {
 
     fn place(&self, key: &Pubkey, owner: Pubkey, data: Vec<u8>) -> Result<()> {
         let lamports = Rent::default().minimum_balance(data.len());
-        let account = SetAccount::new(*key).lamports(lamports).owner(owner).data(data);
+        let account = SetAccount::new(*key)
+            .lamports(lamports)
+            .owner(owner)
+            .data(data);
         Ok(self.surfnet.cheatcodes().execute(account)?)
     }
 
@@ -146,37 +172,62 @@ impl Localnet {
         let account = self.account(&solana_program::sysvar::clock::ID).await?;
         let account = account.context("the cluster has no clock")?;
         // The sysvar's last field.
-        let timestamp = account.data.last_chunk::<8>().context("the clock is too short")?;
+        let timestamp = account
+            .data
+            .last_chunk::<8>()
+            .context("the clock is too short")?;
         Ok(i64::from_le_bytes(*timestamp))
     }
 
     /// Moves the clock forward to `unix_seconds`.
     pub(crate) fn travel(&self, unix_seconds: i64) -> Result<()> {
         let milliseconds = u64::try_from(unix_seconds)?.saturating_mul(1_000);
-        self.surfnet.cheatcodes().time_travel_to_timestamp(milliseconds)?;
+        self.surfnet
+            .cheatcodes()
+            .time_travel_to_timestamp(milliseconds)?;
         Ok(())
     }
 
     /// Sends a transaction, paid by the first signer, and waits until it is confirmed.
-    pub(crate) async fn send(&self, instructions: &[Instruction], signers: &[&Keypair]) -> Result<Receipt> {
+    pub(crate) async fn send(
+        &self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt> {
         let rpc = self.program.rpc();
-        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNIT_LIMIT)];
+        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(
+            COMPUTE_UNIT_LIMIT,
+        )];
         all.extend_from_slice(instructions);
-        let payer = signers.first().context("a transaction needs a signer")?.pubkey();
+        let payer = signers
+            .first()
+            .context("a transaction needs a signer")?
+            .pubkey();
         let blockhash = rpc.get_latest_blockhash().await?;
-        let transaction = Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
-        let signature = rpc.send_and_confirm_transaction(&transaction).await.map_err(explain)?;
+        let transaction =
+            Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
+        let signature = rpc
+            .send_and_confirm_transaction(&transaction)
+            .await
+            .map_err(explain)?;
         let config = RpcTransactionConfig {
             encoding: Some(UiTransactionEncoding::Base64),
             commitment: Some(CommitmentConfig::confirmed()),
             max_supported_transaction_version: Some(0),
         };
         let confirmed = rpc.get_transaction_with_config(&signature, config).await?;
-        let meta = confirmed.transaction.meta.context("the transaction has no metadata")?;
+        let meta = confirmed
+            .transaction
+            .meta
+            .context("the transaction has no metadata")?;
         let OptionSerializer::Some(compute_units) = meta.compute_units_consumed else {
             bail!("the transaction's metadata lacks its compute units");
         };
-        Ok(Receipt { signature: signature.to_string(), compute_units, fee_lamports: meta.fee })
+        Ok(Receipt {
+            signature: signature.to_string(),
+            compute_units,
+            fee_lamports: meta.fee,
+        })
     }
 
     /// An account, if it exists.

@@ -32,6 +32,7 @@ pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) ->
 
 /// Where `cargo xtask build-program` puts the programs.
 fn default_programs() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     target.join("deploy")
 }

@@ -26,7 +26,13 @@ pub(crate) fn work(node: &Pubkey, run: &Pubkey, market: &Pubkey) -> Instruction 
 }
 
 /// The node finishes its job, with a result that is not null.
-pub(crate) fn finish(node: &Pubkey, job: Pubkey, run: Pubkey, market: &Pubkey, vault: &Vault) -> Instruction {
+pub(crate) fn finish(
+    node: &Pubkey,
+    job: Pubkey,
+    run: Pubkey,
+    market: &Pubkey,
+    vault: &Vault,
+) -> Instruction {
     let accounts = accounts::Finish {
         job,
         run,
@@ -39,12 +45,24 @@ pub(crate) fn finish(node: &Pubkey, job: Pubkey, run: Pubkey, market: &Pubkey, v
         authority: *node,
         token_program: token::ID,
     };
-    build(accounts, instruction::Finish { ipfs_result: [1; 32] })
+    build(
+        accounts,
+        instruction::Finish {
+            ipfs_result: [1; 32],
+        },
+    )
 }
 
 /// Anyone closes a job that is done and expired; its rent returns to the vault.
 pub(crate) fn clean(job: Pubkey, market: &Pubkey, vault: &Vault) -> Instruction {
-    build(accounts::Clean { job, market: *market, payer: vault.address }, instruction::Clean {})
+    build(
+        accounts::Clean {
+            job,
+            market: *market,
+            payer: vault.address,
+        },
+        instruction::Clean {},
+    )
 }
 
 fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {

@@ -84,7 +84,13 @@ impl Report {
             println!("{}", line(change.name, first, now, &change));
         }
         let fees = i128::from(ledger.fees_lamports());
-        println!("{:<18} {:>38}   {:>29} {:>14}", "network fees", "", "", signed(fees, 9));
+        println!(
+            "{:<18} {:>38}   {:>29} {:>14}",
+            "network fees",
+            "",
+            "",
+            signed(fees, 9)
+        );
         println!(
             "{:<18} {:>38}   {:>29} {:>14}",
             "unaccounted for",
@@ -92,7 +98,10 @@ impl Report {
             "",
             signed(lamports, 9)
         );
-        println!("\nbooks {}", if balanced { "balanced" } else { "NOT BALANCED" });
+        println!(
+            "\nbooks {}",
+            if balanced { "balanced" } else { "NOT BALANCED" }
+        );
     }
 }
 
@@ -163,7 +172,10 @@ fn time(at: i64) -> String {
 /// Base units with a decimal point, e.g. `0.360000`.
 fn decimal(base_units: i128, decimals: u32) -> String {
     let one = 10_u128.pow(decimals);
-    let (whole, fraction) = (base_units.unsigned_abs() / one, base_units.unsigned_abs() % one);
+    let (whole, fraction) = (
+        base_units.unsigned_abs() / one,
+        base_units.unsigned_abs() % one,
+    );
     let sign = if base_units < 0 { "-" } else { "" };
     let width = usize::try_from(decimals).unwrap_or_default();
     format!("{sign}{whole}.{fraction:0width$}")
@@ -202,7 +214,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_times_are_utc() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
         for (value, text) in cases {
             assert_eq!(grouped(value), text);
         }

@@ -18,7 +18,11 @@ pub(crate) struct Wallets {
 
 impl Wallets {
     pub(crate) fn new() -> Self {
-        Self { owner: Keypair::new(), keeper: Keypair::new(), node: Keypair::new() }
+        Self {
+            owner: Keypair::new(),
+            keeper: Keypair::new(),
+            node: Keypair::new(),
+        }
     }
 
     /// The owner's vault number `index`.

@@ -88,7 +88,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RENTS: Rents = Rents { floor: 890_880, job: 2_561_280, run: 1_726_080 };
+    const RENTS: Rents = Rents {
+        floor: 890_880,
+        job: 2_561_280,
+        run: 1_726_080,
+    };
 
     fn affordable(nos: u64, lamports: u64, nodes_waiting: u32) -> u32 {
         affordable_jobs(&Funds { nos, lamports }, 100, nodes_waiting, &RENTS, 10)
@@ -105,8 +109,16 @@ mod tests {
     #[test]
     fn sol_limits_the_number_and_the_floor_stays_or_nothing_does() {
         assert_eq!(affordable(1_000, RENTS.job - 1, 0), 0);
-        assert_eq!(affordable(1_000, RENTS.job, 0), 1, "exactly empties the vault");
-        assert_eq!(affordable(1_000, RENTS.job + 1, 0), 0, "would leave one lamport");
+        assert_eq!(
+            affordable(1_000, RENTS.job, 0),
+            1,
+            "exactly empties the vault"
+        );
+        assert_eq!(
+            affordable(1_000, RENTS.job + 1, 0),
+            0,
+            "would leave one lamport"
+        );
         assert_eq!(affordable(1_000, RENTS.job + RENTS.floor - 1, 0), 0);
         assert_eq!(affordable(1_000, RENTS.job + RENTS.floor, 0), 1);
         assert_eq!(affordable(1_000, 2 * RENTS.job, 0), 2);
@@ -121,7 +133,10 @@ mod tests {
 
     #[test]
     fn a_free_market_costs_rent_only() {
-        let funds = Funds { nos: 0, lamports: 3 * RENTS.job };
+        let funds = Funds {
+            nos: 0,
+            lamports: 3 * RENTS.job,
+        };
         assert_eq!(affordable_jobs(&funds, 0, 0, &RENTS, 10), 3);
     }
 
@@ -133,10 +148,19 @@ mod tests {
 
     #[test]
     fn a_reward_never_touches_the_floor_and_is_capped() {
-        assert_eq!(keeper_reward(5_000, 3, RENTS.floor + 20_000, RENTS.floor), 15_000);
-        assert_eq!(keeper_reward(5_000, 3, RENTS.floor + 10_000, RENTS.floor), 10_000);
+        assert_eq!(
+            keeper_reward(5_000, 3, RENTS.floor + 20_000, RENTS.floor),
+            15_000
+        );
+        assert_eq!(
+            keeper_reward(5_000, 3, RENTS.floor + 10_000, RENTS.floor),
+            10_000
+        );
         assert_eq!(keeper_reward(5_000, 3, 0, RENTS.floor), 0);
-        assert_eq!(keeper_reward(u64::MAX, 2, u64::MAX, 0), MAX_REWARD_LAMPORTS_PER_CALL);
+        assert_eq!(
+            keeper_reward(u64::MAX, 2, u64::MAX, 0),
+            MAX_REWARD_LAMPORTS_PER_CALL
+        );
     }
 
     proptest! {

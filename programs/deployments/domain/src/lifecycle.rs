@@ -109,7 +109,9 @@ impl Lifecycle {
     /// # Errors
     /// [`Refused`] if the status does not allow it.
     pub fn stop(&mut self) -> Result<(), Refused> {
-        self.apply(Event::Stop { jobs_active: self.active > 0 })?;
+        self.apply(Event::Stop {
+            jobs_active: self.active > 0,
+        })?;
         self.reason = Reason::None;
         self.owed = 0;
         self.next_due_at = NEVER;
@@ -121,7 +123,9 @@ impl Lifecycle {
     /// # Errors
     /// [`Refused`] if the status does not allow it, or jobs are active.
     pub fn archive(&mut self) -> Result<(), Refused> {
-        self.apply(Event::Archive { jobs_active: self.active > 0 })?;
+        self.apply(Event::Archive {
+            jobs_active: self.active > 0,
+        })?;
         self.reason = Reason::None;
         self.owed = 0;
         self.next_due_at = NEVER;
@@ -147,7 +151,12 @@ impl Lifecycle {
         if missing == 0 {
             return Listing::NothingDue;
         }
-        let Market::Open { price_per_second, nodes_waiting, queue_room } = offer.market else {
+        let Market::Open {
+            price_per_second,
+            nodes_waiting,
+            queue_room,
+        } = offer.market
+        else {
             return Listing::Fail(Reason::MarketUnusable);
         };
         if price_per_second > offer.max_price_per_second {

@@ -173,9 +173,9 @@ impl Settings<'_> {
         )?;
         match (self.strategy, &self.schedule) {
             (Strategy::Scheduled, None) => return Err(InvalidSettings::ScheduleMissing),
-            (Strategy::Scheduled, Some(schedule)) => schedule
-                .validate()
-                .map_err(|_| InvalidSettings::Schedule)?,
+            (Strategy::Scheduled, Some(schedule)) => {
+                schedule.validate().map_err(|_| InvalidSettings::Schedule)?
+            }
             (_, Some(_)) => return Err(InvalidSettings::ScheduleNotAllowed),
             (_, None) => {}
         }
@@ -220,36 +220,125 @@ mod tests {
         let long = "x".repeat(MAX_NAME_BYTES + 1);
         let cases = [
             (VALID, Ok(())),
-            (Settings { name: long.split_at(MAX_NAME_BYTES).0, ..VALID }, Ok(())),
-            (Settings { name: &long, ..VALID }, Err(InvalidSettings::Name)),
-            (Settings { strategy: Strategy::SimpleExtend, ..VALID }, Err(InvalidSettings::Strategy)),
-            (Settings { strategy: Strategy::Infinite, ..VALID }, Err(InvalidSettings::Strategy)),
-            (Settings { replicas: 0, ..VALID }, Err(InvalidSettings::Replicas)),
-            (Settings { replicas: 100, ..VALID }, Ok(())),
-            (Settings { replicas: 101, ..VALID }, Err(InvalidSettings::Replicas)),
-            (Settings { timeout_seconds: 59, ..VALID }, Err(InvalidSettings::Timeout)),
-            (Settings { timeout_seconds: 60, ..VALID }, Ok(())),
-            (Settings { timeout_seconds: 2_592_000, ..VALID }, Ok(())),
-            (Settings { timeout_seconds: 2_592_001, ..VALID }, Err(InvalidSettings::Timeout)),
             (
-                Settings { strategy: Strategy::Scheduled, ..VALID },
-                Err(InvalidSettings::ScheduleMissing),
-            ),
-            (
-                Settings { schedule: Some(midnight), ..VALID },
-                Err(InvalidSettings::ScheduleNotAllowed),
-            ),
-            (
-                Settings { strategy: Strategy::Scheduled, schedule: Some(midnight), ..VALID },
+                Settings {
+                    name: long.split_at(MAX_NAME_BYTES).0,
+                    ..VALID
+                },
                 Ok(()),
             ),
             (
-                Settings { strategy: Strategy::Scheduled, schedule: Some(never), ..VALID },
+                Settings {
+                    name: &long,
+                    ..VALID
+                },
+                Err(InvalidSettings::Name),
+            ),
+            (
+                Settings {
+                    strategy: Strategy::SimpleExtend,
+                    ..VALID
+                },
+                Err(InvalidSettings::Strategy),
+            ),
+            (
+                Settings {
+                    strategy: Strategy::Infinite,
+                    ..VALID
+                },
+                Err(InvalidSettings::Strategy),
+            ),
+            (
+                Settings {
+                    replicas: 0,
+                    ..VALID
+                },
+                Err(InvalidSettings::Replicas),
+            ),
+            (
+                Settings {
+                    replicas: 100,
+                    ..VALID
+                },
+                Ok(()),
+            ),
+            (
+                Settings {
+                    replicas: 101,
+                    ..VALID
+                },
+                Err(InvalidSettings::Replicas),
+            ),
+            (
+                Settings {
+                    timeout_seconds: 59,
+                    ..VALID
+                },
+                Err(InvalidSettings::Timeout),
+            ),
+            (
+                Settings {
+                    timeout_seconds: 60,
+                    ..VALID
+                },
+                Ok(()),
+            ),
+            (
+                Settings {
+                    timeout_seconds: 2_592_000,
+                    ..VALID
+                },
+                Ok(()),
+            ),
+            (
+                Settings {
+                    timeout_seconds: 2_592_001,
+                    ..VALID
+                },
+                Err(InvalidSettings::Timeout),
+            ),
+            (
+                Settings {
+                    strategy: Strategy::Scheduled,
+                    ..VALID
+                },
+                Err(InvalidSettings::ScheduleMissing),
+            ),
+            (
+                Settings {
+                    schedule: Some(midnight),
+                    ..VALID
+                },
+                Err(InvalidSettings::ScheduleNotAllowed),
+            ),
+            (
+                Settings {
+                    strategy: Strategy::Scheduled,
+                    schedule: Some(midnight),
+                    ..VALID
+                },
+                Ok(()),
+            ),
+            (
+                Settings {
+                    strategy: Strategy::Scheduled,
+                    schedule: Some(never),
+                    ..VALID
+                },
                 Err(InvalidSettings::Schedule),
             ),
-            (Settings { keeper_reward_lamports: 10_000_000, ..VALID }, Ok(())),
             (
-                Settings { keeper_reward_lamports: 10_000_001, ..VALID },
+                Settings {
+                    keeper_reward_lamports: 10_000_000,
+                    ..VALID
+                },
+                Ok(()),
+            ),
+            (
+                Settings {
+                    keeper_reward_lamports: 10_000_001,
+                    ..VALID
+                },
                 Err(InvalidSettings::KeeperReward),
             ),
         ];
@@ -260,7 +349,12 @@ mod tests {
 
     #[test]
     fn strategies_are_pinned() {
-        let pinned = [(0, "SIMPLE"), (1, "SIMPLE-EXTEND"), (2, "SCHEDULED"), (3, "INFINITE")];
+        let pinned = [
+            (0, "SIMPLE"),
+            (1, "SIMPLE-EXTEND"),
+            (2, "SCHEDULED"),
+            (3, "INFINITE"),
+        ];
         for (byte, name) in pinned {
             let strategy = Strategy::from_byte(byte).unwrap();
             assert_eq!((strategy as u8, strategy.name()), (byte, name));
@@ -274,6 +368,9 @@ mod tests {
     fn errors_name_the_field_and_what_is_valid() {
         assert_eq!(InvalidSettings::Replicas.field(), "replicas");
         assert_eq!(InvalidSettings::Replicas.to_string(), "use 1 to 100");
-        assert_eq!(InvalidSettings::Timeout.to_string(), "use 1 to 43200 minutes");
+        assert_eq!(
+            InvalidSettings::Timeout.to_string(),
+            "use 1 to 43200 minutes"
+        );
     }
 }

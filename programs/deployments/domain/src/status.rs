@@ -190,26 +190,22 @@ pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
 
         (Draft | Stopped | Error | InsufficientFunds, Event::Start) => Starting,
 
-        (
-            Starting | Running | InsufficientFunds | Error,
-            Event::Stop { jobs_active: true },
-        ) => Stopping,
-        (
-            Starting | Running | InsufficientFunds | Error,
-            Event::Stop { jobs_active: false },
-        ) => Stopped,
+        (Starting | Running | InsufficientFunds | Error, Event::Stop { jobs_active: true }) => {
+            Stopping
+        }
+        (Starting | Running | InsufficientFunds | Error, Event::Stop { jobs_active: false }) => {
+            Stopped
+        }
 
         (Stopped, Event::Extend) => Starting,
         (Starting | Running | InsufficientFunds, Event::Extend) => from,
 
-        (
-            Draft | Stopped | Error | InsufficientFunds,
-            Event::Archive { jobs_active: true },
-        ) => return Err(Refused::JobsActive),
-        (
-            Draft | Stopped | Error | InsufficientFunds,
-            Event::Archive { jobs_active: false },
-        ) => Archived,
+        (Draft | Stopped | Error | InsufficientFunds, Event::Archive { jobs_active: true }) => {
+            return Err(Refused::JobsActive)
+        }
+        (Draft | Stopped | Error | InsufficientFunds, Event::Archive { jobs_active: false }) => {
+            Archived
+        }
 
         (Starting | Running | InsufficientFunds, Event::Listed) => Running,
         (Starting | Running, Event::CannotPay) => InsufficientFunds,

@@ -1,6 +1,10 @@
 //! Our cron against an independent implementation, on generated expressions and instants.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use chrono::DateTime;
 use croner::Cron;
@@ -59,7 +63,10 @@ fn expression(random: &mut StdRng) -> String {
     let (day, weekday) = match random.random_range(0..8) {
         0 => (format!("*/{}", random.random_range(1..=15)), "*".into()),
         1 => ("*".into(), format!("*/{}", random.random_range(1..=3))),
-        _ => (field(random, 1, 31, &[], 0.4), field(random, 0, 7, &DAYS, 0.4)),
+        _ => (
+            field(random, 1, 31, &[], 0.4),
+            field(random, 0, 7, &DAYS, 0.4),
+        ),
     };
     format!("{minute} {hour} {day} {month} {weekday}")
 }
@@ -81,7 +88,11 @@ fn next_firings_agree_with_croner() {
             let ours = schedule.next_after(instant).unwrap();
             let start = DateTime::from_timestamp(instant, 0).unwrap();
             let theirs = reference.find_next_occurrence(&start, false).unwrap();
-            assert_eq!(ours, theirs.timestamp(), "{expression} after {instant} ({start})");
+            assert_eq!(
+                ours,
+                theirs.timestamp(),
+                "{expression} after {instant} ({start})"
+            );
             compared += 1;
         }
     }

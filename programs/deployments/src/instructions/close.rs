@@ -19,6 +19,8 @@ pub(crate) fn handler(ctx: Context<Close>) -> Result<()> {
     let status = ctx.accounts.deployment.load()?.status;
     let status = Status::from_byte(status).ok_or(DeployError::CorruptAccount)?;
     transition(status, Event::Close).map_err(DeployError::from)?;
-    emit!(DeploymentClosed { deployment: ctx.accounts.deployment.key() });
+    emit!(DeploymentClosed {
+        deployment: ctx.accounts.deployment.key()
+    });
     Ok(())
 }

@@ -1,10 +1,7 @@
 //! `fund`: adds NOS and SOL to a vault.
 
 use crate::{
-    constants::NOS_MINT,
-    errors::DeployError,
-    events::VaultFunded,
-    state::seeds,
+    constants::NOS_MINT, errors::DeployError, events::VaultFunded, state::seeds,
     vault::require_may_hold,
 };
 use anchor_lang::{prelude::*, system_program};

@@ -81,8 +81,11 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         rest.is_empty() && groups.len() == indices.len(),
         DeployError::WrongAccountCount
     );
-    let seeds =
-        VaultSeeds::new(deployment.owner, deployment.vault_index, deployment.vault_bump);
+    let seeds = VaultSeeds::new(
+        deployment.owner,
+        deployment.vault_index,
+        deployment.vault_bump,
+    );
     let vault_seeds = seeds.as_slices();
     let cpi = JobsCpi {
         market: &accounts.market,
@@ -106,7 +109,11 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         lifecycle.settled(1).map_err(DeployError::from)?;
         deployment.count(outcome);
         handled = handled.checked_add(1).ok_or(DeployError::Overflow)?;
-        emit!(JobSettled { deployment: key, index: *index, outcome: outcome as u8 });
+        emit!(JobSettled {
+            deployment: key,
+            index: *index,
+            outcome: outcome as u8
+        });
     }
     require!(handled > 0, DeployError::NothingDue);
     deployment.store(&key, &lifecycle, now)?;
@@ -119,7 +126,10 @@ fn in_use(slots: &[ActiveJob], active: u32) -> Result<&[ActiveJob]> {
 }
 
 fn find(slots: &[ActiveJob], active: u32, index: u64) -> Option<usize> {
-    in_use(slots, active).ok()?.iter().position(|slot| slot.index == index)
+    in_use(slots, active)
+        .ok()?
+        .iter()
+        .position(|slot| slot.index == index)
 }
 
 /// The first account of a group must be the job's: a keeper could pass a finished job of its own.
@@ -169,9 +179,16 @@ pub fn pay_keeper<'info>(
     if lamports == 0 {
         return Ok(());
     }
-    let seeds =
-        VaultSeeds::new(deployment.owner, deployment.vault_index, deployment.vault_bump);
+    let seeds = VaultSeeds::new(
+        deployment.owner,
+        deployment.vault_index,
+        deployment.vault_bump,
+    );
     send_lamports(vault, keeper, lamports, &seeds.as_slices())?;
-    emit!(KeeperRewarded { deployment: *key, keeper: keeper.key(), lamports });
+    emit!(KeeperRewarded {
+        deployment: *key,
+        keeper: keeper.key(),
+        lamports
+    });
     Ok(())
 }

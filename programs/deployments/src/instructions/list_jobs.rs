@@ -88,7 +88,10 @@ impl<'info> ListJobs<'info> {
         };
         Ok(Offer {
             market,
-            funds: Funds { nos: nos_balance(&self.vault_nos)?, lamports: self.vault.lamports() },
+            funds: Funds {
+                nos: nos_balance(&self.vault_nos)?,
+                lamports: self.vault.lamports(),
+            },
             rents: Rents {
                 floor: rent.minimum_balance(0),
                 job: rent.minimum_balance(JOB_SIZE),
@@ -113,7 +116,10 @@ impl<'info> ListJobs<'info> {
 }
 
 /// Decides through the domain crate, then does it.
-pub(crate) fn handler<'info>(ctx: Context<'info, ListJobs<'info>>, bumps: Vec<JobBumps>) -> Result<()> {
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, ListJobs<'info>>,
+    bumps: Vec<JobBumps>,
+) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
     let accounts = &*ctx.accounts;
     let key = accounts.deployment.key();
@@ -201,7 +207,9 @@ fn list<'info>(
 ) -> Result<()> {
     let price = accounts.checked_price()?;
     let cost = job_cost(price, deployment.timeout_seconds).ok_or(DeployError::Overflow)?;
-    let total = cost.checked_mul(u64::from(count)).ok_or(DeployError::Overflow)?;
+    let total = cost
+        .checked_mul(u64::from(count))
+        .ok_or(DeployError::Overflow)?;
     let nos_before = nos_balance(&accounts.vault_nos)?;
     let first_index = deployment
         .next_job_index
@@ -209,8 +217,11 @@ fn list<'info>(
         .ok_or(DeployError::Overflow)?;
     let timeout = i64::try_from(deployment.timeout_seconds).map_err(|_| DeployError::Overflow)?;
 
-    let vault_seeds =
-        VaultSeeds::new(deployment.owner, deployment.vault_index, deployment.vault_bump);
+    let vault_seeds = VaultSeeds::new(
+        deployment.owner,
+        deployment.vault_index,
+        deployment.vault_bump,
+    );
     let vault_seeds = vault_seeds.as_slices();
     let cpi = JobsCpi {
         market: &accounts.market,
@@ -249,7 +260,12 @@ fn list<'info>(
         nos_balance(&accounts.vault_nos)?.checked_add(total) == Some(nos_before),
         DeployError::DepositMismatch
     );
-    emit!(JobsListed { deployment: *key, first_index, count, deposit_per_job: cost });
+    emit!(JobsListed {
+        deployment: *key,
+        first_index,
+        count,
+        deposit_per_job: cost
+    });
     Ok(())
 }
 

@@ -8,7 +8,10 @@ use crate::{
 use anchor_lang::prelude::*;
 
 /// For each index one account: the job.
-pub(crate) fn handler<'info>(ctx: Context<'info, HandleJobs<'info>>, indices: Vec<u64>) -> Result<()> {
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, HandleJobs<'info>>,
+    indices: Vec<u64>,
+) -> Result<()> {
     handle::<1>(ctx, &indices, |cpi, _, [job], _| {
         Ok(match job_state(job)? {
             JobState::Done => Some(Outcome::Done),

@@ -81,7 +81,11 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
     let balance = accounts.vault.lamports();
     let lamports = args.lamports.of(balance)?;
     require!(nos > 0 || lamports > 0, DeployError::ZeroAmount);
-    require_may_hold(balance.checked_sub(lamports).ok_or(DeployError::VaultTooLow)?)?;
+    require_may_hold(
+        balance
+            .checked_sub(lamports)
+            .ok_or(DeployError::VaultTooLow)?,
+    )?;
 
     let seeds = VaultSeeds::new(accounts.owner.key(), args.vault_index, ctx.bumps.vault);
     if nos > 0 {
@@ -94,8 +98,17 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
         )?;
     }
     if lamports > 0 {
-        send_lamports(&accounts.vault, &accounts.owner, lamports, &seeds.as_slices())?;
+        send_lamports(
+            &accounts.vault,
+            &accounts.owner,
+            lamports,
+            &seeds.as_slices(),
+        )?;
     }
-    emit!(VaultWithdrawn { vault: accounts.vault.key(), nos, lamports });
+    emit!(VaultWithdrawn {
+        vault: accounts.vault.key(),
+        nos,
+        lamports
+    });
     Ok(())
 }

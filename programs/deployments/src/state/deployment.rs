@@ -1,6 +1,9 @@
 //! The Deployment account: a fixed header, then one slot for every job that may be active at once.
 
-use crate::{errors::DeployError, events::{Outcome, StatusChanged}};
+use crate::{
+    errors::DeployError,
+    events::{Outcome, StatusChanged},
+};
 use anchor_lang::prelude::*;
 use bytemuck::{Pod, Zeroable};
 use deployments_domain::{
@@ -126,7 +129,8 @@ impl Deployment {
 
     /// Bytes of an account with `slots` slots.
     pub const fn space(slots: u32) -> usize {
-        Self::HEADER.saturating_add((slots as usize).saturating_mul(core::mem::size_of::<ActiveJob>()))
+        Self::HEADER
+            .saturating_add((slots as usize).saturating_mul(core::mem::size_of::<ActiveJob>()))
     }
 
     /// Splits an account's data into header and slots.
@@ -246,7 +250,13 @@ impl Deployment {
         if from != to {
             self.status_changed_at = now;
             let reason = self.reason;
-            emit!(StatusChanged { deployment: *key, from, to, reason, at: now });
+            emit!(StatusChanged {
+                deployment: *key,
+                from,
+                to,
+                reason,
+                at: now
+            });
         }
         Ok(())
     }

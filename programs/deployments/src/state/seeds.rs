@@ -28,17 +28,26 @@ pub fn vault_address(wallet: &Pubkey, index: u16) -> (Pubkey, u8) {
 
 /// Address and bump of a wallet's deployment number `id`.
 pub fn deployment_address(wallet: &Pubkey, id: u64) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[DEPLOYMENT, wallet.as_ref(), &id.to_le_bytes()], &crate::ID)
+    Pubkey::find_program_address(
+        &[DEPLOYMENT, wallet.as_ref(), &id.to_le_bytes()],
+        &crate::ID,
+    )
 }
 
 /// Address and bump of a deployment's job number `index`.
 pub fn job_address(deployment: &Pubkey, index: u64) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[JOB, deployment.as_ref(), &index.to_le_bytes()], &crate::ID)
+    Pubkey::find_program_address(
+        &[JOB, deployment.as_ref(), &index.to_le_bytes()],
+        &crate::ID,
+    )
 }
 
 /// Address and bump of the run that is created with job number `index` when a node is waiting.
 pub fn run_address(deployment: &Pubkey, index: u64) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[RUN, deployment.as_ref(), &index.to_le_bytes()], &crate::ID)
+    Pubkey::find_program_address(
+        &[RUN, deployment.as_ref(), &index.to_le_bytes()],
+        &crate::ID,
+    )
 }
 
 /// Whether `key` is the address that `prefix` ([`JOB`] or [`RUN`]), the deployment, the index and

@@ -19,6 +19,9 @@ pub(crate) fn clean(ctx: Context<Clean>) -> Result<()> {
     let (job, market) = (&ctx.accounts.job, &ctx.accounts.market);
     require!(job.state == JOB_DONE, JobsError::JobInWrongState);
     let expires = job.time_end.saturating_add(market.job_expiration);
-    require!(Clock::get()?.unix_timestamp > expires, JobsError::JobNotExpired);
+    require!(
+        Clock::get()?.unix_timestamp > expires,
+        JobsError::JobNotExpired
+    );
     Ok(())
 }

@@ -38,7 +38,10 @@ pub(crate) fn work(ctx: Context<Work>) -> Result<()> {
             create(&accounts.run, &accounts.payer, RUN_SIZE, &run)
         }
         None => {
-            require!(!accounts.market.queue.contains(&node), JobsError::NodeAlreadyQueued);
+            require!(
+                !accounts.market.queue.contains(&node),
+                JobsError::NodeAlreadyQueued
+            );
             accounts.market.enqueue(QUEUE_NODES, node);
             Ok(())
         }
@@ -143,7 +146,10 @@ pub struct Claim<'info> {
 /// Leaves the job's state as it is, so that several nodes can claim it.
 pub(crate) fn claim(ctx: Context<Claim>) -> Result<()> {
     let accounts = ctx.accounts;
-    require!(accounts.job.state == JOB_STOPPED, JobsError::JobInWrongState);
+    require!(
+        accounts.job.state == JOB_STOPPED,
+        JobsError::JobInWrongState
+    );
     let run = RunAccount {
         job: accounts.job.key(),
         node: accounts.authority.key(),

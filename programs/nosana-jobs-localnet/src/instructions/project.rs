@@ -146,7 +146,12 @@ pub(crate) fn delist(ctx: Context<Delist>) -> Result<()> {
     require_ata(&accounts.deposit, accounts.payer.key)?;
     accounts.market.remove(QUEUE_JOBS, &key)?;
     let deposit = JobAccount::deposit(job.price, job.timeout);
-    pay_out(&accounts.market, &accounts.vault, &accounts.deposit, deposit)
+    pay_out(
+        &accounts.market,
+        &accounts.vault,
+        &accounts.deposit,
+        deposit,
+    )
 }
 
 #[derive(Accounts)]

@@ -31,7 +31,9 @@ fn write_star(f: &mut fmt::Formatter<'_>, field: Field, set: u64) -> fmt::Result
             .step_by(usize::try_from(step).unwrap_or(usize::MAX))
             .fold(0, |all, value| all | 1_u64.wrapping_shl(value))
     };
-    let step = (1..=high).find(|step| multiples(*step) & !set == 0).unwrap_or(high.saturating_add(1));
+    let step = (1..=high)
+        .find(|step| multiples(*step) & !set == 0)
+        .unwrap_or(high.saturating_add(1));
     match step {
         1 => return f.write_str("*"),
         _ => write!(f, "*/{step}")?,

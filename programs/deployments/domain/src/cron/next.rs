@@ -43,7 +43,10 @@ pub(super) fn next_after(schedule: &Schedule, unix_seconds: i64) -> Option<i64> 
     let date = date_of(days);
     // Today, if today matches and a time is left.
     if matching_days(schedule, date.year, date.month) & 1_u64.wrapping_shl(date.day) != 0 {
-        let (hour, minute) = (minute_of_day.checked_div(60)?, minute_of_day.checked_rem(60)?);
+        let (hour, minute) = (
+            minute_of_day.checked_div(60)?,
+            minute_of_day.checked_rem(60)?,
+        );
         if let Some(second) = time_from(schedule, hour, minute) {
             return at(days, second);
         }
@@ -53,7 +56,9 @@ pub(super) fn next_after(schedule: &Schedule, unix_seconds: i64) -> Option<i64> 
 }
 
 fn at(days: u32, second_of_day: u64) -> Option<i64> {
-    let second = u64::from(days).checked_mul(SECONDS_PER_DAY)?.checked_add(second_of_day)?;
+    let second = u64::from(days)
+        .checked_mul(SECONDS_PER_DAY)?
+        .checked_add(second_of_day)?;
     i64::try_from(second).ok()
 }
 
@@ -71,12 +76,16 @@ fn time_from(schedule: &Schedule, hour: u32, minute: u32) -> Option<u64> {
             (later, first_from(schedule.minute, 0)?)
         }
     };
-    u64::from(hour).checked_mul(60)?.checked_add(u64::from(minute))?.checked_mul(60)
+    u64::from(hour)
+        .checked_mul(60)?
+        .checked_add(u64::from(minute))?
+        .checked_mul(60)
 }
 
 /// The first matching date after `date`.
 fn next_date(schedule: &Schedule, date: Date) -> Option<Date> {
-    let later = matching_days(schedule, date.year, date.month) & bits_from(date.day.saturating_add(1));
+    let later =
+        matching_days(schedule, date.year, date.month) & bits_from(date.day.saturating_add(1));
     if let Some(day) = first_from(later, 0) {
         return Some(Date { day, ..date });
     }
@@ -101,7 +110,14 @@ fn matching_days(schedule: &Schedule, year: u32, month: u32) -> u64 {
         return 0;
     }
     let by_date = u64::from(schedule.day_of_month);
-    let by_weekday = days_on(schedule.day_of_week, weekday_of(days_of(Date { year, month, day: 1 })));
+    let by_weekday = days_on(
+        schedule.day_of_week,
+        weekday_of(days_of(Date {
+            year,
+            month,
+            day: 1,
+        })),
+    );
     let days = if schedule.matches_both_days() {
         by_date & by_weekday
     } else {
@@ -151,7 +167,11 @@ pub(super) fn date_of(days: u32) -> Date {
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     Date {
         year: year_of_era + era * YEARS_PER_ERA + u32::from(month <= 2),
         month,
@@ -165,7 +185,11 @@ pub(super) fn days_of(date: Date) -> u32 {
     let year = date.year - u32::from(date.month <= 2);
     let era = year / YEARS_PER_ERA;
     let year_of_era = year % YEARS_PER_ERA;
-    let month_from_march = if date.month > 2 { date.month - 3 } else { date.month + 9 };
+    let month_from_march = if date.month > 2 {
+        date.month - 3
+    } else {
+        date.month + 9
+    };
     let day_of_year = (153 * month_from_march + 2) / 5 + date.day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * DAYS_PER_ERA + day_of_era - EPOCH_SHIFT

@@ -66,7 +66,10 @@ impl fmt::Display for ParseError<'_> {
 
 pub(super) fn parse(expression: &str) -> Result<Schedule, ParseError<'_>> {
     let trimmed = expression.trim();
-    if let Some((_, fields)) = NICKNAMES.iter().find(|(name, _)| trimmed.eq_ignore_ascii_case(name)) {
+    if let Some((_, fields)) = NICKNAMES
+        .iter()
+        .find(|(name, _)| trimmed.eq_ignore_ascii_case(name))
+    {
         return Err(ParseError::Nickname(fields));
     }
     let mut texts = expression.split_whitespace();
@@ -74,7 +77,9 @@ pub(super) fn parse(expression: &str) -> Result<Schedule, ParseError<'_>> {
     let (Some(minute), Some(hour), Some(day), Some(month), Some(weekday), None) =
         (next(), next(), next(), next(), next(), next())
     else {
-        return Err(ParseError::FieldCount(expression.split_whitespace().count()));
+        return Err(ParseError::FieldCount(
+            expression.split_whitespace().count(),
+        ));
     };
     let schedule = Schedule {
         minute: set(Field::Minute, minute)?,
@@ -156,7 +161,9 @@ fn value(field: Field, text: &str) -> Option<u32> {
         _ => field.bounds(),
     };
     let named = |names: &[&str], first: u32| {
-        let position = names.iter().position(|name| text.eq_ignore_ascii_case(name))?;
+        let position = names
+            .iter()
+            .position(|name| text.eq_ignore_ascii_case(name))?;
         u32::try_from(position).ok()?.checked_add(first)
     };
     let value = match field {

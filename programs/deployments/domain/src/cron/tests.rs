@@ -49,10 +49,16 @@ fn fields_are_read_as_users_of_cron_know_them() {
         ("\t0  0 * *\tmon ", Field::DayOfWeek, &[1]),
     ];
     for (expression, field, values) in cases {
-        assert_eq!(schedule(expression).set(field), bits(values), "{expression}");
+        assert_eq!(
+            schedule(expression).set(field),
+            bits(values),
+            "{expression}"
+        );
     }
     let all = schedule("* * * * *");
-    assert!(Field::ALL.iter().all(|field| all.set(*field) == field.all()));
+    assert!(Field::ALL
+        .iter()
+        .all(|field| all.set(*field) == field.all()));
     assert!(all.day_of_month_star && all.day_of_week_star);
     let stepped = schedule("0 0 */2 * 1-5");
     assert!(stepped.day_of_month_star && !stepped.day_of_week_star);
@@ -62,24 +68,81 @@ fn fields_are_read_as_users_of_cron_know_them() {
 fn refusals_name_the_field_the_text_and_what_is_valid() {
     let values = "*, lists (1,2), ranges (1-5) and steps (*/15)";
     let cases: Vec<(&str, String)> = std::vec![
-        ("60 * * * *", format!("minute: \"60\" is not valid, use 0 to 59, {values}")),
-        ("* 24 * * *", format!("hour: \"24\" is not valid, use 0 to 23, {values}")),
-        ("* * 0 * *", format!("day of month: \"0\" is not valid, use 1 to 31, {values}")),
-        ("* * * 13 *", format!("month: \"13\" is not valid, use 1 to 12, JAN to DEC, {values}")),
-        ("* * * * 8", format!("day of week: \"8\" is not valid, use 0 to 7, SUN to SAT, {values}")),
-        ("1,,2 * * * *", format!("minute: \"\" is not valid, use 0 to 59, {values}")),
-        ("", "use five fields (minute hour day-of-month month day-of-week), not 0".into()),
-        ("* * * *", "use five fields (minute hour day-of-month month day-of-week), not 4".into()),
-        ("0 * * * * *", "use five fields (minute hour day-of-month month day-of-week), not 6".into()),
+        (
+            "60 * * * *",
+            format!("minute: \"60\" is not valid, use 0 to 59, {values}")
+        ),
+        (
+            "* 24 * * *",
+            format!("hour: \"24\" is not valid, use 0 to 23, {values}")
+        ),
+        (
+            "* * 0 * *",
+            format!("day of month: \"0\" is not valid, use 1 to 31, {values}")
+        ),
+        (
+            "* * * 13 *",
+            format!("month: \"13\" is not valid, use 1 to 12, JAN to DEC, {values}")
+        ),
+        (
+            "* * * * 8",
+            format!("day of week: \"8\" is not valid, use 0 to 7, SUN to SAT, {values}")
+        ),
+        (
+            "1,,2 * * * *",
+            format!("minute: \"\" is not valid, use 0 to 59, {values}")
+        ),
+        (
+            "",
+            "use five fields (minute hour day-of-month month day-of-week), not 0".into()
+        ),
+        (
+            "* * * *",
+            "use five fields (minute hour day-of-month month day-of-week), not 4".into()
+        ),
+        (
+            "0 * * * * *",
+            "use five fields (minute hour day-of-month month day-of-week), not 6".into()
+        ),
         ("@Daily", "write \"0 0 * * *\" instead".into()),
-        ("0 0 31 2 *", "it never fires, no month of it has such a day".into()),
-        ("0 0 30,31 FEB *", "it never fires, no month of it has such a day".into()),
-        ("0 0 31 4,6,9,11 *", "it never fires, no month of it has such a day".into()),
+        (
+            "0 0 31 2 *",
+            "it never fires, no month of it has such a day".into()
+        ),
+        (
+            "0 0 30,31 FEB *",
+            "it never fires, no month of it has such a day".into()
+        ),
+        (
+            "0 0 31 4,6,9,11 *",
+            "it never fires, no month of it has such a day".into()
+        ),
     ];
     for (expression, message) in cases {
-        assert_eq!(Schedule::parse(expression).unwrap_err().to_string(), message, "{expression}");
+        assert_eq!(
+            Schedule::parse(expression).unwrap_err().to_string(),
+            message,
+            "{expression}"
+        );
     }
-    for item in ["-1", "+1", "1-", "-", "5-1", "*/0", "*/", "/2", "1/", "1//2", "**", "*-3", "a", "jan", "1.5", "4294967296"] {
+    for item in [
+        "-1",
+        "+1",
+        "1-",
+        "-",
+        "5-1",
+        "*/0",
+        "*/",
+        "/2",
+        "1/",
+        "1//2",
+        "**",
+        "*-3",
+        "a",
+        "jan",
+        "1.5",
+        "4294967296",
+    ] {
         let expression = format!("{item} * * * *");
         assert!(Schedule::parse(&expression).is_err(), "{expression}");
     }
@@ -93,7 +156,11 @@ fn firings_by_hand() {
         ("0 0 * * *", new_year_2026 - 1, new_year_2026),
         ("* * * * *", new_year_2026, new_year_2026 + 60),
         ("* * * * *", new_year_2026 + 59, new_year_2026 + 60),
-        ("30 9 * * 1-5", midnight(2026, 1, 2) + 34_200, midnight(2026, 1, 5) + 34_200),
+        (
+            "30 9 * * 1-5",
+            midnight(2026, 1, 2) + 34_200,
+            midnight(2026, 1, 5) + 34_200,
+        ),
         ("0 0 31 * *", midnight(2026, 1, 31), midnight(2026, 3, 31)),
         ("0 0 1 1 *", midnight(2026, 1, 1), midnight(2027, 1, 1)),
         ("0 0 29 2 *", midnight(2026, 1, 1), midnight(2028, 2, 29)),
@@ -106,22 +173,42 @@ fn firings_by_hand() {
         ("0 0 */2 * 1", midnight(2026, 1, 5), midnight(2026, 1, 19)),
     ];
     for (expression, after, expected) in cases {
-        assert_eq!(schedule(expression).next_after(after), Some(expected), "{expression} {after}");
+        assert_eq!(
+            schedule(expression).next_after(after),
+            Some(expected),
+            "{expression} {after}"
+        );
     }
 }
 
 #[test]
 fn days_and_dates_convert_both_ways_over_the_whole_range() {
-    let mut expected = Date { year: 1970, month: 1, day: 1 };
-    for day in 0..days_of(Date { year: LAST_YEAR, month: 12, day: 31 }) {
+    let mut expected = Date {
+        year: 1970,
+        month: 1,
+        day: 1,
+    };
+    for day in 0..days_of(Date {
+        year: LAST_YEAR,
+        month: 12,
+        day: 31,
+    }) {
         assert_eq!(date_of(day), expected);
         assert_eq!(days_of(expected), day);
         expected.day += 1;
         if expected.day > days_in_month(expected.year, expected.month) {
-            expected = Date { day: 1, month: expected.month + 1, ..expected };
+            expected = Date {
+                day: 1,
+                month: expected.month + 1,
+                ..expected
+            };
         }
         if expected.month > 12 {
-            expected = Date { year: expected.year + 1, month: 1, day: 1 };
+            expected = Date {
+                year: expected.year + 1,
+                month: 1,
+                day: 1,
+            };
         }
     }
 }
@@ -139,7 +226,10 @@ fn matches(schedule: &Schedule, minute: i64) -> bool {
         by_date || by_weekday
     };
     day && has(u64::from(schedule.month), date.month)
-        && has(u64::from(schedule.hour), u32::try_from(minute % 1440 / 60).unwrap())
+        && has(
+            u64::from(schedule.hour),
+            u32::try_from(minute % 1440 / 60).unwrap(),
+        )
         && has(schedule.minute, u32::try_from(minute % 60).unwrap())
 }
 
@@ -147,11 +237,21 @@ fn matches(schedule: &Schedule, minute: i64) -> bool {
 fn nothing_is_skipped_and_nothing_invented() {
     // Every minute of 70 days across a leap day, for schedules with stepped stars too.
     let start = midnight(2028, 2, 1);
-    for expression in ["*/7 3-5 * * *", "0 0 */3 * 2", "15 12 1-7 * */2", "59 23 28-31 2,3 0", "5/25 */6 * * 6,0"] {
+    for expression in [
+        "*/7 3-5 * * *",
+        "0 0 */3 * 2",
+        "15 12 1-7 * */2",
+        "59 23 28-31 2,3 0",
+        "5/25 */6 * * 6,0",
+    ] {
         let schedule = schedule(expression);
         let mut next = schedule.next_after(start - 1).unwrap();
         for minute in start / 60..start / 60 + 70 * 1440 {
-            assert_eq!(next == minute * 60, matches(&schedule, minute), "{expression} {minute}");
+            assert_eq!(
+                next == minute * 60,
+                matches(&schedule, minute),
+                "{expression} {minute}"
+            );
             if next == minute * 60 {
                 next = schedule.next_after(next).unwrap();
             }
@@ -191,7 +291,10 @@ fn extremes_of_time_neither_panic_nor_repeat() {
             assert_eq!(schedule.next_after(now), None, "{expression} {now}");
         }
     }
-    assert_eq!(schedule("59 23 31 12 *").next_after(end), Some(end + 86_340));
+    assert_eq!(
+        schedule("59 23 31 12 *").next_after(end),
+        Some(end + 86_340)
+    );
 }
 
 #[test]
@@ -200,16 +303,56 @@ fn bit_sets_that_no_expression_has_are_refused() {
     assert_eq!(good.validate(), Ok(()));
     let bad = [
         (Schedule { minute: 0, ..good }, Field::Minute),
-        (Schedule { minute: 1 << 60, ..good }, Field::Minute),
-        (Schedule { hour: 1 << 24, ..good }, Field::Hour),
-        (Schedule { day_of_month: 1, ..good }, Field::DayOfMonth),
+        (
+            Schedule {
+                minute: 1 << 60,
+                ..good
+            },
+            Field::Minute,
+        ),
+        (
+            Schedule {
+                hour: 1 << 24,
+                ..good
+            },
+            Field::Hour,
+        ),
+        (
+            Schedule {
+                day_of_month: 1,
+                ..good
+            },
+            Field::DayOfMonth,
+        ),
         (Schedule { month: 1, ..good }, Field::Month),
-        (Schedule { month: 1 << 13, ..good }, Field::Month),
-        (Schedule { day_of_week: 1 << 7, ..good }, Field::DayOfWeek),
-        (Schedule { day_of_week_star: true, ..good }, Field::DayOfWeek),
+        (
+            Schedule {
+                month: 1 << 13,
+                ..good
+            },
+            Field::Month,
+        ),
+        (
+            Schedule {
+                day_of_week: 1 << 7,
+                ..good
+            },
+            Field::DayOfWeek,
+        ),
+        (
+            Schedule {
+                day_of_week_star: true,
+                ..good
+            },
+            Field::DayOfWeek,
+        ),
     ];
     for (schedule, field) in bad {
-        assert_eq!(schedule.validate(), Err(Invalid::Field(field)), "{schedule:?}");
+        assert_eq!(
+            schedule.validate(),
+            Err(Invalid::Field(field)),
+            "{schedule:?}"
+        );
         let _ = (schedule.next_after(0), schedule.to_string()); // meaningless, but no panic
     }
     let never = Schedule {

@@ -6,7 +6,11 @@ use proptest::{prelude::*, strategy::Strategy as _};
 
 const DAY: i64 = 86_400;
 const NOW: i64 = 20_000 * DAY + 3_600; // an hour after midnight
-const RENTS: Rents = Rents { floor: 890_880, job: 2_561_280, run: 1_726_080 };
+const RENTS: Rents = Rents {
+    floor: 890_880,
+    job: 2_561_280,
+    run: 1_726_080,
+};
 
 fn draft(strategy: Strategy, replicas: u32) -> Lifecycle {
     Lifecycle {
@@ -31,8 +35,15 @@ fn started(strategy: Strategy, replicas: u32) -> Lifecycle {
 /// Funds for `jobs` jobs at 100 NOS base units each.
 fn offer(jobs: u32) -> Offer {
     Offer {
-        market: Market::Open { price_per_second: 1, nodes_waiting: 0, queue_room: 315 },
-        funds: Funds { nos: 100 * u64::from(jobs), lamports: 1_000_000_000 },
+        market: Market::Open {
+            price_per_second: 1,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
+        funds: Funds {
+            nos: 100 * u64::from(jobs),
+            lamports: 1_000_000_000,
+        },
         rents: RENTS,
         timeout_seconds: 100,
         max_price_per_second: 1,
@@ -45,7 +56,10 @@ fn simple_lists_each_replica_once_and_stops() {
     assert_eq!((simple.status, simple.owed), (Status::Starting, 3));
     assert_eq!(simple.listing(&offer(9), NOW), Listing::Jobs(3));
     simple.listed(2, NOW).unwrap();
-    assert_eq!((simple.status, simple.owed, simple.active), (Status::Running, 1, 2));
+    assert_eq!(
+        (simple.status, simple.owed, simple.active),
+        (Status::Running, 1, 2)
+    );
     simple.settled(2).unwrap();
     assert_eq!(simple.status, Status::Running, "one replica is still owed");
     simple.listed(1, NOW).unwrap();
@@ -89,10 +103,16 @@ fn a_shortage_is_recorded_once_and_ends_by_itself() {
     daily.cannot_pay(midnight).unwrap();
     assert_eq!((daily.status, daily.owed), (Status::InsufficientFunds, 2));
     assert_eq!(daily.listing(&offer(0), midnight + 5), Listing::NothingDue);
-    assert_eq!(daily.listing(&offer(0), midnight + 5 * DAY), Listing::NothingDue);
+    assert_eq!(
+        daily.listing(&offer(0), midnight + 5 * DAY),
+        Listing::NothingDue
+    );
     assert_eq!(daily.listing(&offer(1), midnight + 5), Listing::Jobs(1));
     daily.listed(1, midnight + 5).unwrap();
-    assert_eq!((daily.status, daily.owed, daily.active), (Status::Running, 1, 1));
+    assert_eq!(
+        (daily.status, daily.owed, daily.active),
+        (Status::Running, 1, 1)
+    );
     assert_eq!(daily.listing(&offer(0), midnight + 6), Listing::CannotPay);
 }
 
@@ -109,15 +129,33 @@ fn sol_alone_can_be_the_shortage() {
 #[test]
 fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
     let mut simple = started(Strategy::Simple, 1);
-    let gone = Offer { market: Market::Unusable, ..offer(0) };
-    assert_eq!(simple.listing(&gone, NOW), Listing::Fail(Reason::MarketUnusable));
-    let dear = Offer { max_price_per_second: 0, ..offer(0) };
-    assert_eq!(simple.listing(&dear, NOW), Listing::Fail(Reason::PriceAboveCap));
+    let gone = Offer {
+        market: Market::Unusable,
+        ..offer(0)
+    };
+    assert_eq!(
+        simple.listing(&gone, NOW),
+        Listing::Fail(Reason::MarketUnusable)
+    );
+    let dear = Offer {
+        max_price_per_second: 0,
+        ..offer(0)
+    };
+    assert_eq!(
+        simple.listing(&dear, NOW),
+        Listing::Fail(Reason::PriceAboveCap)
+    );
     simple.fail(Reason::PriceAboveCap, NOW).unwrap();
-    assert_eq!((simple.status, simple.reason), (Status::Error, Reason::PriceAboveCap));
+    assert_eq!(
+        (simple.status, simple.reason),
+        (Status::Error, Reason::PriceAboveCap)
+    );
     assert_eq!(simple.listing(&offer(1), NOW), Listing::NothingDue);
     simple.start(NOW).unwrap();
-    assert_eq!((simple.status, simple.reason, simple.owed), (Status::Starting, Reason::None, 1));
+    assert_eq!(
+        (simple.status, simple.reason, simple.owed),
+        (Status::Starting, Reason::None, 1)
+    );
 }
 
 #[test]
@@ -133,7 +171,11 @@ fn an_interrupted_round_goes_on_without_listing_twice() {
 fn room_limits_a_listing() {
     let mut simple = started(Strategy::Simple, 3);
     let market = |nodes_waiting, queue_room| Offer {
-        market: Market::Open { price_per_second: 1, nodes_waiting, queue_room },
+        market: Market::Open {
+            price_per_second: 1,
+            nodes_waiting,
+            queue_room,
+        },
         ..offer(9)
     };
     assert_eq!(simple.listing(&market(0, 2), NOW), Listing::Jobs(2));
@@ -160,7 +202,10 @@ fn stop_waits_for_active_jobs_and_forgets_the_rest() {
     let mut daily = started(Strategy::Scheduled, 3);
     daily.listed(2, 20_001 * DAY).unwrap();
     daily.stop().unwrap();
-    assert_eq!((daily.status, daily.owed, daily.next_due_at), (Status::Stopping, 0, NEVER));
+    assert_eq!(
+        (daily.status, daily.owed, daily.next_due_at),
+        (Status::Stopping, 0, NEVER)
+    );
     assert!(daily.ends_all_jobs());
     assert_eq!(daily.archive(), Err(Refused::Status));
     daily.settled(1).unwrap();
@@ -178,7 +223,11 @@ fn archive_waits_for_active_jobs() {
     simple.cannot_pay(NOW).unwrap();
     assert_eq!(simple.archive(), Err(Refused::JobsActive));
     simple.settled(1).unwrap();
-    assert_eq!(simple.status, Status::InsufficientFunds, "a replica is still owed");
+    assert_eq!(
+        simple.status,
+        Status::InsufficientFunds,
+        "a replica is still owed"
+    );
     simple.archive().unwrap();
     assert_eq!(simple.owed, 0);
 }
@@ -208,13 +257,12 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         Just(Step::Start),
         Just(Step::Stop),
         Just(Step::Archive),
-        (0..5u32, prop::bool::weighted(0.1)).prop_map(|(jobs_paid, dear)| Step::Crank { jobs_paid, dear }),
+        (0..5u32, prop::bool::weighted(0.1))
+            .prop_map(|(jobs_paid, dear)| Step::Crank { jobs_paid, dear }),
         (0..4u32).prop_map(Step::Settle),
         (-100..3 * DAY).prop_map(Step::Wait),
     ]
 }
-
-
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]

@@ -5,7 +5,10 @@ use std::mem::offset_of;
 
 #[test]
 fn the_released_layout_never_moves() {
-    assert_eq!(Deployment::DISCRIMINATOR, [66, 90, 104, 89, 183, 130, 64, 178]);
+    assert_eq!(
+        Deployment::DISCRIMINATOR,
+        [66, 90, 104, 89, 183, 130, 64, 178]
+    );
     let offsets = [
         (offset_of!(Deployment, version), 8),
         (offset_of!(Deployment, status), 10),
@@ -68,7 +71,10 @@ fn data_that_the_program_never_writes_is_refused() {
     assert!(good.lifecycle(1).is_ok());
     for bad in [
         Deployment { status: 8, ..good },
-        Deployment { strategy: 4, ..good },
+        Deployment {
+            strategy: 4,
+            ..good
+        },
         Deployment { reason: 3, ..good },
     ] {
         assert!(bad.lifecycle(1).is_err());
