@@ -54,7 +54,12 @@ impl DeploymentAccount {
     /// # Errors
     /// [`DecodeError`] if the account is no Deployment of this program.
     pub fn decode(program: &Pubkey, data: &[u8]) -> Result<Self, DecodeError> {
-        check(program, data, Deployment::DISCRIMINATOR, Deployment::VERSION)?;
+        check(
+            program,
+            data,
+            Deployment::DISCRIMINATOR,
+            Deployment::VERSION,
+        )?;
         let (header, slots) = data
             .split_at_checked(Deployment::HEADER)
             .ok_or(DecodeError::Damaged)?;
@@ -66,10 +71,16 @@ impl DeploymentAccount {
             .chunks_exact(size_of::<ActiveJob>())
             .map(bytemuck::pod_read_unaligned)
             .collect();
-        let lifecycle = header.lifecycle(slots.len()).map_err(|_| DecodeError::Damaged)?;
+        let lifecycle = header
+            .lifecycle(slots.len())
+            .map_err(|_| DecodeError::Damaged)?;
         let active = usize::try_from(header.active).map_err(|_| DecodeError::Damaged)?;
         let jobs = slots.get(..active).ok_or(DecodeError::Damaged)?.to_vec();
-        Ok(Self { header, jobs, lifecycle })
+        Ok(Self {
+            header,
+            jobs,
+            lifecycle,
+        })
     }
 
     /// Where the deployment stands.
@@ -97,11 +108,18 @@ pub fn decode_owner(program: &Pubkey, mut data: &[u8]) -> Result<Owner, DecodeEr
     Owner::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
 }
 
-fn check(program: &Pubkey, data: &[u8], discriminator: &[u8], version: u8) -> Result<(), DecodeError> {
+fn check(
+    program: &Pubkey,
+    data: &[u8],
+    discriminator: &[u8],
+    version: u8,
+) -> Result<(), DecodeError> {
     if *program != PROGRAM_ID {
         return Err(DecodeError::WrongProgram);
     }
-    let tail = data.strip_prefix(discriminator).ok_or(DecodeError::WrongKind)?;
+    let tail = data
+        .strip_prefix(discriminator)
+        .ok_or(DecodeError::WrongKind)?;
     match tail.first() {
         Some(found) if *found == version => Ok(()),
         Some(found) => Err(DecodeError::UnknownVersion(*found)),
@@ -110,7 +128,11 @@ fn check(program: &Pubkey, data: &[u8], discriminator: &[u8], version: u8) -> Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use bytemuck::Zeroable;
@@ -140,7 +162,8 @@ mod tests {
         assert_eq!((decoded.status(), decoded.jobs.len()), (Status::Draft, 0));
         assert_eq!(decoded.lifecycle.slots, 2);
 
-        let decode = |program: &Pubkey, data: &[u8]| DeploymentAccount::decode(program, data).unwrap_err();
+        let decode =
+            |program: &Pubkey, data: &[u8]| DeploymentAccount::decode(program, data).unwrap_err();
         assert_eq!(decode(&SYSTEM, &good), DecodeError::WrongProgram);
         assert_eq!(decode(&PROGRAM_ID, &[]), DecodeError::WrongKind);
         assert_eq!(decode(&PROGRAM_ID, &good[..100]), DecodeError::Damaged);
@@ -152,7 +175,10 @@ mod tests {
         assert_eq!(changed(0, good[0] ^ 1), DecodeError::WrongKind);
         assert_eq!(changed(8, 2), DecodeError::UnknownVersion(2));
         assert_eq!(changed(STATUS_OFFSET, 8), DecodeError::Damaged);
-        assert_eq!(changed(8 + offset_of!(Deployment, active), 3), DecodeError::Damaged);
+        assert_eq!(
+            changed(8 + offset_of!(Deployment, active), 3),
+            DecodeError::Damaged
+        );
     }
 
     const SYSTEM: Pubkey = anchor_lang::system_program::ID;

@@ -85,7 +85,10 @@ fn separate(out: &mut String, position: usize) {
 
 /// Integer-like keys first, ascending; then the others as they came.
 fn in_javascript_order(members: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let mut ordered: Vec<_> = members.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let mut ordered: Vec<_> = members
+        .iter()
+        .map(|(key, value)| (key.as_str(), value))
+        .collect();
     ordered.sort_by_key(|(key, _)| array_index(key).map_or((1, 0), |index| (0, index)));
     ordered
 }
@@ -124,7 +127,10 @@ fn print_digits(out: &mut String, digits: &str, exponent: i32) {
     match usize::try_from(point) {
         Ok(before) if (digits.len()..=21).contains(&before) => {
             out.push_str(digits);
-            out.extend(std::iter::repeat_n('0', before.saturating_sub(digits.len())));
+            out.extend(std::iter::repeat_n(
+                '0',
+                before.saturating_sub(digits.len()),
+            ));
         }
         Ok(before) if (1..=21).contains(&before) => {
             let (whole, fraction) = digits.split_at(before);
@@ -175,7 +181,10 @@ mod tests {
     fn sizes_outside_one_block_are_refused() {
         assert_eq!(digest(&[]), Err(SizeError(0)));
         assert!(digest(&vec![b' '; MAX_BYTES]).is_ok());
-        assert_eq!(digest(&vec![b' '; MAX_BYTES + 1]), Err(SizeError(MAX_BYTES + 1)));
+        assert_eq!(
+            digest(&vec![b' '; MAX_BYTES + 1]),
+            Err(SizeError(MAX_BYTES + 1))
+        );
     }
 
     #[test]
@@ -194,8 +203,14 @@ mod tests {
             ("0.0000001", "1e-7"),
             ("1.5e-9", "1.5e-9"),
             ("0.1", "0.1"),
-            (r#"{"b":1,"10":2,"a":3,"2":4,"01":5}"#, r#"{"2":4,"10":2,"b":1,"a":3,"01":5}"#),
-            (r#"["\u0001\n\"\\/é\u007f"]"#, "[\"\\u0001\\n\\\"\\\\/é\u{7f}\"]"),
+            (
+                r#"{"b":1,"10":2,"a":3,"2":4,"01":5}"#,
+                r#"{"2":4,"10":2,"b":1,"a":3,"01":5}"#,
+            ),
+            (
+                r#"["\u0001\n\"\\/é\u007f"]"#,
+                "[\"\\u0001\\n\\\"\\\\/é\u{7f}\"]",
+            ),
             ("[null, true,\tfalse, {}]", "[null,true,false,{}]"),
         ];
         for (input, expected) in cases {

@@ -5,7 +5,10 @@ use deployments::errors::DeployError;
 /// The sentence for a custom error code of the deployments program, or `None` if the code is not
 /// one of its own (Anchor's checks of accounts are below 6000).
 pub fn sentence(code: u32) -> Option<String> {
-    all().into_iter().find(|error| u32::from(*error) == code).map(|error| error.to_string())
+    all()
+        .into_iter()
+        .find(|error| u32::from(*error) == code)
+        .map(|error| error.to_string())
 }
 
 /// Every error of the program, in the order of its code.
@@ -59,7 +62,10 @@ mod tests {
             assert_eq!(u32::from(error), code);
             assert!(sentence(code).is_some_and(|text| !text.is_empty()));
         }
-        assert_eq!(sentence(6033), Some("A transition would break an invariant".into()));
+        assert_eq!(
+            sentence(6033),
+            Some("A transition would break an invariant".into())
+        );
         assert_eq!(sentence(6034), None);
         assert_eq!(sentence(3012), None);
     }

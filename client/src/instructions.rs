@@ -42,7 +42,12 @@ impl Vault {
     pub fn new(owner: Pubkey, index: u16) -> Self {
         let address = seeds::vault_address(&owner, index).0;
         let nos = get_associated_token_address(&address, &NOS_MINT);
-        Self { owner, index, address, nos }
+        Self {
+            owner,
+            index,
+            address,
+            nos,
+        }
     }
 }
 
@@ -71,7 +76,10 @@ pub fn create(owner: &Pubkey, id: u64, spec: &DeploymentSpec) -> [Instruction; 2
         system_program: SYSTEM_PROGRAM,
     };
     let args = spec.create_args(id);
-    [create_nos_account(owner, &vault.address), build(accounts, instruction::Create { args }, [])]
+    [
+        create_nos_account(owner, &vault.address),
+        build(accounts, instruction::Create { args }, []),
+    ]
 }
 
 /// Adds NOS base units and lamports to a vault, whose token account is made before if need be.
@@ -87,8 +95,15 @@ pub fn fund(funder: &Pubkey, vault: &Vault, nos: u64, lamports: u64) -> [Instruc
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
     };
-    let args = FundArgs { vault_index: vault.index, nos, lamports };
-    [create_nos_account(funder, &vault.address), build(accounts, instruction::Fund { args }, [])]
+    let args = FundArgs {
+        vault_index: vault.index,
+        nos,
+        lamports,
+    };
+    [
+        create_nos_account(funder, &vault.address),
+        build(accounts, instruction::Fund { args }, []),
+    ]
 }
 
 /// Takes NOS base units and lamports out of a vault, into the owner's wallet and associated token
@@ -104,8 +119,15 @@ pub fn withdraw(vault: &Vault, nos: Amount, lamports: Amount) -> [Instruction; 2
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
     };
-    let args = WithdrawArgs { vault_index: vault.index, nos, lamports };
-    [create_nos_account(&owner, &owner), build(accounts, instruction::Withdraw { args }, [])]
+    let args = WithdrawArgs {
+        vault_index: vault.index,
+        nos,
+        lamports,
+    };
+    [
+        create_nos_account(&owner, &owner),
+        build(accounts, instruction::Withdraw { args }, []),
+    ]
 }
 
 /// Starts a deployment, or starts it again. Signer: the owner.
@@ -125,12 +147,20 @@ pub fn archive(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
 
 /// Closes a DRAFT or ARCHIVED deployment's account. Signer: the owner, who gets the rent.
 pub fn close(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
-    let accounts = accounts::Close { owner: *owner, deployment: *deployment };
+    let accounts = accounts::Close {
+        owner: *owner,
+        deployment: *deployment,
+    };
     build(accounts, instruction::Close {}, [])
 }
 
 /// Lists up to `count` of the jobs that are due. Signer: any keeper.
-pub fn list_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment, count: u32) -> Instruction {
+pub fn list_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &Deployment,
+    count: u32,
+) -> Instruction {
     let accounts = accounts::ListJobs {
         keeper: *keeper,
         deployment: *key,
@@ -150,16 +180,36 @@ pub fn list_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment, count: 
         .map(|index| {
             let (job, job_bump) = seeds::job_address(key, index);
             let (run, run_bump) = seeds::run_address(key, index);
-            (JobBumps { job: job_bump, run: run_bump }, [job, run])
+            (
+                JobBumps {
+                    job: job_bump,
+                    run: run_bump,
+                },
+                [job, run],
+            )
         })
         .unzip();
-    build(accounts, instruction::ListJobs { bumps }, addresses.into_iter().flatten())
+    build(
+        accounts,
+        instruction::ListJobs { bumps },
+        addresses.into_iter().flatten(),
+    )
 }
 
 /// Accounts for jobs that ended by themselves. Signer: any keeper.
-pub fn settle_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment, indices: &[u64]) -> Instruction {
-    let jobs: Vec<_> = indices.iter().map(|index| seeds::job_address(key, *index).0).collect();
-    let data = instruction::SettleJobs { indices: indices.to_vec() };
+pub fn settle_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &Deployment,
+    indices: &[u64],
+) -> Instruction {
+    let jobs: Vec<_> = indices
+        .iter()
+        .map(|index| seeds::job_address(key, *index).0)
+        .collect();
+    let data = instruction::SettleJobs {
+        indices: indices.to_vec(),
+    };
     build(handle_jobs(keeper, key, deployment), data, jobs)
 }
 
@@ -184,7 +234,12 @@ pub struct RunOfJob {
 }
 
 /// Ends jobs of a STOPPING deployment, or jobs past their deadline. Signer: any keeper.
-pub fn stop_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment, jobs: &[JobToStop]) -> Instruction {
+pub fn stop_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &Deployment,
+    jobs: &[JobToStop],
+) -> Instruction {
     let accounts = jobs.iter().flat_map(|job| {
         let address = seeds::job_address(key, job.index).0;
         match job.run {
@@ -197,11 +252,18 @@ pub fn stop_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment, jobs: &
         }
     });
     let indices = jobs.iter().map(|job| job.index).collect();
-    build(handle_jobs(keeper, key, deployment), instruction::StopJobs { indices }, accounts)
+    build(
+        handle_jobs(keeper, key, deployment),
+        instruction::StopJobs { indices },
+        accounts,
+    )
 }
 
 fn steer(owner: &Pubkey, deployment: &Pubkey) -> accounts::Steer {
-    accounts::Steer { owner: *owner, deployment: *deployment }
+    accounts::Steer {
+        owner: *owner,
+        deployment: *deployment,
+    }
 }
 
 fn handle_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment) -> accounts::HandleJobs {
@@ -225,6 +287,14 @@ fn build(
     remaining: impl IntoIterator<Item = Pubkey>,
 ) -> Instruction {
     let mut accounts = named.to_account_metas(None);
-    accounts.extend(remaining.into_iter().map(|key| AccountMeta::new(key, false)));
-    Instruction { program_id: PROGRAM_ID, accounts, data: data.data() }
+    accounts.extend(
+        remaining
+            .into_iter()
+            .map(|key| AccountMeta::new(key, false)),
+    );
+    Instruction {
+        program_id: PROGRAM_ID,
+        accounts,
+        data: data.data(),
+    }
 }

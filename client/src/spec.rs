@@ -89,28 +89,46 @@ impl DeploymentSpec {
         let market = fields.required("market", "use the market's base58 public key", |value| {
             value.as_str().and_then(|text| Pubkey::from_str(text).ok())
         })?;
-        let minutes = fields.required("timeout", &InvalidSettings::Timeout.to_string(), Value::as_u64)?;
+        let minutes = fields.required(
+            "timeout",
+            &InvalidSettings::Timeout.to_string(),
+            Value::as_u64,
+        )?;
         let (job_definition, job_definition_digest) = fields.job_definition()?;
         let spec = Self {
             name: fields.required("name", &InvalidSettings::Name.to_string(), |value| {
                 value.as_str().map(str::to_owned)
             })?,
             market,
-            replicas: fields.required("replicas", &InvalidSettings::Replicas.to_string(), as_u32)?,
+            replicas: fields.required(
+                "replicas",
+                &InvalidSettings::Replicas.to_string(),
+                as_u32,
+            )?,
             // Out of range stays out of range, so the settings' own check refuses it.
             timeout_seconds: minutes.saturating_mul(60),
             strategy,
             schedule: fields.schedule()?,
             max_price_per_second: fields
-                .optional("max_price", "use NOS base units per second, a whole number", Value::as_u64)?
+                .optional(
+                    "max_price",
+                    "use NOS base units per second, a whole number",
+                    Value::as_u64,
+                )?
                 .unwrap_or(u64::MAX),
             keeper_reward_lamports: fields
-                .optional("keeper_reward", &InvalidSettings::KeeperReward.to_string(), Value::as_u64)?
+                .optional(
+                    "keeper_reward",
+                    &InvalidSettings::KeeperReward.to_string(),
+                    Value::as_u64,
+                )?
                 .unwrap_or(0),
             vault_index: fields
-                .optional("vault", "use the number of one of your vaults, 0 to 65535", |value| {
-                    u16::try_from(value.as_u64()?).ok()
-                })?
+                .optional(
+                    "vault",
+                    "use the number of one of your vaults, 0 to 65535",
+                    |value| u16::try_from(value.as_u64()?).ok(),
+                )?
                 .unwrap_or(0),
             autostart: fields
                 .optional("autostart", "use true or false", Value::as_bool)?
@@ -163,15 +181,26 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn parse(text: &str) -> Result<Self, SpecError> {
-        let no_json = |value: Option<String>, valid: String| SpecError { field: "JSON".into(), value, valid };
-        let value = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).map_err(|error| {
-            let (line, column) = (error.line_display(), error.column_display());
-            let place = format!("line {line}, column {column}");
-            no_json(Some(place), format!("{}", error.kind()))
-        })?;
+        let no_json = |value: Option<String>, valid: String| SpecError {
+            field: "JSON".into(),
+            value,
+            valid,
+        };
+        let value = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).map_err(
+            |error| {
+                let (line, column) = (error.line_display(), error.column_display());
+                let place = format!("line {line}, column {column}");
+                no_json(Some(place), format!("{}", error.kind()))
+            },
+        )?;
         let fields = match value {
             Some(Value::Object(fields)) => Self(fields),
-            Some(other) => return Err(no_json(Some(shorten(&other)), "use an object: {...}".into())),
+            Some(other) => {
+                return Err(no_json(
+                    Some(shorten(&other)),
+                    "use an object: {...}".into(),
+                ))
+            }
             None => return Err(no_json(None, "use an object: {...}".into())),
         };
         match fields.0.keys().find(|key| !FIELDS.contains(&key.as_str())) {
@@ -200,7 +229,9 @@ impl Fields {
     ) -> Result<Option<T>, SpecError> {
         match self.0.get(field) {
             None => Ok(None),
-            Some(value) => read(value).map(Some).ok_or_else(|| self.error(field, valid)),
+            Some(value) => read(value)
+                .map(Some)
+                .ok_or_else(|| self.error(field, valid)),
         }
     }
 
@@ -210,17 +241,22 @@ impl Fields {
         valid: &str,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<T, SpecError> {
-        self.optional(field, valid, read)?.ok_or_else(|| self.error(field, valid))
+        self.optional(field, valid, read)?
+            .ok_or_else(|| self.error(field, valid))
     }
 
     fn schedule(&self) -> Result<Option<Schedule>, SpecError> {
         let valid = InvalidSettings::ScheduleMissing.to_string();
-        let Some(text) = self.optional("schedule", &valid, |value| value.as_str().map(str::to_owned))?
+        let Some(text) = self.optional("schedule", &valid, |value| {
+            value.as_str().map(str::to_owned)
+        })?
         else {
             return Ok(None);
         };
         let schedule = Schedule::parse(&text);
-        schedule.map(Some).map_err(|error| self.error("schedule", &error.to_string()))
+        schedule
+            .map(Some)
+            .map_err(|error| self.error("schedule", &error.to_string()))
     }
 
     fn job_definition(&self) -> Result<(Value, [u8; 32]), SpecError> {
@@ -228,12 +264,13 @@ impl Fields {
         let definition = self.required("job_definition", valid, |value| {
             value.is_object().then(|| value.clone())
         })?;
-        let digest = digest::digest(digest::stringify(&definition).as_bytes())
-            .map_err(|digest::SizeError(bytes)| SpecError {
+        let digest = digest::digest(digest::stringify(&definition).as_bytes()).map_err(
+            |digest::SizeError(bytes)| SpecError {
                 field: "job_definition".into(),
                 value: Some(format!("{bytes} bytes")),
                 valid: format!("use at most {} bytes of compact JSON", digest::MAX_BYTES),
-            })?;
+            },
+        )?;
         Ok((definition, digest))
     }
 }

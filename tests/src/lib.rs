@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::missing_panics_doc
 )]

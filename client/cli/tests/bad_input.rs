@@ -105,7 +105,8 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
         (
             "schedule_never",
             schedule(r#""0 0 31 2 *""#),
-            r#"schedule: "0 0 31 2 *" is not valid; NEVER"#.into(),
+            r#"schedule: "0 0 31 2 *" is not valid; it never fires, no month of it has such a day"#
+                .into(),
         ),
         (
             "market",
@@ -123,7 +124,7 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
         (
             "malformed",
             with(r#""replicas": 1,"#, r#""replicas": ,"#),
-            "JSON: MALFORMED".into(),
+            "JSON: line 4, column 17 is not valid; Unexpected token".into(),
         ),
         (
             "empty",
@@ -141,13 +142,16 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let (code, stdout, stderr) = demo("/nonexistent/deployment.json");
-    assert_eq!(stderr, "error: FILE MISSING\n");
+    assert_eq!(
+        stderr,
+        "error: /nonexistent/deployment.json: No such file or directory (os error 2)\n"
+    );
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
 }
 
 #[test]
 fn programs_that_are_not_built_are_named_with_what_to_run() {
     let (code, stdout, stderr) = demo_of("good", GOOD);
-    assert_eq!(stderr, "error: PROGRAMS MISSING\n");
+    assert_eq!(stderr, "error: /nonexistent/deployments.so: No such file or directory (os error 2); run `cargo xtask build-program` first\n");
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
 }

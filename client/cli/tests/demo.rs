@@ -1,114 +1,144 @@
-//! The demo end to end: a localnet in a process of its own, both programs' bytecode, real JSON-RPC.
-//! Needs the ELFs of `cargo xtask build-program`.
+//! The demo from outside: exit status, what it prints, and what it refuses before it starts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use serde_json::Value;
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
 
-/// What the demo printed.
-struct Told {
-    steps: Vec<Value>,
-    books: Value,
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Where `cargo xtask build-program` put the programs, also if a test runs without it.
+fn programs() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let target = || set("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(ROOT).join("target"));
+    set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
 }
 
-impl Told {
-    /// The names of the steps, repetitions of one taken together.
-    fn steps(&self) -> Vec<&str> {
-        distinct(self.steps.iter().map(|step| step["step"].as_str().unwrap()))
-    }
-
-    /// The statuses that the deployment went through.
-    fn statuses(&self) -> Vec<&str> {
-        distinct(self.steps.iter().filter_map(|step| step["status"].as_str()))
-    }
-
-    /// What an account held in the end: NOS base units and lamports.
-    fn held(&self, account: &str) -> (&str, &str) {
-        let lines = self.books["books"].as_array().unwrap();
-        let line = lines.iter().find(|line| line["account"] == account);
-        let end = &line.unwrap_or_else(|| panic!("no account {account}"))["end"];
-        (
-            end["nos"].as_str().unwrap(),
-            end["lamports"].as_str().unwrap(),
-        )
-    }
-}
-
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut names: Vec<_> = names.collect();
-    names.dedup();
-    names
-}
-
-/// Runs the demo, which must succeed.
-fn demo(arguments: &[&str]) -> Told {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let output = Command::new(env!("CARGO_BIN_EXE_nosana-deploy"))
-        .args(["demo", "--json"])
+fn demo(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_nosana-deploy"))
+        .arg("demo")
         .args(arguments)
-        .current_dir(examples)
+        .env("SBF_OUT_DIR", programs())
+        .current_dir(ROOT)
+        .stdin(Stdio::null())
         .output()
-        .expect("the binary runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    let line = |line| serde_json::from_str(line).expect("a line of JSON");
-    let mut steps: Vec<Value> = stdout.lines().map(line).collect();
-    let books = steps.pop().expect("the books");
-    Told { steps, books }
+        .unwrap()
 }
 
-fn check_books(told: &Told) {
-    assert_eq!(told.books["balanced"], true);
-    assert_eq!(told.books["unaccounted_for"]["nos"], "0");
-    assert_eq!(told.books["unaccounted_for"]["lamports"], "0");
-    assert_eq!(
-        told.held("vault"),
-        ("0", "0"),
-        "withdrawn to the last lamport"
-    );
-    assert_eq!(told.held("vault NOS account").0, "0");
-    assert_eq!(told.held("market's vault").0, "0");
-    assert_eq!(told.held("jobs"), ("0", "0"));
+/// The JSON lines of a demo that ended well.
+fn lines(arguments: &[&str]) -> Vec<Value> {
+    let output = demo(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Steps with the status that follows, without the clock's lines and the books.
+fn steps(lines: &[Value]) -> Vec<String> {
+    let transactions = lines.iter().filter(|line| line["signature"].is_string());
+    transactions
+        .map(|line| {
+            format!(
+                "{} {}",
+                line["step"].as_str().unwrap(),
+                line["status"].as_str().unwrap()
+            )
+        })
+        .collect()
 }
 
 #[test]
-fn the_mission_s_example_lives_its_whole_life() {
-    let told = demo(&[]);
+fn the_mission_s_example_lives_its_life_and_the_books_balance() {
+    let lines = lines(&["--json"]);
     assert_eq!(
-        told.statuses(),
+        steps(&lines),
         [
-            "DRAFT",
-            "STARTING",
-            "RUNNING",
-            "INSUFFICIENT_FUNDS",
-            "RUNNING",
-            "STOPPING",
-            "STOPPED",
-            "ARCHIVED"
+            "create DRAFT",
+            "fund DRAFT",
+            "start STARTING",
+            "list_jobs RUNNING",
+            "node works RUNNING",
+            "node finishes RUNNING",
+            "settle_jobs RUNNING",
+            "withdraw RUNNING",
+            "list_jobs INSUFFICIENT_FUNDS",
+            "fund INSUFFICIENT_FUNDS",
+            "list_jobs RUNNING",
+            "stop STOPPING",
+            "stop_jobs STOPPED",
+            "clean STOPPED",
+            "archive ARCHIVED",
+            "withdraw ARCHIVED",
         ]
     );
-    check_books(&told);
+    // It fires at midnight, twice.
+    let listed = lines.iter().filter(|line| line["step"] == "list_jobs");
+    let minutes: Vec<_> = listed
+        .map(|line| line["time"].as_i64().unwrap() % 86_400 / 60)
+        .collect();
+    assert_eq!(minutes, [0, 0, 0]);
+    let books = lines.last().unwrap();
+    assert_eq!(books["balanced"], true);
+    assert_eq!(books["unaccounted_for"]["nos"], "0");
+    let node = books["books"].as_array().unwrap();
+    let node = node
+        .iter()
+        .find(|row| row["account"] == "node NOS account")
+        .unwrap();
+    let earned: u64 = node["end"]["nos"].as_str().unwrap().parse().unwrap();
+    assert!(
+        (180_000..190_000).contains(&earned),
+        "half an hour at 100 a second: {earned}"
+    );
 }
 
 #[test]
 fn a_simple_deployment_of_two_replicas_stops_by_itself() {
-    let told = demo(&["pytorch-jupyter-simple.json"]);
-    let statuses = told.statuses();
-    let settled = told
-        .steps
+    let lines = lines(&["examples/pytorch-jupyter-simple.json", "--json"]);
+    let steps = steps(&lines);
+    let settled = steps
         .iter()
-        .rfind(|step| step["step"] == "settle_jobs");
-    assert_eq!(settled.unwrap()["status"], "STOPPED");
-    assert!(statuses
-        .windows(2)
-        .any(|pair| pair == ["INSUFFICIENT_FUNDS", "RUNNING"]));
-    let nodes_work = told
-        .steps
-        .iter()
-        .filter(|step| step["step"] == "node works");
-    assert_eq!(nodes_work.count(), 2);
-    assert_eq!(told.steps().last(), Some(&"withdraw"));
-    check_books(&told);
+        .position(|step| step.starts_with("settle_jobs"))
+        .unwrap();
+    assert_eq!(steps[settled], "settle_jobs STOPPED");
+    assert_eq!(
+        steps
+            .iter()
+            .filter(|step| step.starts_with("clean"))
+            .count(),
+        2
+    );
+    assert_eq!(lines.last().unwrap()["balanced"], true);
+}
+
+#[test]
+fn the_timeline_for_people_ends_with_balanced_books() {
+    let output = demo(&[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    assert!(text.contains("the schedule fires"));
+    assert!(text.ends_with("\nbooks balanced\n"), "{text}");
+}
+
+#[test]
+fn a_market_that_is_something_else_is_refused_before_anything_is_sent() {
+    let example =
+        std::fs::read_to_string(Path::new(ROOT).join("examples/pytorch-jupyter-simple.json"));
+    let system_program = "11111111111111111111111111111111";
+    let market = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("market_is_a_program.json");
+    std::fs::write(&path, example.unwrap().replace(market, system_program)).unwrap();
+    let output = demo(&[path.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "nothing was sent");
+    let expected = format!(
+        "error: market: \"{system_program}\" is not valid; use a market's account, not a program's or a mint's\n"
+    );
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
 }

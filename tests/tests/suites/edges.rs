@@ -9,7 +9,7 @@ use deployments_domain::{
 };
 use deployments_tests::*;
 use nosana_deploy_client::instructions::{self as ix, JobToStop};
-use solana_program::pubkey::Pubkey;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// A deployment of one replica brought into a status, with or without an active job, by
 /// instructions alone. `None` if the status excludes it.
@@ -65,6 +65,9 @@ async fn fail(world: &mut World, key: &Pubkey) {
     world.set_market(&cheap);
 }
 
+/// A builder of an owner's instruction.
+type Build = fn(&Pubkey, &Pubkey) -> Instruction;
+
 /// The statuses that exist with and without active jobs.
 const STATES: [(Status, bool); 11] = [
     (Status::Draft, false),
@@ -85,7 +88,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
     let mut world = World::new().await;
     let (mut allowed, mut refused) = (0, 0);
     for (status, active) in STATES {
-        let events: [(fn(&Pubkey, &Pubkey) -> _, Event); 4] = [
+        let events: [(Build, Event); 4] = [
             (ix::start, Event::Start),
             (
                 ix::stop,

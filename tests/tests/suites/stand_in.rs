@@ -226,7 +226,10 @@ async fn a_queued_job_is_refused_what_the_real_program_refuses() {
     let nos = owner_nos(&world);
     assert_eq!(world.nos(&nos).await, before - 150 * PRICE);
     let instruction = delist(&world, job, &world.owner.pubkey());
-    world.by_owner(&[instruction.clone()]).await.unwrap();
+    world
+        .by_owner(std::slice::from_ref(&instruction))
+        .await
+        .unwrap();
     assert_eq!(world.nos(&nos).await, before, "the whole deposit came back");
     assert_eq!(
         failure(world.by_owner(&[instruction]).await),
@@ -255,7 +258,10 @@ async fn a_running_job_is_refused_what_the_real_program_refuses() {
         "a null result"
     );
     let done = finish(&world, &node, job, run, [1; 32]);
-    world.send(&[done.clone()], &[&wallet]).await.unwrap();
+    world
+        .send(std::slice::from_ref(&done), &[&wallet])
+        .await
+        .unwrap();
     assert_eq!(
         failure(world.send(&[done], &[&wallet]).await),
         coded(3012),

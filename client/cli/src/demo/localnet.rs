@@ -59,11 +59,9 @@ impl Programs {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
-            std::fs::read(&path).with_context(|| {
-                format!(
-                    "{}: no such program; run `cargo xtask build-program` first",
-                    path.display()
-                )
+            std::fs::read(&path).map_err(|error| {
+                let path = path.display();
+                anyhow!("{path}: {error}; run `cargo xtask build-program` first")
             })
         };
         Ok(Self {

@@ -118,7 +118,7 @@ fn line(name: &str, first: Balance, now: Balance, change: &Change) -> String {
 }
 
 fn step_json(step: &Step) -> Value {
-    let changes = step.changes.iter().map(|change| change_json(change));
+    let changes = step.changes.iter().map(change_json);
     json!({
         "step": step.name,
         "time": step.at,
@@ -171,11 +171,10 @@ fn time(at: i64) -> String {
 
 /// Base units with a decimal point, e.g. `0.360000`.
 fn decimal(base_units: i128, decimals: u32) -> String {
-    let one = 10_u128.pow(decimals);
-    let (whole, fraction) = (
-        base_units.unsigned_abs() / one,
-        base_units.unsigned_abs() % one,
-    );
+    let one = 10_u128.saturating_pow(decimals);
+    let amount = base_units.unsigned_abs();
+    let whole = amount.checked_div(one).unwrap_or_default();
+    let fraction = amount.checked_rem(one).unwrap_or_default();
     let sign = if base_units < 0 { "-" } else { "" };
     let width = usize::try_from(decimals).unwrap_or_default();
     format!("{sign}{whole}.{fraction:0width$}")

@@ -84,6 +84,7 @@ pub fn keeper_reward(reward_lamports: u64, handled: u32, vault_lamports: u64, fl
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

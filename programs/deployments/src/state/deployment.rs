@@ -170,8 +170,9 @@ impl Deployment {
         self.schedule_day_of_month = schedule.day_of_month;
         self.schedule_month = schedule.month;
         self.schedule_day_of_week = schedule.day_of_week;
-        self.schedule_stars = u8::from(schedule.day_of_month_star) * DAY_OF_MONTH_STAR
-            | u8::from(schedule.day_of_week_star) * DAY_OF_WEEK_STAR;
+        let bit = |star: bool, bit: u8| if star { bit } else { 0 };
+        self.schedule_stars = bit(schedule.day_of_month_star, DAY_OF_MONTH_STAR)
+            | bit(schedule.day_of_week_star, DAY_OF_WEEK_STAR);
     }
 
     /// The name shown to people.

@@ -151,7 +151,7 @@ pub(super) fn days_in_month(year: u32, month: u32) -> u32 {
 }
 
 fn is_leap(year: u32) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 // Both conversions are Howard Hinnant's (chrono-compatible low-level date algorithms), for dates

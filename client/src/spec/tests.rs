@@ -1,0 +1,180 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const MISSION: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
+/// The mission document's first block; it leaves its job definition out: `{...}`.
+const MISSION_OUTLINE: &str = include_str!("mission_outline.json");
+
+const GOOD: &str = r#"{
+    "name": "n", "market": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",
+    "replicas": 1, "timeout": 60, "strategy": "SIMPLE", "job_definition": {"ops": []}
+}"#;
+
+#[test]
+fn the_mission_s_example_is_read_byte_for_byte() {
+    let spec = DeploymentSpec::from_json(MISSION).unwrap();
+    assert_eq!(spec.name, "Pytorch Jupyter Notebook");
+    assert_eq!(
+        spec.market.to_string(),
+        "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ"
+    );
+    assert_eq!((spec.replicas, spec.timeout_seconds), (1, 3600));
+    assert_eq!(spec.strategy, Strategy::Scheduled);
+    assert_eq!(spec.schedule, Some(Schedule::parse("0 0 * * *").unwrap()));
+    let definition = digest::stringify(&spec.job_definition);
+    assert!(definition.starts_with(r#"{"ops":[{"id":"Pytorch","args":{"cmd":["jupyter","lab","#));
+    assert!(definition.ends_with(r#""type":"container","version":"0.1"}"#));
+    assert_eq!(
+        spec.job_definition_digest,
+        digest::digest(definition.as_bytes()).unwrap()
+    );
+}
+
+#[test]
+fn the_mission_s_outline_is_read_once_its_placeholder_is_filled() {
+    let filled = MISSION_OUTLINE.replace("{...}", r#"{"ops": []}"#);
+    let spec = DeploymentSpec::from_json(&filled).unwrap();
+    assert_eq!((spec.strategy, spec.schedule), (Strategy::Simple, None));
+    assert_eq!(spec.timeout_seconds, 3600);
+}
+
+#[test]
+fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
+    let spec = DeploymentSpec::from_json(GOOD).unwrap();
+    assert_eq!(spec.max_price_per_second, u64::MAX);
+    assert_eq!(
+        (
+            spec.keeper_reward_lamports,
+            spec.vault_index,
+            spec.autostart
+        ),
+        (0, 0, false)
+    );
+    let given = GOOD.replace(
+        r#""replicas""#,
+        r#""max_price": 7, "keeper_reward": 8, "vault": 9, "autostart": true, "replicas""#,
+    );
+    let spec = DeploymentSpec::from_json(&given).unwrap();
+    assert_eq!(spec.max_price_per_second, 7);
+    assert_eq!(
+        (
+            spec.keeper_reward_lamports,
+            spec.vault_index,
+            spec.autostart
+        ),
+        (8, 9, true)
+    );
+    let args = spec.create_args(5);
+    assert_eq!(
+        (args.id, args.strategy, args.job_definition),
+        (5, 0, spec.job_definition_digest)
+    );
+}
+
+#[test]
+fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
+    let cases = [
+        (r#""replicas": 1"#, r#""replicas": 0"#, "replicas: 0 is not valid; use 1 to 100"),
+        (r#""replicas": 1"#, r#""replicas": "1""#, r#"replicas: "1" is not valid; use 1 to 100"#),
+        (r#""replicas": 1"#, r#""replicas": 1.5"#, "replicas: 1.5 is not valid; use 1 to 100"),
+        (r#""timeout": 60"#, r#""timeout": 0"#, "timeout: 0 is not valid; use 1 to 43200 minutes"),
+        (
+            r#""timeout": 60"#,
+            r#""timeout": 18446744073709551615"#,
+            "timeout: 18446744073709551615 is not valid; use 1 to 43200 minutes",
+        ),
+        (
+            "SIMPLE",
+            "ONCE",
+            r#"strategy: "ONCE" is not valid; use SIMPLE or SCHEDULED"#,
+        ),
+        (
+            "SIMPLE",
+            "INFINITE",
+            r#"strategy: "INFINITE" is not valid; use SIMPLE or SCHEDULED"#,
+        ),
+        (
+            "SIMPLE",
+            "SCHEDULED",
+            r#"schedule: missing; strategy SCHEDULED needs a cron expression, e.g. "0 0 * * *" for daily at midnight"#,
+        ),
+        (
+            r#""SIMPLE""#,
+            r#""SIMPLE", "schedule": "0 0 * * *""#,
+            r#"schedule: "0 0 * * *" is not valid; only strategy SCHEDULED has a schedule"#,
+        ),
+        (
+            r#""SIMPLE""#,
+            r#""SCHEDULED", "schedule": "0 0 30 2 *""#,
+            r#"schedule: "0 0 30 2 *" is not valid; it never fires, no month of it has such a day"#,
+        ),
+        (
+            r#""SIMPLE""#,
+            r#""SCHEDULED", "schedule": "0 25 * * *""#,
+            r#"schedule: "0 25 * * *" is not valid; hour: "25" is not valid, use 0 to 23, *, lists (1,2), ranges (1-5) and steps (*/15)"#,
+        ),
+        (
+            "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",
+            "0OIl",
+            r#"market: "0OIl" is not valid; use the market's base58 public key"#,
+        ),
+        (
+            r#""market": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ","#,
+            "",
+            "market: missing; use the market's base58 public key",
+        ),
+        (r#""name": "n""#, r#""name": 5"#, "name: 5 is not valid; use at most 64 bytes of UTF-8"),
+        (
+            r#""replicas": 1"#,
+            r#""replica": 1"#,
+            "replica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, max_price, keeper_reward, vault, autostart, job_definition",
+        ),
+        (
+            r#"{"ops": []}"#,
+            "[]",
+            "job_definition: [] is not valid; use a Nosana job definition: an object with version, type and ops",
+        ),
+        (
+            r#""replicas": 1"#,
+            r#""keeper_reward": 10000001, "replicas": 1"#,
+            "keeper_reward: 10000001 is not valid; use at most 10000000 lamports per job",
+        ),
+        (
+            r#""replicas": 1"#,
+            r#""vault": 65536, "replicas": 1"#,
+            "vault: 65536 is not valid; use the number of one of your vaults, 0 to 65535",
+        ),
+    ];
+    for (valid, mistake, message) in cases {
+        let text = GOOD.replacen(valid, mistake, 1);
+        assert_ne!(text, GOOD, "{mistake}");
+        let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
+        assert_eq!(error, message);
+        assert!(!error.contains('\n'));
+    }
+}
+
+#[test]
+fn text_that_is_no_json_object_is_refused_with_its_place() {
+    for text in ["", "[]", "1", "{", "{\"name\": }", "{...}"] {
+        let error = DeploymentSpec::from_json(text).unwrap_err();
+        assert_eq!(error.field, "JSON", "{text}");
+        assert!(!error.to_string().contains('\n'));
+    }
+    let error = DeploymentSpec::from_json("{\n  \"name\": oops\n}").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "JSON: line 2, column 11 is not valid; Unexpected word"
+    );
+}
+
+#[test]
+fn a_long_value_is_shortened_in_the_message() {
+    let text = GOOD.replace(r#""n""#, &format!("\"{}\"", "ö".repeat(65)));
+    let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
+    assert!(
+        error.ends_with("… is not valid; use at most 64 bytes of UTF-8"),
+        "{error}"
+    );
+}
