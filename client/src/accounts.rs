@@ -1,7 +1,7 @@
 //! Decodes the program's accounts. An account is believed only after its owner, discriminator,
 //! version and size are checked: an RPC node answers with whatever lies at an address.
 
-use crate::PROGRAM_ID;
+use crate::{seeds, PROGRAM_ID};
 use anchor_lang::{AccountDeserialize, Discriminator};
 use deployments::state::{ActiveJob, Deployment, Owner};
 use deployments_domain::{
@@ -81,6 +81,18 @@ impl DeploymentAccount {
             jobs,
             lifecycle,
         })
+    }
+
+    /// Address of job number `index` of the deployment at `key`.
+    ///
+    /// An active job's is derived with the bump in its slot: a keeper may have listed it with
+    /// another bump than the canonical one.
+    pub fn job_address(&self, key: &Pubkey, index: u64) -> Pubkey {
+        self.jobs
+            .iter()
+            .find(|job| job.index == index)
+            .and_then(|job| seeds::job_address_with_bump(key, index, job.job_bump))
+            .unwrap_or_else(|| seeds::job_address(key, index).0)
     }
 
     /// Where the deployment stands.

@@ -1,6 +1,6 @@
 //! A pure builder for every instruction of the program. Nothing else builds one by hand.
 
-use crate::{seeds, DeploymentSpec, PROGRAM_ID};
+use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec, PROGRAM_ID};
 use anchor_lang::{InstructionData, ToAccountMetas};
 use anchor_spl::{
     associated_token::{
@@ -14,7 +14,6 @@ use deployments::{
     constants::{JOBS_PROGRAM, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
     instruction,
     instructions::{Amount, FundArgs, JobBumps, WithdrawArgs},
-    state::Deployment,
 };
 use solana_program::{
     instruction::{AccountMeta, Instruction},
@@ -158,16 +157,16 @@ pub fn close(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
 pub fn list_jobs(
     keeper: &Pubkey,
     key: &Pubkey,
-    deployment: &Deployment,
+    deployment: &DeploymentAccount,
     count: u32,
 ) -> Instruction {
     let accounts = accounts::ListJobs {
         keeper: *keeper,
         deployment: *key,
-        vault: deployment.vault,
-        vault_nos: deployment.vault_nos,
-        market: deployment.market,
-        market_vault: market_vault_address(&deployment.market),
+        vault: deployment.header.vault,
+        vault_nos: deployment.header.vault_nos,
+        market: deployment.header.market,
+        market_vault: market_vault_address(&deployment.header.market),
         rewards_reflection: REWARDS_REFLECTION,
         rewards_vault: REWARDS_VAULT,
         rewards_program: REWARDS_PROGRAM,
@@ -175,7 +174,7 @@ pub fn list_jobs(
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
     };
-    let first = deployment.next_job_index;
+    let first = deployment.header.next_job_index;
     let (bumps, addresses): (Vec<_>, Vec<_>) = (first..first.saturating_add(u64::from(count)))
         .map(|index| {
             let (job, job_bump) = seeds::job_address(key, index);
@@ -200,12 +199,12 @@ pub fn list_jobs(
 pub fn settle_jobs(
     keeper: &Pubkey,
     key: &Pubkey,
-    deployment: &Deployment,
+    deployment: &DeploymentAccount,
     indices: &[u64],
 ) -> Instruction {
     let jobs: Vec<_> = indices
         .iter()
-        .map(|index| seeds::job_address(key, *index).0)
+        .map(|index| deployment.job_address(key, *index))
         .collect();
     let data = instruction::SettleJobs {
         indices: indices.to_vec(),
@@ -237,11 +236,11 @@ pub struct RunOfJob {
 pub fn stop_jobs(
     keeper: &Pubkey,
     key: &Pubkey,
-    deployment: &Deployment,
+    deployment: &DeploymentAccount,
     jobs: &[JobToStop],
 ) -> Instruction {
     let accounts = jobs.iter().flat_map(|job| {
-        let address = seeds::job_address(key, job.index).0;
+        let address = deployment.job_address(key, job.index);
         match job.run {
             Some(run) => {
                 let node_nos = get_associated_token_address(&run.node, &NOS_MINT);
@@ -266,14 +265,18 @@ fn steer(owner: &Pubkey, deployment: &Pubkey) -> accounts::Steer {
     }
 }
 
-fn handle_jobs(keeper: &Pubkey, key: &Pubkey, deployment: &Deployment) -> accounts::HandleJobs {
+fn handle_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+) -> accounts::HandleJobs {
     accounts::HandleJobs {
         keeper: *keeper,
         deployment: *key,
-        vault: deployment.vault,
-        vault_nos: deployment.vault_nos,
-        market: deployment.market,
-        market_vault: market_vault_address(&deployment.market),
+        vault: deployment.header.vault,
+        vault_nos: deployment.header.vault_nos,
+        market: deployment.header.market,
+        market_vault: market_vault_address(&deployment.header.market),
         jobs_program: JOBS_PROGRAM,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,

@@ -287,7 +287,7 @@ impl World {
         self.by_keeper(ix::list_jobs(
             &self.keeper.pubkey(),
             key,
-            &deployment.header,
+            &deployment,
             count,
         ))
         .await
@@ -302,7 +302,7 @@ impl World {
         self.by_keeper(ix::settle_jobs(
             &self.keeper.pubkey(),
             key,
-            &deployment.header,
+            &deployment,
             indices,
         ))
         .await
@@ -318,13 +318,8 @@ impl World {
         jobs: &[JobToStop],
     ) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::stop_jobs(
-            &self.keeper.pubkey(),
-            key,
-            &deployment.header,
-            jobs,
-        ))
-        .await
+        self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), key, &deployment, jobs))
+            .await
     }
 
     /// An account, if it exists.

@@ -6,7 +6,11 @@ use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::Mutex,
 };
+
+#[path = "demo/hard_cases.rs"]
+mod hard_cases;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -17,7 +21,12 @@ fn programs() -> PathBuf {
     set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
 }
 
+/// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
+/// in processes of their own and is told by `.config/nextest.toml`.)
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn demo(arguments: &[&str]) -> Output {
+    let _guard = ONE_AT_A_TIME.lock();
     Command::new(env!("CARGO_BIN_EXE_nosana-deploy"))
         .arg("demo")
         .args(arguments)

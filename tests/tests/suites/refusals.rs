@@ -35,8 +35,8 @@ async fn list_jobs_believes_no_account() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Simple, 1, 2).await;
     let other = world.create(&world.spec(Strategy::Simple, 1)).await;
-    let header = world.deployment(&key).await.header;
-    let good = ix::list_jobs(&world.keeper.pubkey(), &key, &header, 1);
+    let deployment = world.deployment(&key).await;
+    let good = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 1);
     let stranger = Pubkey::new_unique();
     let second_vault = Vault::new(world.owner.pubkey(), 1);
     let node_nos = world.nodes[0].nos();
@@ -67,7 +67,7 @@ async fn list_jobs_believes_no_account() {
         failure(world.by_keeper(short).await),
         refused(DeployError::WrongAccountCount)
     );
-    let none = ix::list_jobs(&world.keeper.pubkey(), &key, &header, 0);
+    let none = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 0);
     assert_eq!(
         failure(world.by_keeper(none).await),
         refused(DeployError::WrongAccountCount)
@@ -97,8 +97,8 @@ async fn settle_jobs_believes_no_account() {
     let (job, node) = (world.job(&key, 0), world.nodes[0].clone());
     let run = node.work(&mut world).await.unwrap();
     node.quit(&mut world, job, run).await.unwrap();
-    let header = world.deployment(&key).await.header;
-    let good = ix::settle_jobs(&world.keeper.pubkey(), &key, &header, &[0]);
+    let deployment = world.deployment(&key).await;
+    let good = ix::settle_jobs(&world.keeper.pubkey(), &key, &deployment, &[0]);
     let stranger = Pubkey::new_unique();
     let cases = [
         (

@@ -70,16 +70,16 @@ async fn a_job_that_is_not_ours_is_refused() {
     world.set_market(&market);
     let done = world.job(&other, 0);
     world.run_next_job(0, done, NOW, 60).await;
-    let header = world.deployment(&ours).await.header;
+    let deployment = world.deployment(&ours).await;
     for foreign in [done, Pubkey::new_unique(), world.market] {
-        let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &header, &[0]);
+        let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &deployment, &[0]);
         settle.accounts.last_mut().unwrap().pubkey = foreign;
         assert_eq!(
             failure(world.by_keeper(settle).await),
             refused(DeployError::WrongJobAddress)
         );
     }
-    let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &header, &[0]);
+    let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &deployment, &[0]);
     settle.accounts.pop();
     assert_eq!(
         failure(world.by_keeper(settle).await),
@@ -192,13 +192,13 @@ async fn the_node_s_pay_and_the_run_s_rent_go_where_the_run_says() {
     let run = node.work(&mut world).await.unwrap();
     world.steer(ix::stop, &key).await.unwrap();
     let honest = node.run_of_job(run);
-    let header = world.deployment(&key).await.header;
+    let deployment = world.deployment(&key).await;
     let keeper = world.keeper.pubkey();
     let build = |run| {
         ix::stop_jobs(
             &keeper,
             &key,
-            &header,
+            &deployment,
             &[JobToStop {
                 index: 0,
                 run: Some(run),
@@ -245,4 +245,37 @@ async fn lamports_sent_to_future_addresses_become_the_vault_s() {
     world.list(&key, 2).await.unwrap();
     assert_eq!(world.vault_funds().await.1, SOL + 2 * FLOOR - 2 * JOB_RENT);
     assert_eq!(world.market_state().await.queue.len(), 2);
+}
+
+/// The highest bump below the canonical one that derives an address too.
+fn second_bump(prefix: &[u8], key: &Pubkey, canonical: u8) -> (Pubkey, u8) {
+    let derive = |bump| {
+        let seeds: [&[u8]; 4] = [prefix, key.as_ref(), &[0; 8], &[bump]];
+        Pubkey::create_program_address(&seeds, &nosana_deploy_client::PROGRAM_ID)
+    };
+    let bumps = (0..canonical).rev();
+    bumps
+        .filter_map(|bump| Some((derive(bump).ok()?, bump)))
+        .next()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_keeper_that_lists_with_another_bump_hinders_no_other_keeper() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 1, 1).await;
+    let (_, canonical) = seeds::job_address(&key, 0);
+    let (job, bump) = second_bump(seeds::JOB, &key, canonical);
+    let deployment = world.deployment(&key).await;
+    let mut odd = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 1);
+    let position = odd.accounts.len() - 2;
+    odd.accounts[position].pubkey = job;
+    let at = odd.data.len() - 2;
+    odd.data[at] = bump;
+    world.by_keeper(odd).await.unwrap();
+    assert_eq!(world.market_state().await.queue, [job]);
+
+    world.run_next_job(0, job, NOW, 60).await;
+    world.settle(&key, &[0]).await.unwrap();
+    assert_eq!(world.status(&key).await, Status::Stopped);
 }

@@ -3,6 +3,16 @@
 use super::ledger::{Balance, Change, Ledger};
 use chrono::DateTime;
 use serde_json::{json, Value};
+use std::io::{stdout, Write};
+
+/// As `println!`, which panics when the reader of a pipe (`… | head`) has seen enough.
+macro_rules! tell {
+    ($($text:tt)*) => {
+        if writeln!(stdout(), $($text)*).is_err() {
+            std::process::exit(1);
+        }
+    };
+}
 
 /// One step that happened on chain.
 pub(crate) struct Step<'a> {
@@ -35,27 +45,27 @@ impl Report {
     /// A remark for people; JSON has none.
     pub(crate) fn say(&self, text: &str) {
         if !self.json {
-            println!("{text}");
+            tell!("{text}");
         }
     }
 
     /// The clock was moved.
     pub(crate) fn clock(&self, at: i64, why: &str) {
         if self.json {
-            println!("{}", json!({"step": "clock", "time": at, "why": why}));
+            tell!("{}", json!({"step": "clock", "time": at, "why": why}));
         } else {
-            println!("{}  ── {why}", time(at));
+            tell!("{}  ── {why}", time(at));
         }
     }
 
     /// A transaction was confirmed.
     pub(crate) fn step(&self, step: &Step) {
         if self.json {
-            println!("{}", step_json(step));
+            tell!("{}", step_json(step));
             return;
         }
         let signature = step.signature.get(..8).unwrap_or(step.signature);
-        println!(
+        tell!(
             "{}  {:<12} {:<18} {signature}…  {:>9} CU",
             time(step.at),
             step.name,
@@ -63,7 +73,7 @@ impl Report {
             grouped(step.compute_units)
         );
         for change in step.changes {
-            println!("{:21}{:<18} {}", "", change.name, moved(change));
+            tell!("{:21}{:<18} {}", "", change.name, moved(change));
         }
     }
 
@@ -72,33 +82,39 @@ impl Report {
         let (nos, lamports) = ledger.imbalance();
         let balanced = (nos, lamports) == (0, 0);
         if self.json {
-            println!("{}", books_json(ledger, balanced));
+            tell!("{}", books_json(ledger, balanced));
             return;
         }
-        println!("\n{:<18} {:>37}   {:>43}", "", "NOS", "SOL");
-        println!(
+        tell!("\n{:<18} {:>37}   {:>43}", "", "NOS", "SOL");
+        tell!(
             "{:<18} {:>12} {:>12} {:>12}   {:>14} {:>14} {:>14}",
-            "account", "start", "end", "change", "start", "end", "change"
+            "account",
+            "start",
+            "end",
+            "change",
+            "start",
+            "end",
+            "change"
         );
         for (first, now, change) in ledger.lines() {
-            println!("{}", line(change.name, first, now, &change));
+            tell!("{}", line(change.name, first, now, &change));
         }
         let fees = i128::from(ledger.fees_lamports());
-        println!(
+        tell!(
             "{:<18} {:>38}   {:>29} {:>14}",
             "network fees",
             "",
             "",
             signed(fees, 9)
         );
-        println!(
+        tell!(
             "{:<18} {:>38}   {:>29} {:>14}",
             "unaccounted for",
             signed(nos, 6),
             "",
             signed(lamports, 9)
         );
-        println!(
+        tell!(
             "\nbooks {}",
             if balanced { "balanced" } else { "NOT BALANCED" }
         );

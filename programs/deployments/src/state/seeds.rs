@@ -42,6 +42,13 @@ pub fn job_address(deployment: &Pubkey, index: u64) -> (Pubkey, u8) {
     )
 }
 
+/// Address of a deployment's job number `index` with a given bump: the one that its slot stores.
+/// `None` if these derive no address.
+pub fn job_address_with_bump(deployment: &Pubkey, index: u64, bump: u8) -> Option<Pubkey> {
+    let seeds: [&[u8]; 4] = [JOB, deployment.as_ref(), &index.to_le_bytes(), &[bump]];
+    Pubkey::create_program_address(&seeds, &crate::ID).ok()
+}
+
 /// Address and bump of the run that is created with job number `index` when a node is waiting.
 pub fn run_address(deployment: &Pubkey, index: u64) -> (Pubkey, u8) {
     Pubkey::find_program_address(
