@@ -3,8 +3,9 @@
 
 use crate::{seeds, PROGRAM_ID};
 use anchor_lang::{AccountDeserialize, Discriminator};
-use deployments::state::{ActiveJob, Deployment, Owner};
+use deployments::state::{ActiveJob, Deployment, Owner, Revision};
 use deployments_domain::{
+    jobs::Job,
     lifecycle::Lifecycle,
     settings::Strategy,
     status::{Reason, Status},
@@ -29,8 +30,13 @@ pub enum DecodeError {
     /// The discriminator is another account kind's.
     #[error("the account is of another kind")]
     WrongKind,
+    /// An earlier program wrote it.
+    #[error("the account has layout version {0}; call the program's migrate, as anyone may")]
+    OldVersion(u8),
     /// A later program wrote it.
-    #[error("the account has layout version {0}, this client knows 1; update the client")]
+    #[error(
+        "the account has layout version {0}, which this client does not know; update the client"
+    )]
     UnknownVersion(u8),
     /// Too short, or fields without meaning.
     #[error("the account's data is damaged")]
@@ -95,6 +101,11 @@ impl DeploymentAccount {
             .unwrap_or_else(|| seeds::job_address(key, index).0)
     }
 
+    /// The active jobs, as rules see them.
+    pub fn job_views(&self) -> impl Iterator<Item = Job> + Clone + '_ {
+        self.jobs.iter().map(ActiveJob::view)
+    }
+
     /// Where the deployment stands.
     pub fn status(&self) -> Status {
         self.lifecycle.status
@@ -120,6 +131,15 @@ pub fn decode_owner(program: &Pubkey, mut data: &[u8]) -> Result<Owner, DecodeEr
     Owner::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
 }
 
+/// Decodes a Revision account.
+///
+/// # Errors
+/// [`DecodeError`] if the account is no Revision account of this program.
+pub fn decode_revision(program: &Pubkey, mut data: &[u8]) -> Result<Revision, DecodeError> {
+    check(program, data, Revision::DISCRIMINATOR, Revision::VERSION)?;
+    Revision::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
+}
+
 fn check(
     program: &Pubkey,
     data: &[u8],
@@ -134,6 +154,7 @@ fn check(
         .ok_or(DecodeError::WrongKind)?;
     match tail.first() {
         Some(found) if *found == version => Ok(()),
+        Some(found) if *found < version => Err(DecodeError::OldVersion(*found)),
         Some(found) => Err(DecodeError::UnknownVersion(*found)),
         None => Err(DecodeError::Damaged),
     }
@@ -152,7 +173,7 @@ mod tests {
 
     fn account(slots: u32) -> Vec<u8> {
         let mut header = Deployment::zeroed();
-        header.version = 1;
+        header.version = Deployment::VERSION;
         let mut data = Deployment::DISCRIMINATOR.to_vec();
         data.extend_from_slice(bytemuck::bytes_of(&header));
         data.resize(Deployment::space(slots), 0);
@@ -185,7 +206,8 @@ mod tests {
             decode(&PROGRAM_ID, &data)
         };
         assert_eq!(changed(0, good[0] ^ 1), DecodeError::WrongKind);
-        assert_eq!(changed(8, 2), DecodeError::UnknownVersion(2));
+        assert_eq!(changed(8, 1), DecodeError::OldVersion(1));
+        assert_eq!(changed(8, 3), DecodeError::UnknownVersion(3));
         assert_eq!(changed(STATUS_OFFSET, 8), DecodeError::Damaged);
         assert_eq!(
             changed(8 + offset_of!(Deployment, active), 3),

@@ -49,6 +49,22 @@ pub fn all() -> Vec<DeployError> {
         Overflow,
         CorruptAccount,
         InvariantBroken,
+        RotationOutOfRange,
+        RotationNotAllowed,
+        OverlapNotAllowed,
+        AutoExtendNotAllowed,
+        InfiniteTimeoutTooShort,
+        StrategyRefuses,
+        NothingToUpdate,
+        RevisionNotNext,
+        WrongRevision,
+        RevisionInUse,
+        NeedsMigration,
+        AlreadyMigrated,
+        JobNotActive,
+        JobCanSettle,
+        WrongDeployment,
+        JobStillActive,
     ]
 }
 
@@ -66,7 +82,7 @@ mod tests {
             sentence(6033),
             Some("A transition would break an invariant".into())
         );
-        assert_eq!(sentence(6034), None);
+        assert_eq!(sentence(6050), None);
         assert_eq!(sentence(3012), None);
     }
 }

@@ -13,7 +13,10 @@ use deployments::{
     accounts,
     constants::{JOBS_PROGRAM, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
     instruction,
-    instructions::{Amount, FundArgs, JobBumps, WithdrawArgs},
+    instructions::{
+        AddRevisionArgs, Amount, FundArgs, JobBumps, ReclaimArgs, UpdateArgs, WithdrawArgs,
+    },
+    state::deployment::FIRST_REVISION,
 };
 use solana_program::{
     instruction::{AccountMeta, Instruction},
@@ -22,6 +25,9 @@ use solana_program::{
 
 /// The system program's address.
 const SYSTEM_PROGRAM: Pubkey = anchor_lang::system_program::ID;
+
+/// `sha256("global:clean")[..8]`, of the markets' program.
+pub const CLEAN: [u8; 8] = [0xfa, 0xbf, 0x38, 0x80, 0x96, 0xfb, 0x01, 0x67];
 
 /// A wallet's vault: where its SOL and its NOS are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +150,89 @@ pub fn archive(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
     build(steer(owner, deployment), instruction::Archive {}, [])
 }
 
+/// Changes settings, replicas or the revision. Signer: the owner, who pays for further slots.
+pub fn update(owner: &Pubkey, deployment: &Pubkey, args: UpdateArgs) -> Instruction {
+    let revision = args
+        .revision
+        .filter(|number| *number != FIRST_REVISION)
+        .map(|number| seeds::revision_address(deployment, number).0);
+    let accounts = accounts::Update {
+        owner: *owner,
+        deployment: *deployment,
+        revision,
+        system_program: SYSTEM_PROGRAM,
+    };
+    build(accounts, instruction::Update { args }, [])
+}
+
+/// Adds revision `number` (the deployment's `latest_revision` and one) and rolls forward to it.
+/// Signer: the owner, who pays its rent.
+pub fn add_revision(
+    owner: &Pubkey,
+    deployment: &Pubkey,
+    number: u32,
+    job_definition: [u8; 32],
+) -> Instruction {
+    let accounts = accounts::AddRevision {
+        owner: *owner,
+        deployment: *deployment,
+        revision: seeds::revision_address(deployment, number).0,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let args = AddRevisionArgs {
+        number,
+        job_definition,
+    };
+    build(accounts, instruction::AddRevision { args }, [])
+}
+
+/// Closes a revision that does not run. Signer: the owner, who gets the rent.
+pub fn close_revision(owner: &Pubkey, deployment: &Pubkey, number: u32) -> Instruction {
+    let accounts = accounts::CloseRevision {
+        owner: *owner,
+        revision: seeds::revision_address(deployment, number).0,
+        deployment: *deployment,
+    };
+    build(accounts, instruction::CloseRevision {}, [])
+}
+
+/// Adds `more` replicas to a SIMPLE-EXTEND deployment. Signer: the owner, who pays for further
+/// slots.
+pub fn extend(owner: &Pubkey, deployment: &Pubkey, more: u32) -> Instruction {
+    let accounts = accounts::Extend {
+        owner: *owner,
+        deployment: *deployment,
+        system_program: SYSTEM_PROGRAM,
+    };
+    build(accounts, instruction::Extend { more }, [])
+}
+
+/// Gives up a job that no keeper can settle any more. Signer: the owner.
+pub fn write_off(
+    owner: &Pubkey,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+    index: u64,
+) -> Instruction {
+    let accounts = accounts::WriteOff {
+        owner: *owner,
+        deployment: *key,
+        market: deployment.header.market,
+        job: deployment.job_address(key, index),
+    };
+    build(accounts, instruction::WriteOff { index }, [])
+}
+
+/// Brings a deployment's account to today's layout. Signer: anyone, who pays for further slots.
+pub fn migrate(payer: &Pubkey, deployment: &Pubkey) -> Instruction {
+    let accounts = accounts::Migrate {
+        payer: *payer,
+        deployment: *deployment,
+        system_program: SYSTEM_PROGRAM,
+    };
+    build(accounts, instruction::Migrate {}, [])
+}
+
 /// Closes a DRAFT or ARCHIVED deployment's account. Signer: the owner, who gets the rent.
 pub fn close(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
     let accounts = accounts::Close {
@@ -256,6 +345,105 @@ pub fn stop_jobs(
         instruction::StopJobs { indices },
         accounts,
     )
+}
+
+/// A job and the run that proves that a node has taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningJob {
+    /// The job's index.
+    pub index: u64,
+    /// The run's account.
+    pub run: Pubkey,
+}
+
+/// Notes that nodes have taken jobs. Signer: any keeper.
+pub fn track_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+    jobs: &[RunningJob],
+) -> Instruction {
+    let indices = jobs.iter().map(|job| job.index).collect();
+    build(
+        handle_jobs(keeper, key, deployment),
+        instruction::TrackJobs { indices },
+        jobs_and_runs(key, deployment, jobs),
+    )
+}
+
+/// Prolongs running jobs of a SIMPLE-EXTEND deployment. Signer: any keeper.
+pub fn extend_jobs(
+    keeper: &Pubkey,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+    jobs: &[RunningJob],
+) -> Instruction {
+    let accounts = accounts::ExtendJobs {
+        common: handle_jobs(keeper, key, deployment),
+        rewards_reflection: REWARDS_REFLECTION,
+        rewards_vault: REWARDS_VAULT,
+        rewards_program: REWARDS_PROGRAM,
+    };
+    let indices = jobs.iter().map(|job| job.index).collect();
+    build(
+        accounts,
+        instruction::ExtendJobs { indices },
+        jobs_and_runs(key, deployment, jobs),
+    )
+}
+
+fn jobs_and_runs<'a>(
+    key: &'a Pubkey,
+    deployment: &'a DeploymentAccount,
+    jobs: &'a [RunningJob],
+) -> impl Iterator<Item = Pubkey> + 'a {
+    jobs.iter()
+        .flat_map(|job| [deployment.job_address(key, job.index), job.run])
+}
+
+/// Takes the deposit of a job that was written off, and whose node quit, back into its vault.
+/// Signer: none but the fee payer. `deployment` may be closed by now; `job_bump` is the one that
+/// the job was listed with, usually [`seeds::job_address`]'s.
+pub fn reclaim_job(
+    vault: &Vault,
+    deployment: &Pubkey,
+    market: &Pubkey,
+    index: u64,
+    job_bump: u8,
+) -> Instruction {
+    let job = seeds::job_address_with_bump(deployment, index, job_bump);
+    let accounts = accounts::ReclaimJob {
+        deployment: *deployment,
+        vault: vault.address,
+        nos_mint: NOS_MINT,
+        vault_nos: vault.nos,
+        market: *market,
+        market_vault: market_vault_address(market),
+        job: job.unwrap_or_default(),
+        jobs_program: JOBS_PROGRAM,
+        token_program: token::ID,
+    };
+    let args = ReclaimArgs {
+        owner: vault.owner,
+        vault_index: vault.index,
+        index,
+        job_bump,
+    };
+    build(accounts, instruction::ReclaimJob { args }, [])
+}
+
+/// Closes a done and expired job of the markets' program, whose rent then returns to the vault that
+/// paid for it. No signer; `market` may be any whose `job_expiration` has passed for the job.
+pub fn clean_job(job: &Pubkey, market: &Pubkey, vault: &Pubkey) -> Instruction {
+    Instruction {
+        program_id: JOBS_PROGRAM,
+        accounts: vec![
+            AccountMeta::new(*job, false),
+            AccountMeta::new_readonly(*market, false),
+            AccountMeta::new(*vault, false),
+        ],
+        data: CLEAN.to_vec(),
+    }
 }
 
 fn steer(owner: &Pubkey, deployment: &Pubkey) -> accounts::Steer {

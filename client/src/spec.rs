@@ -5,7 +5,7 @@ use crate::digest;
 use deployments::instructions::CreateArgs;
 use deployments_domain::{
     cron::Schedule,
-    settings::{InvalidSettings, Settings, Strategy},
+    settings::{InvalidSettings, Overlap, Settings, Strategy, DEFAULT_ROTATION_SECONDS},
 };
 use jsonc_parser::ParseOptions;
 use serde_json::{Map, Value};
@@ -27,6 +27,12 @@ pub struct DeploymentSpec {
     pub strategy: Strategy,
     /// The firings of a SCHEDULED deployment.
     pub schedule: Option<Schedule>,
+    /// What a firing does while jobs are active (SCHEDULED).
+    pub overlap: Overlap,
+    /// Lead of a replacement over the deadline it covers (INFINITE, else 0); minutes in the JSON.
+    pub rotation_seconds: u32,
+    /// Prolong running jobs before their deadline (SIMPLE-EXTEND).
+    pub auto_extend: bool,
     /// Most NOS base units per second that the market may ask; `u64::MAX` for no cap.
     pub max_price_per_second: u64,
     /// Paid to a keeper per job handled.
@@ -62,13 +68,16 @@ impl fmt::Display for SpecError {
 }
 
 /// The fields of a deployment's JSON.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 14] = [
     "name",
     "market",
     "replicas",
     "timeout",
     "strategy",
     "schedule",
+    "overlap",
+    "rotation_time",
+    "auto_extend",
     "max_price",
     "keeper_reward",
     "vault",
@@ -83,9 +92,11 @@ impl DeploymentSpec {
     /// [`SpecError`] for the first field that is missing, unknown or not valid.
     pub fn from_json(text: &str) -> Result<Self, SpecError> {
         let fields = Fields::parse(text)?;
-        let strategy = fields.required("strategy", "use SIMPLE or SCHEDULED", |value| {
-            value.as_str().and_then(Strategy::from_name)
-        })?;
+        let strategy = fields.required(
+            "strategy",
+            &InvalidSettings::Strategy.to_string(),
+            |value| value.as_str().and_then(Strategy::from_name),
+        )?;
         let market = fields.required("market", "use the market's base58 public key", |value| {
             value.as_str().and_then(|text| Pubkey::from_str(text).ok())
         })?;
@@ -109,6 +120,15 @@ impl DeploymentSpec {
             timeout_seconds: minutes.saturating_mul(60),
             strategy,
             schedule: fields.schedule()?,
+            overlap: fields
+                .optional("overlap", &InvalidSettings::Overlap.to_string(), |value| {
+                    value.as_str().and_then(Overlap::from_name)
+                })?
+                .unwrap_or(Overlap::Allow),
+            rotation_seconds: fields.rotation_seconds(strategy)?,
+            auto_extend: fields
+                .optional("auto_extend", "use true or false", Value::as_bool)?
+                .unwrap_or(false),
             max_price_per_second: fields
                 .optional(
                     "max_price",
@@ -150,6 +170,9 @@ impl DeploymentSpec {
             replicas: self.replicas,
             timeout_seconds: self.timeout_seconds,
             schedule: self.schedule,
+            overlap: self.overlap,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend,
             keeper_reward_lamports: self.keeper_reward_lamports,
         }
     }
@@ -164,6 +187,9 @@ impl DeploymentSpec {
             replicas: self.replicas,
             timeout_seconds: self.timeout_seconds,
             schedule: self.schedule.map(Into::into),
+            overlap: self.overlap as u8,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend,
             max_price_per_second: self.max_price_per_second,
             keeper_reward_lamports: self.keeper_reward_lamports,
             job_definition: self.job_definition_digest,
@@ -257,6 +283,16 @@ impl Fields {
         schedule
             .map(Some)
             .map_err(|error| self.error("schedule", &error.to_string()))
+    }
+
+    fn rotation_seconds(&self, strategy: Strategy) -> Result<u32, SpecError> {
+        let valid = InvalidSettings::Rotation.to_string();
+        let minutes = self.optional("rotation_time", &valid, as_u32)?;
+        Ok(match (minutes, strategy) {
+            (Some(minutes), _) => minutes.saturating_mul(60),
+            (None, Strategy::Infinite) => DEFAULT_ROTATION_SECONDS,
+            (None, _) => 0,
+        })
     }
 
     fn job_definition(&self) -> Result<(Value, [u8; 32]), SpecError> {

@@ -21,6 +21,8 @@ pub use world::{Failure, Receipt, World};
 pub const PRICE: u64 = 100;
 /// Seconds that the world's deployments let a job run.
 pub const TIMEOUT: u64 = 3600;
+/// Seconds before a job's deadline at which the world's INFINITE deployments list its replacement.
+pub const ROTATION: u32 = 1200;
 /// NOS base units that one job costs.
 pub const COST: u64 = PRICE * TIMEOUT;
 /// Where time begins: 2026-01-01 01:00 UTC, a Thursday.

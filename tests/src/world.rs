@@ -3,7 +3,7 @@
 use crate::{
     accounts::{elf_dir, market_account, market_on_chain, mint_on_chain, token_account},
     node::Node,
-    COST, NOW, SOL, TIMEOUT,
+    COST, NOW, ROTATION, SOL, TIMEOUT,
 };
 use anchor_lang::AccountDeserialize;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
@@ -11,7 +11,10 @@ use deployments::{
     constants::{JOBS_PROGRAM, NOS_MINT},
     instructions::Amount,
 };
-use deployments_domain::{settings::Strategy, status::Status};
+use deployments_domain::{
+    settings::{Overlap, Strategy},
+    status::Status,
+};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
@@ -208,6 +211,12 @@ impl World {
             timeout_seconds: TIMEOUT,
             strategy,
             schedule,
+            overlap: Overlap::Allow,
+            rotation_seconds: match strategy {
+                Strategy::Infinite => ROTATION,
+                _ => 0,
+            },
+            auto_extend: false,
             max_price_per_second: u64::MAX,
             keeper_reward_lamports: 0,
             vault_index: 0,

@@ -87,12 +87,8 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
         (
             "strategy",
             strategy(r#""CRON""#),
-            r#"strategy: "CRON" is not valid; use SIMPLE or SCHEDULED"#.into(),
-        ),
-        (
-            "strategy_infinite",
-            strategy(r#""INFINITE""#),
-            r#"strategy: "INFINITE" is not valid; use SIMPLE or SCHEDULED"#.into(),
+            r#"strategy: "CRON" is not valid; use SIMPLE, SIMPLE-EXTEND, SCHEDULED or INFINITE"#
+                .into(),
         ),
         (
             "no_schedule",

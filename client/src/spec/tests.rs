@@ -42,6 +42,12 @@ fn the_mission_s_outline_is_read_once_its_placeholder_is_filled() {
 #[test]
 fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
     let spec = DeploymentSpec::from_json(GOOD).unwrap();
+    assert_eq!(
+        (spec.overlap, spec.rotation_seconds, spec.auto_extend),
+        (Overlap::Allow, 0, false)
+    );
+    let infinite = DeploymentSpec::from_json(&GOOD.replace("SIMPLE", "INFINITE")).unwrap();
+    assert_eq!(infinite.rotation_seconds, 1_200);
     assert_eq!(spec.max_price_per_second, u64::MAX);
     assert_eq!(
         (
@@ -87,12 +93,27 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             "SIMPLE",
             "ONCE",
-            r#"strategy: "ONCE" is not valid; use SIMPLE or SCHEDULED"#,
+            r#"strategy: "ONCE" is not valid; use SIMPLE, SIMPLE-EXTEND, SCHEDULED or INFINITE"#,
         ),
         (
-            "SIMPLE",
-            "INFINITE",
-            r#"strategy: "INFINITE" is not valid; use SIMPLE or SCHEDULED"#,
+            r#""timeout": 60, "strategy": "SIMPLE""#,
+            r#""timeout": 59, "strategy": "INFINITE""#,
+            "timeout: 59 is not valid; use at least 60 minutes with strategy INFINITE",
+        ),
+        (
+            r#""strategy": "SIMPLE""#,
+            r#""strategy": "INFINITE", "rotation_time": 50"#,
+            "rotation_time: 50 is not valid; use 1 minute or more, and less than the timeout minus 10 minutes",
+        ),
+        (
+            r#""strategy": "SIMPLE""#,
+            r#""strategy": "SIMPLE", "overlap": "FORBID""#,
+            r#"overlap: "FORBID" is not valid; use ALLOW, FORBID or REPLACE with strategy SCHEDULED, nothing with others"#,
+        ),
+        (
+            r#""strategy": "SIMPLE""#,
+            r#""strategy": "SIMPLE", "auto_extend": true"#,
+            "auto_extend: true is not valid; only strategy SIMPLE-EXTEND prolongs its jobs",
         ),
         (
             "SIMPLE",
@@ -128,7 +149,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, max_price, keeper_reward, vault, autostart, job_definition",
+            "replica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, autostart, job_definition",
         ),
         (
             r#"{"ops": []}"#,

@@ -10,7 +10,7 @@ pub enum DeployError {
     // What an owner asked for.
     #[msg("name: at most 64 bytes")]
     NameTooLong, // 6000
-    #[msg("strategy: unknown or not supported yet")]
+    #[msg("strategy: unknown")]
     StrategyNotSupported, // 6001
     #[msg("replicas: out of range")]
     ReplicasOutOfRange, // 6002
@@ -84,6 +84,40 @@ pub enum DeployError {
     CorruptAccount, // 6032
     #[msg("A transition would break an invariant")]
     InvariantBroken, // 6033
+
+    // Added with the whole lifecycle.
+    #[msg("rotation_time: too short, or too close to the timeout")]
+    RotationOutOfRange, // 6034
+    #[msg("rotation_time: only strategy INFINITE has one")]
+    RotationNotAllowed, // 6035
+    #[msg("overlap: ALLOW, FORBID or REPLACE, and only strategy SCHEDULED has one")]
+    OverlapNotAllowed, // 6036
+    #[msg("auto_extend: only strategy SIMPLE-EXTEND prolongs its jobs")]
+    AutoExtendNotAllowed, // 6037
+    #[msg("timeout: strategy INFINITE needs at least an hour")]
+    InfiniteTimeoutTooShort, // 6038
+    #[msg("The deployment's strategy does not allow this")]
+    StrategyRefuses, // 6039
+    #[msg("Nothing to change: name at least one option")]
+    NothingToUpdate, // 6040
+    #[msg("revision: not the deployment's next number")]
+    RevisionNotNext, // 6041
+    #[msg("This is not the deployment's account of that revision")]
+    WrongRevision, // 6042
+    #[msg("The deployment runs this revision")]
+    RevisionInUse, // 6043
+    #[msg("The account has another layout version; call migrate")]
+    NeedsMigration, // 6044
+    #[msg("The account has today's layout already")]
+    AlreadyMigrated, // 6045
+    #[msg("The deployment has no active job with this index")]
+    JobNotActive, // 6046
+    #[msg("A keeper can still settle or stop this job; nothing needs to be given up")]
+    JobCanSettle, // 6047
+    #[msg("This is not the deployment")]
+    WrongDeployment, // 6048
+    #[msg("The job has a slot in its deployment; settle_jobs recovers it")]
+    JobStillActive, // 6049
 }
 
 impl From<InvalidSettings> for DeployError {
@@ -97,6 +131,11 @@ impl From<InvalidSettings> for DeployError {
             InvalidSettings::ScheduleNotAllowed => Self::ScheduleNotAllowed,
             InvalidSettings::Schedule => Self::ScheduleInvalid,
             InvalidSettings::KeeperReward => Self::KeeperRewardTooHigh,
+            InvalidSettings::InfiniteTimeout => Self::InfiniteTimeoutTooShort,
+            InvalidSettings::Rotation => Self::RotationOutOfRange,
+            InvalidSettings::RotationNotAllowed => Self::RotationNotAllowed,
+            InvalidSettings::Overlap => Self::OverlapNotAllowed,
+            InvalidSettings::AutoExtendNotAllowed => Self::AutoExtendNotAllowed,
         }
     }
 }
@@ -107,6 +146,7 @@ impl From<Refused> for DeployError {
             Refused::Archived => Self::Archived,
             Refused::JobsActive => Self::JobsActive,
             Refused::Status => Self::StatusRefuses,
+            Refused::Strategy => Self::StrategyRefuses,
         }
     }
 }

@@ -59,6 +59,8 @@ pub enum Outcome {
     Delisted = 3,
     /// Ended while running; the node was paid for its time, the rest came back.
     Ended = 4,
+    /// Given up by the owner.
+    WrittenOff = 5,
 }
 
 /// A job's slot was freed.
@@ -112,4 +114,66 @@ pub struct VaultWithdrawn {
 pub struct DeploymentClosed {
     /// The account that is gone.
     pub deployment: Pubkey,
+}
+
+/// An owner changed settings of a deployment.
+#[event]
+pub struct DeploymentUpdated {
+    /// The deployment's account.
+    pub deployment: Pubkey,
+    /// Replicas from now on.
+    pub replicas: u32,
+    /// Revision that new jobs run from now on.
+    pub revision: u32,
+}
+
+/// A deployment got another revision of its job definition, and runs it from now on.
+#[event]
+pub struct RevisionAdded {
+    /// The deployment's account.
+    pub deployment: Pubkey,
+    /// From 2.
+    pub number: u32,
+    /// sha2-256 digest of the job definition.
+    pub job_definition: [u8; 32],
+}
+
+/// A node was seen running a job.
+#[event]
+pub struct JobStarted {
+    /// The deployment's account.
+    pub deployment: Pubkey,
+    /// The job's index.
+    pub index: u64,
+    /// Unix seconds.
+    pub started_at: i64,
+}
+
+/// A running job was prolonged.
+#[event]
+pub struct JobExtended {
+    /// The deployment's account.
+    pub deployment: Pubkey,
+    /// The job's index.
+    pub index: u64,
+    /// Longest run from its start, from now on.
+    pub timeout_seconds: u32,
+}
+
+/// The deposit of a job that has no slot any more came back to the vault.
+#[event]
+pub struct JobReclaimed {
+    /// The deployment that listed it, closed or not.
+    pub deployment: Pubkey,
+    /// The job's index.
+    pub index: u64,
+}
+
+/// An account was brought to today's layout.
+#[event]
+pub struct DeploymentMigrated {
+    /// The deployment's account.
+    pub deployment: Pubkey,
+    /// Layout version before.
+    pub from: u8,
 }

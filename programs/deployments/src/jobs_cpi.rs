@@ -20,6 +20,8 @@ use deployments_domain::lifecycle::Market as MarketState;
 pub const LIST: [u8; 8] = [0x36, 0xae, 0xc1, 0x43, 0x11, 0x29, 0x84, 0x26];
 /// `sha256("global:delist")[..8]`.
 pub const DELIST: [u8; 8] = [0x37, 0x88, 0xcd, 0x6b, 0x6b, 0xad, 0x04, 0x1f];
+/// `sha256("global:extend")[..8]`.
+pub const EXTEND: [u8; 8] = [0xe4, 0x7f, 0x00, 0x01, 0xe3, 0x9a, 0x36, 0xa8];
 /// `sha256("global:end")[..8]`.
 pub const END: [u8; 8] = [0xb4, 0xa0, 0xf9, 0xd9, 0xc2, 0x79, 0x46, 0x10];
 /// `sha256("global:recover")[..8]`.
@@ -156,16 +158,32 @@ pub fn require_market(account: &AccountInfo) -> Result<()> {
     Ok(())
 }
 
+/// Whether `job` waits in the queue of `market`, which may be gone.
+///
+/// # Errors
+/// [`DeployError::WrongMarket`] for a damaged market.
+pub fn is_queued(market: &AccountInfo, job: &Pubkey) -> Result<bool> {
+    match MarketView::open(market)? {
+        Some(market) => market.has_queued(job),
+        None => Ok(false),
+    }
+}
+
 /// What became of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
     /// Queued or running.
     Open {
-        /// Longest run in seconds, from the start of the run.
-        timeout_seconds: i64,
+        /// NOS base units per second that were deposited: the market's price of that time.
+        price_per_second: u64,
     },
     /// Finished or ended: the deposit is shared out.
-    Done,
+    Done {
+        /// Unix seconds.
+        started_at: i64,
+        /// Unix seconds.
+        ended_at: i64,
+    },
     /// The node quit: the deposit waits to be recovered.
     Quit,
     /// The account is gone: it was done and then cleaned.
@@ -185,12 +203,15 @@ pub fn job_state(account: &AccountInfo) -> Result<JobState> {
     require!(is_of_kind(account, JOB)?, DeployError::CorruptAccount);
     let data = account.try_borrow_data()?;
     let [state] = field::<1>(&data, 208, DeployError::CorruptAccount)?;
+    let number = |offset| field(&data, offset, DeployError::CorruptAccount);
     Ok(match state {
-        2 => JobState::Done,
+        2 => JobState::Done {
+            started_at: number(217).map(i64::from_le_bytes)?,
+            ended_at: number(209).map(i64::from_le_bytes)?,
+        },
         3 => JobState::Quit,
         _ => JobState::Open {
-            timeout_seconds: field(&data, 225, DeployError::CorruptAccount)
-                .map(i64::from_le_bytes)?,
+            price_per_second: number(168).map(u64::from_le_bytes)?,
         },
     })
 }
@@ -243,7 +264,7 @@ pub struct JobsCpi<'a, 'info> {
     pub vault_seeds: &'a [&'a [u8]],
 }
 
-/// What a listing needs besides.
+/// What a listing and an extension need besides.
 pub struct ListAccounts<'a, 'info> {
     /// Address pinned to [`REWARDS_REFLECTION`].
     pub rewards_reflection: &'a AccountInfo<'info>,
@@ -356,7 +377,7 @@ impl<'info> JobsCpi<'_, 'info> {
     /// Those of the jobs program.
     pub fn delist(&self, job: &AccountInfo<'info>) -> Result<()> {
         self.call(
-            DELIST,
+            DELIST.to_vec(),
             &[
                 (job, WRITABLE),
                 (self.market, WRITABLE),
@@ -382,7 +403,7 @@ impl<'info> JobsCpi<'_, 'info> {
         run_payer: &AccountInfo<'info>,
     ) -> Result<()> {
         self.call(
-            END,
+            END.to_vec(),
             &[
                 (job, WRITABLE),
                 (self.market, WRITABLE),
@@ -397,13 +418,43 @@ impl<'info> JobsCpi<'_, 'info> {
         )
     }
 
+    /// Prolongs a job to `timeout_seconds` from its start, and deposits the difference at the price
+    /// that the job was listed for.
+    ///
+    /// # Errors
+    /// Those of the jobs program.
+    pub fn extend(
+        &self,
+        job: &AccountInfo<'info>,
+        list: &ListAccounts<'_, 'info>,
+        timeout_seconds: u32,
+    ) -> Result<()> {
+        let mut data = EXTEND.to_vec();
+        data.extend_from_slice(&i64::from(timeout_seconds).to_le_bytes());
+        self.call(
+            data,
+            &[
+                (job, WRITABLE),
+                (self.market, READONLY),
+                (self.vault_nos, WRITABLE),
+                (self.market_vault, WRITABLE),
+                (list.rewards_reflection, WRITABLE),
+                (list.rewards_vault, WRITABLE),
+                (self.vault, READONLY_SIGNER),
+                (self.vault, READONLY_SIGNER),
+                (list.rewards_program, READONLY),
+                (self.token_program, READONLY),
+            ],
+        )
+    }
+
     /// Takes the whole deposit of a job that its node quit back into the vault; the job closes.
     ///
     /// # Errors
     /// Those of the jobs program.
     pub fn recover(&self, job: &AccountInfo<'info>) -> Result<()> {
         self.call(
-            RECOVER,
+            RECOVER.to_vec(),
             &[
                 (job, WRITABLE),
                 (self.market, WRITABLE),
@@ -417,11 +468,7 @@ impl<'info> JobsCpi<'_, 'info> {
         )
     }
 
-    fn call(
-        &self,
-        discriminator: [u8; 8],
-        accounts: &[(&AccountInfo<'info>, Access)],
-    ) -> Result<()> {
+    fn call(&self, data: Vec<u8>, accounts: &[(&AccountInfo<'info>, Access)]) -> Result<()> {
         let instruction = Instruction {
             program_id: JOBS_PROGRAM,
             accounts: accounts
@@ -432,7 +479,7 @@ impl<'info> JobsCpi<'_, 'info> {
                     is_writable: access.writes,
                 })
                 .collect(),
-            data: discriminator.to_vec(),
+            data,
         };
         let infos: Vec<_> = accounts
             .iter()

@@ -1,8 +1,9 @@
 //! Deployments on Nosana's GPU markets, held and enforced on chain.
 //!
 //! A wallet describes a deployment, funds a vault and starts it. From then on anyone may be its
-//! keeper: call [`list_jobs`](deployments::list_jobs), [`settle_jobs`](deployments::settle_jobs)
-//! and [`stop_jobs`](deployments::stop_jobs), which do what is due and nothing else.
+//! keeper: call [`list_jobs`](deployments::list_jobs), [`settle_jobs`](deployments::settle_jobs),
+//! [`stop_jobs`](deployments::stop_jobs), [`track_jobs`](deployments::track_jobs) and
+//! [`extend_jobs`](deployments::extend_jobs), which do what is due and nothing else.
 //!
 //! The cycle:
 //!
@@ -69,6 +70,31 @@ pub mod deployments {
         steer::archive(ctx)
     }
 
+    /// Owner: changes settings, replicas or the revision.
+    pub fn update(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
+        update::handler(ctx, args)
+    }
+
+    /// Owner: adds a revision of the job definition and rolls forward to it.
+    pub fn add_revision(ctx: Context<AddRevision>, args: AddRevisionArgs) -> Result<()> {
+        add_revision::handler(ctx, args)
+    }
+
+    /// Owner: closes a revision that does not run; its rent returns to the owner.
+    pub fn close_revision(ctx: Context<CloseRevision>) -> Result<()> {
+        close_revision::handler(ctx)
+    }
+
+    /// Owner: adds replicas to a SIMPLE-EXTEND deployment.
+    pub fn extend(ctx: Context<Extend>, more: u32) -> Result<()> {
+        extend::handler(ctx, more)
+    }
+
+    /// Owner: gives up a job that no keeper can settle any more.
+    pub fn write_off(ctx: Context<WriteOff>, index: u64) -> Result<()> {
+        write_off::handler(ctx, index)
+    }
+
     /// Owner: closes a DRAFT or ARCHIVED deployment's account; its rent returns to the owner.
     pub fn close(ctx: Context<Close>) -> Result<()> {
         close::handler(ctx)
@@ -90,11 +116,38 @@ pub mod deployments {
         settle_jobs::handler(ctx, indices)
     }
 
-    /// Anyone: ends jobs of a STOPPING deployment, and jobs past their deadline.
+    /// Anyone: ends jobs that should not run any more: all while STOPPING, those past their deadline,
+    /// those of another revision or firing, and those that are too many.
     pub fn stop_jobs<'info>(
         ctx: Context<'info, HandleJobs<'info>>,
         indices: Vec<u64>,
     ) -> Result<()> {
         stop_jobs::handler(ctx, indices)
+    }
+
+    /// Anyone: notes which jobs a node has taken, where that decides something.
+    pub fn track_jobs<'info>(
+        ctx: Context<'info, HandleJobs<'info>>,
+        indices: Vec<u64>,
+    ) -> Result<()> {
+        track_jobs::handler(ctx, indices)
+    }
+
+    /// Anyone: prolongs running jobs of a SIMPLE-EXTEND deployment before their deadline.
+    pub fn extend_jobs<'info>(
+        ctx: Context<'info, ExtendJobs<'info>>,
+        indices: Vec<u64>,
+    ) -> Result<()> {
+        extend_jobs::handler(ctx, indices)
+    }
+
+    /// Anyone: the deposit of a job that was written off and then quit returns to its vault.
+    pub fn reclaim_job(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
+        reclaim_job::handler(ctx, args)
+    }
+
+    /// Anyone: brings a deployment's account to today's layout.
+    pub fn migrate(ctx: Context<Migrate>) -> Result<()> {
+        migrate::handler(ctx)
     }
 }

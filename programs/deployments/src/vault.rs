@@ -1,9 +1,17 @@
 //! The only file that moves funds: the vault's SOL and NOS, signed for by the vault's PDA.
 
-use crate::{errors::DeployError, state::seeds};
+use crate::{
+    errors::DeployError,
+    events::KeeperRewarded,
+    jobs_cpi::{JOB_SIZE, RUN_SIZE},
+    state::{seeds, Deployment},
+};
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token;
-use deployments_domain::funding::may_hold;
+use deployments_domain::{
+    funding::{keeper_reward, may_hold, Rents},
+    lifecycle::Lifecycle,
+};
 
 /// Byte offset of the amount in an SPL token account.
 const TOKEN_AMOUNT: core::ops::Range<usize> = 64..72;
@@ -25,18 +33,32 @@ impl VaultSeeds {
         }
     }
 
+    /// The seeds of the vault that pays for a deployment.
+    pub fn of(deployment: &Deployment) -> Self {
+        Self::new(
+            deployment.owner,
+            deployment.vault_index,
+            deployment.vault_bump,
+        )
+    }
+
     /// In the order of [`seeds::vault_address`].
     pub fn as_slices(&self) -> [&[u8]; 4] {
         [seeds::VAULT, self.owner.as_ref(), &self.index, &self.bump]
     }
 }
 
-/// Lamports that an account without data must hold unless it holds nothing.
+/// The cluster's rents that a vault has to do with.
 ///
 /// # Errors
 /// If the rent sysvar cannot be read.
-pub fn rent_floor() -> Result<u64> {
-    Ok(Rent::get()?.minimum_balance(0))
+pub fn rents() -> Result<Rents> {
+    let rent = Rent::get()?;
+    Ok(Rents {
+        floor: rent.minimum_balance(0),
+        job: rent.minimum_balance(JOB_SIZE),
+        run: rent.minimum_balance(RUN_SIZE),
+    })
 }
 
 /// Refuses to leave a vault in a state that the runtime would refuse without a name.
@@ -45,7 +67,7 @@ pub fn rent_floor() -> Result<u64> {
 /// [`DeployError::VaultBelowRentFloor`].
 pub fn require_may_hold(lamports: u64) -> Result<()> {
     require!(
-        may_hold(lamports, rent_floor()?),
+        may_hold(lamports, Rent::get()?.minimum_balance(0)),
         DeployError::VaultBelowRentFloor
     );
     Ok(())
@@ -111,4 +133,37 @@ pub fn send_nos<'info>(
         CpiContext::new_with_signer(token::ID, accounts, signers),
         amount,
     )
+}
+
+/// Pays the reward for `handled` jobs, out of what the vault holds above its floor and the rents of
+/// jobs to come.
+///
+/// # Errors
+/// Those of the system program.
+pub fn pay_keeper<'info>(
+    key: &Pubkey,
+    deployment: &Deployment,
+    lifecycle: &Lifecycle,
+    vault: &AccountInfo<'info>,
+    keeper: &AccountInfo<'info>,
+    handled: u32,
+) -> Result<()> {
+    let lamports = keeper_reward(
+        deployment.keeper_reward_lamports,
+        handled,
+        vault.lamports(),
+        lifecycle.jobs_ahead(),
+        &rents()?,
+    );
+    if lamports == 0 {
+        return Ok(());
+    }
+    let seeds = VaultSeeds::of(deployment);
+    send_lamports(vault, keeper, lamports, &seeds.as_slices())?;
+    emit!(KeeperRewarded {
+        deployment: *key,
+        keeper: keeper.key(),
+        lamports
+    });
+    Ok(())
 }

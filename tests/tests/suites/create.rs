@@ -2,7 +2,11 @@
 
 use crate::{failure, refused};
 use deployments::errors::DeployError;
-use deployments_domain::{cron::Schedule, settings::Strategy, status::Status};
+use deployments_domain::{
+    cron::Schedule,
+    settings::{Overlap, Strategy},
+    status::Status,
+};
 use deployments_tests::*;
 use nosana_deploy_client::{instructions as ix, seeds, DeploymentSpec};
 use solana_program::pubkey::Pubkey;
@@ -69,7 +73,37 @@ async fn settings_that_the_rules_refuse_are_refused_by_name() {
                 strategy: Strategy::Infinite,
                 ..simple.clone()
             },
-            DeployError::StrategyNotSupported,
+            DeployError::RotationOutOfRange,
+        ),
+        (
+            DeploymentSpec {
+                rotation_seconds: 1_200,
+                ..simple.clone()
+            },
+            DeployError::RotationNotAllowed,
+        ),
+        (
+            DeploymentSpec {
+                overlap: Overlap::Forbid,
+                ..simple.clone()
+            },
+            DeployError::OverlapNotAllowed,
+        ),
+        (
+            DeploymentSpec {
+                auto_extend: true,
+                ..simple.clone()
+            },
+            DeployError::AutoExtendNotAllowed,
+        ),
+        (
+            DeploymentSpec {
+                strategy: Strategy::Infinite,
+                timeout_seconds: 3_540,
+                rotation_seconds: 60,
+                ..simple.clone()
+            },
+            DeployError::InfiniteTimeoutTooShort,
         ),
         (
             DeploymentSpec {

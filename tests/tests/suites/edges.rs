@@ -5,7 +5,7 @@ use crate::failure;
 use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::{
     settings::Strategy,
-    status::{transition, Event, Next, Refused, Status},
+    status::{transition, Event, Next, Status},
 };
 use deployments_tests::*;
 use nosana_deploy_client::instructions::{self as ix, JobToStop};
@@ -121,11 +121,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
                     allowed += 1;
                 }
                 Err(reason) => {
-                    let error = match reason {
-                        Refused::Archived => DeployError::Archived,
-                        Refused::JobsActive => DeployError::JobsActive,
-                        Refused::Status => DeployError::StatusRefuses,
-                    };
+                    let error = DeployError::from(reason);
                     assert_eq!(
                         failure(outcome),
                         crate::refused(error),

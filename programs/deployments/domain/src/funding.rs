@@ -74,13 +74,23 @@ pub fn affordable_jobs(
         .unwrap_or(0)
 }
 
-/// Lamports that a keeper is paid for `handled` jobs: never more than the vault can spare above the
-/// floor, nor than [`MAX_REWARD_LAMPORTS_PER_CALL`].
-pub fn keeper_reward(reward_lamports: u64, handled: u32, vault_lamports: u64, floor: u64) -> u64 {
+/// Lamports that a keeper is paid for `handled` jobs: at most [`MAX_REWARD_LAMPORTS_PER_CALL`], and
+/// only out of what the vault holds above its floor and the rents of `jobs_ahead` further jobs, so
+/// that rewards never keep a deployment from listing.
+pub fn keeper_reward(
+    reward_lamports: u64,
+    handled: u32,
+    vault_lamports: u64,
+    jobs_ahead: u32,
+    rents: &Rents,
+) -> u64 {
+    let reserve = listing_lamports(jobs_ahead, jobs_ahead, rents)
+        .and_then(|lamports| lamports.checked_add(rents.floor))
+        .unwrap_or(u64::MAX);
     reward_lamports
         .saturating_mul(u64::from(handled))
         .min(MAX_REWARD_LAMPORTS_PER_CALL)
-        .min(vault_lamports.saturating_sub(floor))
+        .min(vault_lamports.saturating_sub(reserve))
 }
 
 #[cfg(test)]
@@ -148,18 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn a_reward_never_touches_the_floor_and_is_capped() {
+    fn a_reward_never_touches_the_floor_nor_the_rent_of_jobs_ahead_and_is_capped() {
+        let reward = |spare, jobs_ahead| {
+            let held = RENTS.floor + u64::from(jobs_ahead) * (RENTS.job + RENTS.run) + spare;
+            keeper_reward(5_000, 3, held, jobs_ahead, &RENTS)
+        };
+        for jobs_ahead in [0, 1, 100] {
+            assert_eq!(reward(20_000, jobs_ahead), 15_000);
+            assert_eq!(reward(10_000, jobs_ahead), 10_000);
+            assert_eq!(reward(0, jobs_ahead), 0);
+        }
+        assert_eq!(keeper_reward(5_000, 3, 0, 0, &RENTS), 0);
+        assert_eq!(keeper_reward(5_000, 3, 100_000, u32::MAX, &RENTS), 0);
         assert_eq!(
-            keeper_reward(5_000, 3, RENTS.floor + 20_000, RENTS.floor),
-            15_000
-        );
-        assert_eq!(
-            keeper_reward(5_000, 3, RENTS.floor + 10_000, RENTS.floor),
-            10_000
-        );
-        assert_eq!(keeper_reward(5_000, 3, 0, RENTS.floor), 0);
-        assert_eq!(
-            keeper_reward(u64::MAX, 2, u64::MAX, 0),
+            keeper_reward(u64::MAX, 2, u64::MAX, 0, &RENTS),
             MAX_REWARD_LAMPORTS_PER_CALL
         );
     }

@@ -9,6 +9,8 @@
 //! | [`settings`] | which settings a deployment may have |
 //! | [`cron`] | when a schedule fires next |
 //! | [`funding`] | how many jobs a vault can pay for, and what may leave it |
+//! | [`jobs`] | what is known of one active job |
+//! | [`failsafe`] | when jobs that end too soon hold back the next ones |
 //! | [`lifecycle`] | what is due now, and what a deployment looks like afterwards |
 
 #![no_std]
@@ -18,7 +20,9 @@
 extern crate std;
 
 pub mod cron;
+pub mod failsafe;
 pub mod funding;
+pub mod jobs;
 pub mod lifecycle;
 pub mod settings;
 pub mod status;

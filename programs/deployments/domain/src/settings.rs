@@ -15,6 +15,14 @@ pub const MAX_NAME_BYTES: usize = 64;
 pub const MAX_KEEPER_REWARD_LAMPORTS: u64 = 10_000_000;
 /// Firings of a schedule that may overlap before the next one waits for a free slot.
 pub const MAX_OVERLAPPING_FIRINGS: u32 = 3;
+/// Shortest INFINITE job, one hour.
+pub const MIN_INFINITE_TIMEOUT_SECONDS: u64 = 3_600;
+/// Shortest lead of a replacement over the deadline that it covers.
+pub const MIN_ROTATION_SECONDS: u32 = 60;
+/// A job runs longer than this before its replacement is listed.
+pub const MIN_SECONDS_BEFORE_ROTATION: u64 = 600;
+/// Lead of a replacement where nothing else is asked for, 20 minutes.
+pub const DEFAULT_ROTATION_SECONDS: u32 = 1_200;
 
 /// How a deployment lists its replicas. The numbers are stored on chain and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,11 +30,11 @@ pub const MAX_OVERLAPPING_FIRINGS: u32 = 3;
 pub enum Strategy {
     /// Lists every replica once; stopped when all are settled.
     Simple = 0,
-    /// As SIMPLE, and can be extended by further replicas. Not accepted by `create` yet.
+    /// As SIMPLE, and can be extended by further replicas, and its jobs prolonged.
     SimpleExtend = 1,
     /// Lists every replica at each firing of a cron schedule (UTC).
     Scheduled = 2,
-    /// Keeps every replica running. Not accepted by `create` yet.
+    /// Keeps every replica running: lists a replacement before a job's deadline, or when it ends.
     Infinite = 3,
 }
 
@@ -59,17 +67,14 @@ impl Strategy {
         }
     }
 
-    /// Whether `create` accepts it today.
-    pub const fn is_supported(self) -> bool {
-        matches!(self, Strategy::Simple | Strategy::Scheduled)
-    }
-
-    /// Most jobs that may be active at once, which is how many slots the account holds.
+    /// Most jobs that may be active at once, which is how many slots the account holds: each
+    /// replica and, while a rotation or a rollout is under way, its replacement.
     pub const fn slots(self, replicas: u32) -> u32 {
         match self {
-            Strategy::Simple => replicas,
+            Strategy::Simple | Strategy::SimpleExtend | Strategy::Infinite => {
+                replicas.saturating_mul(2)
+            }
             Strategy::Scheduled => replicas.saturating_mul(MAX_OVERLAPPING_FIRINGS),
-            Strategy::SimpleExtend | Strategy::Infinite => replicas.saturating_mul(2),
         }
     }
 }
@@ -77,6 +82,43 @@ impl Strategy {
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// What a firing of a schedule does while jobs of an earlier one are active. The words are those of
+/// Kubernetes' `concurrencyPolicy`; the numbers are stored on chain and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Overlap {
+    /// Lists its jobs beside them.
+    Allow = 0,
+    /// Is skipped.
+    Forbid = 1,
+    /// Has them stopped, and lists its own.
+    Replace = 2,
+}
+
+impl Overlap {
+    /// Every policy, in the order of its number.
+    pub const ALL: [Overlap; 3] = [Overlap::Allow, Overlap::Forbid, Overlap::Replace];
+
+    /// The policy stored as `byte`, or `None` if no policy has this number.
+    pub fn from_byte(byte: u8) -> Option<Overlap> {
+        Overlap::ALL.get(usize::from(byte)).copied()
+    }
+
+    /// The policy that users call `name`, e.g. `FORBID`.
+    pub fn from_name(name: &str) -> Option<Overlap> {
+        Overlap::ALL.into_iter().find(|o| o.name() == name)
+    }
+
+    /// The name users know.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Overlap::Allow => "ALLOW",
+            Overlap::Forbid => "FORBID",
+            Overlap::Replace => "REPLACE",
+        }
     }
 }
 
@@ -93,6 +135,14 @@ pub struct Settings<'a> {
     pub timeout_seconds: u64,
     /// Required by SCHEDULED, refused by every other strategy.
     pub schedule: Option<Schedule>,
+    /// What a firing does while jobs are active; only SCHEDULED has another than ALLOW.
+    pub overlap: Overlap,
+    /// Lead of a replacement over the deadline it covers, seconds. INFINITE: at least
+    /// [`MIN_ROTATION_SECONDS`], and [`MIN_SECONDS_BEFORE_ROTATION`] less than the timeout at most.
+    /// 0 for every other strategy.
+    pub rotation_seconds: u32,
+    /// Prolong running jobs before their deadline; only SIMPLE-EXTEND may.
+    pub auto_extend: bool,
     /// Paid to a keeper per job handled, at most [`MAX_KEEPER_REWARD_LAMPORTS`].
     pub keeper_reward_lamports: u64,
 }
@@ -102,7 +152,7 @@ pub struct Settings<'a> {
 pub enum InvalidSettings {
     /// The name is longer than [`MAX_NAME_BYTES`].
     Name,
-    /// The strategy is known but not accepted yet.
+    /// No strategy has this number or name.
     Strategy,
     /// Outside 1 to [`MAX_REPLICAS`].
     Replicas,
@@ -114,6 +164,16 @@ pub enum InvalidSettings {
     ScheduleNotAllowed,
     /// A schedule with a field out of range, or one that never fires.
     Schedule,
+    /// INFINITE with a timeout below [`MIN_INFINITE_TIMEOUT_SECONDS`].
+    InfiniteTimeout,
+    /// Too short, or too close to the timeout.
+    Rotation,
+    /// A rotation time with a strategy that rotates nothing.
+    RotationNotAllowed,
+    /// No policy has this number, or the strategy has no firings that could overlap.
+    Overlap,
+    /// A strategy whose jobs are not prolonged.
+    AutoExtendNotAllowed,
     /// Above [`MAX_KEEPER_REWARD_LAMPORTS`].
     KeeperReward,
 }
@@ -125,8 +185,11 @@ impl InvalidSettings {
             Self::Name => "name",
             Self::Strategy => "strategy",
             Self::Replicas => "replicas",
-            Self::Timeout => "timeout",
+            Self::Timeout | Self::InfiniteTimeout => "timeout",
             Self::ScheduleMissing | Self::ScheduleNotAllowed | Self::Schedule => "schedule",
+            Self::Rotation | Self::RotationNotAllowed => "rotation_time",
+            Self::Overlap => "overlap",
+            Self::AutoExtendNotAllowed => "auto_extend",
             Self::KeeperReward => "keeper_reward",
         }
     }
@@ -137,7 +200,7 @@ impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name => write!(f, "use at most {MAX_NAME_BYTES} bytes of UTF-8"),
-            Self::Strategy => f.write_str("use SIMPLE or SCHEDULED"),
+            Self::Strategy => f.write_str("use SIMPLE, SIMPLE-EXTEND, SCHEDULED or INFINITE"),
             Self::Replicas => write!(f, "use 1 to {MAX_REPLICAS}"),
             Self::Timeout => {
                 let (least, most) = (MIN_TIMEOUT_SECONDS / 60, MAX_TIMEOUT_SECONDS / 60);
@@ -148,6 +211,21 @@ impl fmt::Display for InvalidSettings {
             ),
             Self::ScheduleNotAllowed => f.write_str("only strategy SCHEDULED has a schedule"),
             Self::Schedule => f.write_str("use five cron fields that fire at some time"),
+            Self::InfiniteTimeout => {
+                let least = MIN_INFINITE_TIMEOUT_SECONDS / 60;
+                write!(f, "use at least {least} minutes with strategy INFINITE")
+            }
+            Self::Rotation => {
+                let (least, margin) = (MIN_ROTATION_SECONDS / 60, MIN_SECONDS_BEFORE_ROTATION / 60);
+                write!(f, "use {least} minute or more, and less than the timeout minus {margin} minutes")
+            }
+            Self::RotationNotAllowed => f.write_str("only strategy INFINITE has a rotation time"),
+            Self::Overlap => {
+                f.write_str("use ALLOW, FORBID or REPLACE with strategy SCHEDULED, nothing with others")
+            }
+            Self::AutoExtendNotAllowed => {
+                f.write_str("only strategy SIMPLE-EXTEND prolongs its jobs")
+            }
             Self::KeeperReward => {
                 write!(f, "use at most {MAX_KEEPER_REWARD_LAMPORTS} lamports per job")
             }
@@ -162,7 +240,6 @@ impl Settings<'_> {
     /// The first field that is not acceptable.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
         ensure(self.name.len() <= MAX_NAME_BYTES, InvalidSettings::Name)?;
-        ensure(self.strategy.is_supported(), InvalidSettings::Strategy)?;
         ensure(
             (1..=MAX_REPLICAS).contains(&self.replicas),
             InvalidSettings::Replicas,
@@ -179,9 +256,39 @@ impl Settings<'_> {
             (_, Some(_)) => return Err(InvalidSettings::ScheduleNotAllowed),
             (_, None) => {}
         }
+        self.validate_rotation()?;
+        ensure(
+            self.overlap == Overlap::Allow || self.strategy == Strategy::Scheduled,
+            InvalidSettings::Overlap,
+        )?;
+        ensure(
+            !self.auto_extend || self.strategy == Strategy::SimpleExtend,
+            InvalidSettings::AutoExtendNotAllowed,
+        )?;
         ensure(
             self.keeper_reward_lamports <= MAX_KEEPER_REWARD_LAMPORTS,
             InvalidSettings::KeeperReward,
+        )
+    }
+
+    fn validate_rotation(&self) -> Result<(), InvalidSettings> {
+        if self.strategy != Strategy::Infinite {
+            return ensure(
+                self.rotation_seconds == 0,
+                InvalidSettings::RotationNotAllowed,
+            );
+        }
+        ensure(
+            self.timeout_seconds >= MIN_INFINITE_TIMEOUT_SECONDS,
+            InvalidSettings::InfiniteTimeout,
+        )?;
+        let first_rotation = self
+            .timeout_seconds
+            .saturating_sub(u64::from(self.rotation_seconds));
+        ensure(
+            self.rotation_seconds >= MIN_ROTATION_SECONDS
+                && first_rotation > MIN_SECONDS_BEFORE_ROTATION,
+            InvalidSettings::Rotation,
         )
     }
 }
@@ -206,7 +313,16 @@ mod tests {
         replicas: 1,
         timeout_seconds: 3600,
         schedule: None,
+        overlap: Overlap::Allow,
+        rotation_seconds: 0,
+        auto_extend: false,
         keeper_reward_lamports: 0,
+    };
+
+    const INFINITE: Settings = Settings {
+        strategy: Strategy::Infinite,
+        rotation_seconds: DEFAULT_ROTATION_SECONDS,
+        ..VALID
     };
 
     #[test]
@@ -233,20 +349,6 @@ mod tests {
                     ..VALID
                 },
                 Err(InvalidSettings::Name),
-            ),
-            (
-                Settings {
-                    strategy: Strategy::SimpleExtend,
-                    ..VALID
-                },
-                Err(InvalidSettings::Strategy),
-            ),
-            (
-                Settings {
-                    strategy: Strategy::Infinite,
-                    ..VALID
-                },
-                Err(InvalidSettings::Strategy),
             ),
             (
                 Settings {
@@ -345,6 +447,72 @@ mod tests {
         for (settings, expected) in cases {
             assert_eq!(settings.validate(), expected, "{settings:?}");
         }
+    }
+
+    #[test]
+    fn options_belong_to_their_strategies() {
+        let midnight = Schedule::parse("0 0 * * *").unwrap();
+        let scheduled = Settings {
+            strategy: Strategy::Scheduled,
+            schedule: Some(midnight),
+            ..VALID
+        };
+        let extend = Settings {
+            strategy: Strategy::SimpleExtend,
+            ..VALID
+        };
+        let rotating = |rotation_seconds| Settings {
+            rotation_seconds,
+            ..INFINITE
+        };
+        let overlapping = |settings: Settings<'static>, overlap| Settings {
+            overlap,
+            ..settings
+        };
+        let prolonged = |settings: Settings<'static>| Settings {
+            auto_extend: true,
+            ..settings
+        };
+        let short = Settings {
+            timeout_seconds: 3_599,
+            ..INFINITE
+        };
+        let rotated_simple = Settings {
+            rotation_seconds: 1_200,
+            ..VALID
+        };
+        let cases = [
+            (INFINITE, Ok(())),
+            (short, Err(InvalidSettings::InfiniteTimeout)),
+            (rotating(59), Err(InvalidSettings::Rotation)),
+            (rotating(60), Ok(())),
+            (rotating(2_999), Ok(())),
+            (rotating(3_000), Err(InvalidSettings::Rotation)),
+            (rotating(u32::MAX), Err(InvalidSettings::Rotation)),
+            (rotated_simple, Err(InvalidSettings::RotationNotAllowed)),
+            (overlapping(scheduled, Overlap::Forbid), Ok(())),
+            (overlapping(scheduled, Overlap::Replace), Ok(())),
+            (
+                overlapping(INFINITE, Overlap::Forbid),
+                Err(InvalidSettings::Overlap),
+            ),
+            (prolonged(extend), Ok(())),
+            (prolonged(VALID), Err(InvalidSettings::AutoExtendNotAllowed)),
+        ];
+        for (settings, expected) in cases {
+            assert_eq!(settings.validate(), expected, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn policies_are_pinned() {
+        for (byte, name) in [(0, "ALLOW"), (1, "FORBID"), (2, "REPLACE")] {
+            let overlap = Overlap::from_byte(byte).unwrap();
+            assert_eq!((overlap as u8, overlap.name()), (byte, name));
+            assert_eq!(Overlap::from_name(name), Some(overlap));
+        }
+        assert_eq!(Overlap::from_byte(3), None);
+        assert_eq!(Overlap::from_name("Allow"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The status machine: eight statuses, nine events, one total function.
+//! The status machine: eight statuses, eleven events, one total function.
 
 use core::fmt;
 
@@ -81,11 +81,18 @@ pub enum Reason {
     PriceAboveCap = 1,
     /// The market's account is gone, or its type takes no jobs.
     MarketUnusable = 2,
+    /// INFINITE: round after round of jobs ended within minutes; see [`crate::failsafe`].
+    RapidCompletion = 3,
 }
 
 impl Reason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Reason; 3] = [Reason::None, Reason::PriceAboveCap, Reason::MarketUnusable];
+    pub const ALL: [Reason; 4] = [
+        Reason::None,
+        Reason::PriceAboveCap,
+        Reason::MarketUnusable,
+        Reason::RapidCompletion,
+    ];
 
     /// The reason stored as `byte`, or `None` if no reason has this number.
     pub fn from_byte(byte: u8) -> Option<Reason> {
@@ -98,6 +105,7 @@ impl Reason {
             Reason::None => "NONE",
             Reason::PriceAboveCap => "PRICE_ABOVE_CAP",
             Reason::MarketUnusable => "MARKET_UNUSABLE",
+            Reason::RapidCompletion => "RAPID_COMPLETION",
         }
     }
 }
@@ -112,6 +120,8 @@ pub enum Event {
         /// Whether any job is active.
         jobs_active: bool,
     },
+    /// Owner: change a setting or the job definition.
+    Update,
     /// Owner: list more replicas than were asked for at first (SIMPLE-EXTEND).
     Extend,
     /// Owner: end for good.
@@ -127,16 +137,19 @@ pub enum Event {
     CannotPay,
     /// Keeper: listing can never succeed as things are; see [`Reason`].
     Fail,
+    /// Owner: after an update or a start, jobs are active and none is missing.
+    Satisfied,
     /// Keeper: the last active job is settled and nothing more is to be listed.
     Drained,
 }
 
 impl Event {
     /// Every event with every combination of its facts, for tables and tests.
-    pub const ALL: [Event; 11] = [
+    pub const ALL: [Event; 13] = [
         Event::Start,
         Event::Stop { jobs_active: false },
         Event::Stop { jobs_active: true },
+        Event::Update,
         Event::Extend,
         Event::Archive { jobs_active: false },
         Event::Archive { jobs_active: true },
@@ -144,8 +157,28 @@ impl Event {
         Event::Listed,
         Event::CannotPay,
         Event::Fail,
+        Event::Satisfied,
         Event::Drained,
     ];
+
+    /// Who brings it about, and what it is, in a few words.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Event::Start => "owner: start",
+            Event::Stop { jobs_active: false } => "owner: stop, nothing active",
+            Event::Stop { jobs_active: true } => "owner: stop, jobs active",
+            Event::Update => "owner: update",
+            Event::Extend => "owner: extend (SIMPLE-EXTEND)",
+            Event::Archive { jobs_active: false } => "owner: archive, nothing active",
+            Event::Archive { jobs_active: true } => "owner: archive, jobs active",
+            Event::Close => "owner: close",
+            Event::Listed => "keeper: jobs listed or extended",
+            Event::CannotPay => "keeper: vault cannot pay for one job",
+            Event::Fail => "keeper: price above cap, market unusable, fail-safe",
+            Event::Satisfied => "owner: start or update leaves nothing missing",
+            Event::Drained => "keeper: last job settled, nothing more to do",
+        }
+    }
 }
 
 /// What an allowed event leads to.
@@ -166,6 +199,8 @@ pub enum Refused {
     JobsActive,
     /// The status does not allow this event.
     Status,
+    /// The strategy does not allow this event in any status.
+    Strategy,
 }
 
 impl fmt::Display for Refused {
@@ -174,6 +209,7 @@ impl fmt::Display for Refused {
             Refused::Archived => "the deployment is archived, which is final",
             Refused::JobsActive => "jobs are still active; stop the deployment and let them settle",
             Refused::Status => "the deployment's status does not allow this",
+            Refused::Strategy => "the deployment's strategy does not allow this",
         })
     }
 }
@@ -197,6 +233,8 @@ pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
             Stopped
         }
 
+        (_, Event::Update) => from,
+
         (Stopped, Event::Extend) => Starting,
         (Starting | Running | InsufficientFunds, Event::Extend) => from,
 
@@ -210,7 +248,8 @@ pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
         (Starting | Running | InsufficientFunds, Event::Listed) => Running,
         (Starting | Running, Event::CannotPay) => InsufficientFunds,
         (Starting | Running | InsufficientFunds, Event::Fail) => Error,
-        (Running | Stopping, Event::Drained) => Stopped,
+        (Starting | InsufficientFunds, Event::Satisfied) => Running,
+        (Running | Stopping | InsufficientFunds, Event::Drained) => Stopped,
 
         _ => return Err(Refused::Status),
     };
@@ -227,20 +266,20 @@ mod tests {
     /// otherwise the first letter of the next status (I = INSUFFICIENT_FUNDS, G = STARTING,
     /// P = STOPPING, S = STOPPED).
     const TABLE: [(Status, &str); 8] = [
-        //                          start stop- stop+ ext arch- arch+ close list pay fail drain
-        (Status::Draft, "G . . . A j x . . . ."),
-        (Status::Starting, ". S P G . . . R I E ."),
-        (Status::Running, ". S P R . . . R I E S"),
-        (Status::Stopping, ". . . . . . . . . . S"),
-        (Status::Stopped, "G . . G A j . . . . ."),
-        (Status::Archived, "a a a a a a x a a a a"),
-        (Status::Error, "G S P . A j . . . . ."),
-        (Status::InsufficientFunds, "G S P I A j . R . E ."),
+        //                start stop- stop+ update ext arch- arch+ close list pay fail satisfied drain
+        (Status::Draft, "G . . D . A j x . . . . ."),
+        (Status::Starting, ". S P G G . . . R I E R ."),
+        (Status::Running, ". S P R R . . . R I E . S"),
+        (Status::Stopping, ". . . P . . . . . . . . S"),
+        (Status::Stopped, "G . . S G A j . . . . . ."),
+        (Status::Archived, "a a a a a a a x a a a a a"),
+        (Status::Error, "G S P E . A j . . . . . ."),
+        (Status::InsufficientFunds, "G S P I I A j . R . E R S"),
     ];
 
     fn letter(outcome: Result<Next, Refused>) -> char {
         match outcome {
-            Err(Refused::Status) => '.',
+            Err(Refused::Status | Refused::Strategy) => '.',
             Err(Refused::JobsActive) => 'j',
             Err(Refused::Archived) => 'a',
             Ok(Next::Closed) => 'x',
@@ -301,10 +340,16 @@ mod tests {
             assert_eq!(status, Some((byte, name)));
         }
         assert_eq!(Status::from_byte(8), None);
-        for (byte, name) in (0u8..).zip(["NONE", "PRICE_ABOVE_CAP", "MARKET_UNUSABLE"]) {
+        let reasons = [
+            "NONE",
+            "PRICE_ABOVE_CAP",
+            "MARKET_UNUSABLE",
+            "RAPID_COMPLETION",
+        ];
+        for (byte, name) in (0u8..).zip(reasons) {
             let reason = Reason::from_byte(byte).map(|r| (r as u8, r.name()));
             assert_eq!(reason, Some((byte, name)));
         }
-        assert_eq!(Reason::from_byte(3), None);
+        assert_eq!(Reason::from_byte(4), None);
     }
 }

@@ -5,15 +5,15 @@ use crate::{
     errors::DeployError,
     events::DeploymentCreated,
     jobs_cpi::require_market,
-    state::{seeds, Deployment, Owner},
+    state::{deployment::FIRST_REVISION, seeds, Deployment, Owner},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::TokenAccount;
 use deployments_domain::{
     cron::Schedule,
-    lifecycle::{Lifecycle, NEVER},
-    settings::{Settings, Strategy},
-    status::{Reason, Status},
+    lifecycle::NEVER,
+    settings::{Overlap, Settings, Strategy},
+    status::Status,
 };
 
 /// Five cron fields as bit sets, UTC; see `deployments_domain::cron`.
@@ -80,6 +80,12 @@ pub struct CreateArgs {
     pub timeout_seconds: u64,
     /// Required by SCHEDULED, refused otherwise.
     pub schedule: Option<ScheduleArgs>,
+    /// What a firing does while jobs are active: an `Overlap` byte, 0 unless SCHEDULED.
+    pub overlap: u8,
+    /// Lead of a replacement over the deadline it covers, 0 unless INFINITE.
+    pub rotation_seconds: u32,
+    /// Prolong running jobs before their deadline; only with SIMPLE-EXTEND.
+    pub auto_extend: bool,
     /// Most NOS base units per second that the market may ask; `u64::MAX` for no cap.
     pub max_price_per_second: u64,
     /// Paid to a keeper per job handled.
@@ -106,6 +112,9 @@ impl CreateArgs {
             replicas: self.replicas,
             timeout_seconds: self.timeout_seconds,
             schedule: self.schedule(),
+            overlap: Overlap::from_byte(self.overlap).ok_or(DeployError::OverlapNotAllowed)?,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend,
             keeper_reward_lamports: self.keeper_reward_lamports,
         };
         Ok(settings.validate().map_err(DeployError::from)?)
@@ -222,9 +231,16 @@ pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
     deployment.timeout_seconds = args.timeout_seconds;
     deployment.max_price_per_second = args.max_price_per_second;
     deployment.keeper_reward_lamports = args.keeper_reward_lamports;
+    deployment.status = Status::Draft as u8;
     deployment.strategy = args.strategy;
+    deployment.overlap = args.overlap;
+    deployment.rotation_seconds = args.rotation_seconds;
+    deployment.auto_extend = u8::from(args.auto_extend);
     deployment.replicas = args.replicas;
-    deployment.revision = 1;
+    deployment.next_due_at = NEVER;
+    deployment.revision = FIRST_REVISION;
+    deployment.latest_revision = FIRST_REVISION;
+    deployment.first_job_definition = args.job_definition;
     deployment.set_name(&args.name)?;
     if let Some(schedule) = args.schedule() {
         deployment.set_schedule(&schedule);
@@ -237,19 +253,11 @@ pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
         job_definition: deployment.job_definition,
     });
 
-    let mut lifecycle = Lifecycle {
-        status: Status::Draft,
-        reason: Reason::None,
-        strategy: args.strategy()?,
-        schedule: args.schedule(),
-        replicas: args.replicas,
-        owed: 0,
-        active: 0,
-        slots: args.slots(),
-        next_due_at: NEVER,
-    };
+    let slots = usize::try_from(args.slots()).map_err(|_| DeployError::Overflow)?;
+    let mut lifecycle = deployment.lifecycle(slots)?;
     if args.autostart {
-        lifecycle.start(now).map_err(DeployError::from)?;
+        let none = core::iter::empty();
+        lifecycle.start(none, now).map_err(DeployError::from)?;
     }
     deployment.store(&key, &lifecycle, now)
 }

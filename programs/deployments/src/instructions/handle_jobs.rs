@@ -1,22 +1,23 @@
-//! What `settle_jobs` and `stop_jobs` share: accounts, finding a job's slot, freeing it, paying.
+//! What `settle_jobs`, `stop_jobs`, `track_jobs` and `extend_jobs` share: accounts, finding a job's
+//! slot, noting what became of it, paying.
 
 use crate::{
     constants::JOBS_PROGRAM,
     errors::DeployError,
-    events::{JobSettled, KeeperRewarded, Outcome},
+    events::{JobExtended, JobSettled, JobStarted, Outcome},
     jobs_cpi::JobsCpi,
     state::{
-        deployment::{ActiveJob, Deployment},
+        deployment::{free, in_use, views, ActiveJob, Deployment},
         seeds,
     },
-    vault::{rent_floor, send_lamports, VaultSeeds},
+    vault::{pay_keeper, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
-use deployments_domain::{funding::keeper_reward, lifecycle::Lifecycle};
+use deployments_domain::{failsafe::Ending, lifecycle::Lifecycle};
 
-/// Accounts of `settle_jobs` and `stop_jobs`. After these come, for each index, what the
-/// instruction says.
+/// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
+/// the instruction says.
 #[derive(Accounts)]
 pub struct HandleJobs<'info> {
     /// Anyone; pays the fee, earns the reward.
@@ -54,82 +55,161 @@ pub struct HandleJobs<'info> {
     pub system_program: Program<'info, System>,
 }
 
-/// Handles a batch of jobs: `handle_one` looks at one job and the accounts passed for it, and says
-/// what became of it, or `None` if nothing was due. Frees the slots, stores, pays the keeper.
+/// One job of a batch, and what decides about it.
+pub struct Scene<'a, 'info> {
+    /// For calling the jobs program.
+    pub cpi: &'a JobsCpi<'a, 'info>,
+    /// The deployment's facts, jobs of this batch that were handled before included.
+    pub lifecycle: &'a Lifecycle,
+    /// The owner's price cap, NOS base units per second.
+    pub max_price_per_second: u64,
+    /// Cluster time, unix seconds.
+    pub now: i64,
+    /// Every slot in use.
+    pub slots: &'a mut [ActiveJob],
+    /// This job's slot among them.
+    pub position: usize,
+}
+
+impl Scene<'_, '_> {
+    /// This job's slot.
+    ///
+    /// # Errors
+    /// Never: the position was found among the slots.
+    pub fn slot(&mut self) -> Result<&mut ActiveJob> {
+        let slot = self.slots.get_mut(self.position);
+        Ok(slot.ok_or(DeployError::CorruptAccount)?)
+    }
+}
+
+/// What became of one job of a batch.
+pub enum Effect {
+    /// Nothing was due.
+    Nothing,
+    /// It is over.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// What that says of the deployment's health.
+        ending: Ending,
+    },
+    /// A node was seen running it; the slot says since when.
+    Started,
+    /// It was prolonged; the slot says for how long.
+    Extended,
+    /// It should be prolonged and the vault cannot pay.
+    Shortage,
+}
+
+/// Handles a batch of jobs: `handle_one` looks at one job and the accounts passed for it, acts, and
+/// says what became of it. Stores what that changes, and pays the keeper.
 ///
 /// A job that has no slot any more was handled by another keeper: it is passed over, so that the
 /// rest of the batch still counts.
 pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
-    ctx: Context<'info, HandleJobs<'info>>,
+    accounts: &HandleJobs<'info>,
+    remaining: &[AccountInfo<'info>],
     indices: &[u64],
     handle_one: impl Fn(
-        &JobsCpi<'_, 'info>,
-        &Lifecycle,
+        &mut Scene<'_, 'info>,
         &[AccountInfo<'info>; ACCOUNTS_PER_JOB],
-        i64,
-    ) -> Result<Option<Outcome>>,
+    ) -> Result<Effect>,
 ) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
-    let accounts = &*ctx.accounts;
     let key = accounts.deployment.key();
     let mut data = accounts.deployment.as_ref().try_borrow_mut_data()?;
     let (deployment, slots) = Deployment::split_mut(&mut data)?;
     let mut lifecycle = deployment.active_lifecycle(slots.len())?;
 
-    let (groups, rest) = ctx.remaining_accounts.as_chunks::<ACCOUNTS_PER_JOB>();
+    let (groups, rest) = remaining.as_chunks::<ACCOUNTS_PER_JOB>();
     require!(
         rest.is_empty() && groups.len() == indices.len(),
         DeployError::WrongAccountCount
     );
-    let seeds = VaultSeeds::new(
-        deployment.owner,
-        deployment.vault_index,
-        deployment.vault_bump,
-    );
+    let seeds = VaultSeeds::of(deployment);
     let vault_seeds = seeds.as_slices();
-    let cpi = JobsCpi {
-        market: &accounts.market,
-        market_vault: &accounts.market_vault,
-        vault: &accounts.vault,
-        vault_nos: &accounts.vault_nos,
-        token_program: &accounts.token_program,
-        vault_seeds: &vault_seeds,
-    };
+    let cpi = accounts.cpi(&vault_seeds);
 
-    let mut handled: u32 = 0;
+    let (mut handled, mut extended, mut shortage) = (0_u32, false, false);
     for (index, group) in indices.iter().zip(groups) {
-        let Some(position) = find(slots, lifecycle.active, *index) else {
+        let active = usize::try_from(lifecycle.active).map_err(|_| DeployError::CorruptAccount)?;
+        let in_use = slots.get_mut(..active).ok_or(DeployError::CorruptAccount)?;
+        let Some(position) = in_use.iter().position(|slot| slot.index == *index) else {
             continue;
         };
-        require_job_address(slots, position, &key, group)?;
-        let Some(outcome) = handle_one(&cpi, &lifecycle, group, now)? else {
-            continue;
+        require_job_address(in_use, position, &key, group)?;
+        let mut scene = Scene {
+            cpi: &cpi,
+            lifecycle: &lifecycle,
+            max_price_per_second: deployment.max_price_per_second,
+            now,
+            slots: in_use,
+            position,
         };
-        free(slots, lifecycle.active, position)?;
-        lifecycle.settled(1).map_err(DeployError::from)?;
-        deployment.count(outcome);
+        let effect = handle_one(&mut scene, group)?;
+        let slot = *scene.slot()?;
+        match effect {
+            Effect::Nothing => continue,
+            Effect::Shortage => {
+                shortage = true;
+                continue;
+            }
+            Effect::Ended { outcome, ending } => {
+                free(slots, lifecycle.active, position)?;
+                lifecycle.settled(ending, now).map_err(DeployError::from)?;
+                deployment.count(outcome);
+                emit!(JobSettled {
+                    deployment: key,
+                    index: *index,
+                    outcome: outcome as u8
+                });
+            }
+            Effect::Started => emit!(JobStarted {
+                deployment: key,
+                index: *index,
+                started_at: slot.view().started_at.unwrap_or(now),
+            }),
+            Effect::Extended => {
+                extended = true;
+                emit!(JobExtended {
+                    deployment: key,
+                    index: *index,
+                    timeout_seconds: slot.timeout_seconds,
+                });
+            }
+        }
         handled = handled.checked_add(1).ok_or(DeployError::Overflow)?;
-        emit!(JobSettled {
-            deployment: key,
-            index: *index,
-            outcome: outcome as u8
-        });
     }
-    require!(handled > 0, DeployError::NothingDue);
+    require!(handled > 0 || shortage, DeployError::NothingDue);
+    if shortage {
+        // Jobs that were prolonged before it stay prolonged.
+        lifecycle.cannot_pay(now).map_err(DeployError::from)?;
+    } else if extended {
+        let jobs = views(in_use(slots, lifecycle.active)?);
+        lifecycle.extended(jobs, now).map_err(DeployError::from)?;
+    }
     deployment.store(&key, &lifecycle, now)?;
-    pay_keeper(&key, deployment, &accounts.vault, &accounts.keeper, handled)
+    pay_keeper(
+        &key,
+        deployment,
+        &lifecycle,
+        &accounts.vault,
+        &accounts.keeper,
+        handled,
+    )
 }
 
-fn in_use(slots: &[ActiveJob], active: u32) -> Result<&[ActiveJob]> {
-    let active = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
-    Ok(slots.get(..active).ok_or(DeployError::CorruptAccount)?)
-}
-
-fn find(slots: &[ActiveJob], active: u32, index: u64) -> Option<usize> {
-    in_use(slots, active)
-        .ok()?
-        .iter()
-        .position(|slot| slot.index == index)
+impl<'info> HandleJobs<'info> {
+    fn cpi<'a>(&'a self, vault_seeds: &'a [&'a [u8]]) -> JobsCpi<'a, 'info> {
+        JobsCpi {
+            market: &self.market,
+            market_vault: &self.market_vault,
+            vault: &self.vault,
+            vault_nos: &self.vault_nos,
+            token_program: &self.token_program,
+            vault_seeds,
+        }
+    }
 }
 
 /// The first account of a group must be the job's: a keeper could pass a finished job of its own.
@@ -146,49 +226,5 @@ fn require_job_address<const N: usize>(
         seeds::is_job_address(job.key, seeds::JOB, deployment, slot.index, slot.job_bump),
         DeployError::WrongJobAddress
     );
-    Ok(())
-}
-
-/// Moves the last slot in use into the freed one's place.
-fn free(slots: &mut [ActiveJob], active: u32, position: usize) -> Result<()> {
-    let used = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
-    let last = used.checked_sub(1).ok_or(DeployError::CorruptAccount)?;
-    let moved = *slots.get(last).ok_or(DeployError::CorruptAccount)?;
-    *slots.get_mut(position).ok_or(DeployError::CorruptAccount)? = moved;
-    *slots.get_mut(last).ok_or(DeployError::CorruptAccount)? = bytemuck::Zeroable::zeroed();
-    Ok(())
-}
-
-/// Pays the reward for `handled` jobs out of what the vault holds above its floor.
-///
-/// # Errors
-/// Those of the system program.
-pub fn pay_keeper<'info>(
-    key: &Pubkey,
-    deployment: &Deployment,
-    vault: &AccountInfo<'info>,
-    keeper: &AccountInfo<'info>,
-    handled: u32,
-) -> Result<()> {
-    let lamports = keeper_reward(
-        deployment.keeper_reward_lamports,
-        handled,
-        vault.lamports(),
-        rent_floor()?,
-    );
-    if lamports == 0 {
-        return Ok(());
-    }
-    let seeds = VaultSeeds::new(
-        deployment.owner,
-        deployment.vault_index,
-        deployment.vault_bump,
-    );
-    send_lamports(vault, keeper, lamports, &seeds.as_slices())?;
-    emit!(KeeperRewarded {
-        deployment: *key,
-        keeper: keeper.key(),
-        lamports
-    });
     Ok(())
 }

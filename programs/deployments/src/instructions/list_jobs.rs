@@ -4,19 +4,18 @@ use crate::{
     constants::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
     errors::DeployError,
     events::JobsListed,
-    instructions::handle_jobs::pay_keeper,
-    jobs_cpi::{JobsCpi, ListAccounts, Lister, MarketView, JOB_SIZE, RUN_SIZE},
+    jobs_cpi::{JobsCpi, ListAccounts, Lister, MarketView},
     state::{
-        deployment::{ActiveJob, Deployment},
+        deployment::{in_use, views, ActiveJob, Deployment},
         seeds,
     },
-    vault::{nos_balance, send_lamports, VaultSeeds},
+    vault::{nos_balance, pay_keeper, rents, send_lamports, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
 use deployments_domain::{
-    funding::{job_cost, Funds, Rents},
-    lifecycle::{Lifecycle, Listing, Market, Offer},
+    funding::{job_cost, Funds},
+    lifecycle::{Listing, Market, Offer},
 };
 
 /// Canonical bumps of one job's two addresses.
@@ -81,7 +80,6 @@ pub struct ListJobs<'info> {
 
 impl<'info> ListJobs<'info> {
     fn offer(&self, deployment: &Deployment) -> Result<Offer> {
-        let rent = Rent::get()?;
         let market = match MarketView::open(&self.market)? {
             Some(market) => market.state()?,
             None => Market::Unusable,
@@ -92,12 +90,7 @@ impl<'info> ListJobs<'info> {
                 nos: nos_balance(&self.vault_nos)?,
                 lamports: self.vault.lamports(),
             },
-            rents: Rents {
-                floor: rent.minimum_balance(0),
-                job: rent.minimum_balance(JOB_SIZE),
-                run: rent.minimum_balance(RUN_SIZE),
-            },
-            timeout_seconds: deployment.timeout_seconds,
+            rents: rents()?,
             max_price_per_second: deployment.max_price_per_second,
         })
     }
@@ -127,7 +120,8 @@ pub(crate) fn handler<'info>(
     let (deployment, slots) = Deployment::split_mut(&mut data)?;
     let mut lifecycle = deployment.active_lifecycle(slots.len())?;
 
-    let listing = lifecycle.listing(&accounts.offer(deployment)?, now);
+    let jobs = views(in_use(slots, lifecycle.active)?);
+    let listing = lifecycle.listing(jobs, &accounts.offer(deployment)?, now);
     let listed = match listing {
         Listing::NothingDue => return err!(DeployError::NothingDue),
         Listing::NoFreeSlot => return err!(DeployError::NoFreeSlot),
@@ -144,14 +138,25 @@ pub(crate) fn handler<'info>(
             let addresses = pairs(ctx.remaining_accounts, &bumps)?;
             let count = most.min(u32::try_from(bumps.len()).unwrap_or(u32::MAX));
             require!(count > 0, DeployError::WrongAccountCount);
-            take_slots(deployment, slots, &lifecycle, &bumps, count, now)?;
-            list(accounts, deployment, &key, addresses, &bumps, count)?;
-            lifecycle.listed(count, now).map_err(DeployError::from)?;
+            let before = lifecycle.active;
+            let jobs = views(in_use(slots, before)?);
+            lifecycle
+                .listed(count, jobs, now)
+                .map_err(DeployError::from)?;
+            let new = take_slots(deployment, slots, before, &bumps, count, now)?;
+            list(accounts, deployment, &key, addresses, new)?;
             count
         }
     };
     deployment.store(&key, &lifecycle, now)?;
-    pay_keeper(&key, deployment, &accounts.vault, &accounts.keeper, listed)
+    pay_keeper(
+        &key,
+        deployment,
+        &lifecycle,
+        &accounts.vault,
+        &accounts.keeper,
+        listed,
+    )
 }
 
 /// The passed accounts as (job, run), one pair for each pair of bumps.
@@ -167,61 +172,60 @@ fn pairs<'a, 'info>(
     Ok(pairs)
 }
 
-/// Notes the new jobs in the first free slots and counts their indices up.
-fn take_slots(
+/// Notes the new jobs in the first free slots, after the `taken` ones, and counts their indices up.
+fn take_slots<'a>(
     deployment: &mut Deployment,
-    slots: &mut [ActiveJob],
-    lifecycle: &Lifecycle,
+    slots: &'a mut [ActiveJob],
+    taken: u32,
     bumps: &[JobBumps],
     count: u32,
     now: i64,
-) -> Result<()> {
-    let taken = usize::try_from(lifecycle.active).map_err(|_| DeployError::CorruptAccount)?;
-    let free = slots.get_mut(taken..).ok_or(DeployError::CorruptAccount)?;
+) -> Result<&'a mut [ActiveJob]> {
+    let first = usize::try_from(taken).map_err(|_| DeployError::CorruptAccount)?;
     let count = usize::try_from(count).map_err(|_| DeployError::Overflow)?;
-    for (slot, bumps) in free.iter_mut().zip(bumps).take(count) {
+    let new = slots
+        .get_mut(first..)
+        .and_then(|free| free.get_mut(..count))
+        .ok_or(DeployError::CorruptAccount)?;
+    let timeout_seconds =
+        u32::try_from(deployment.timeout_seconds).map_err(|_| DeployError::CorruptAccount)?;
+    for (slot, bumps) in new.iter_mut().zip(bumps) {
         *slot = ActiveJob {
             index: deployment.next_job_index,
             listed_at: now,
             revision: deployment.revision,
             job_bump: bumps.job,
             run_bump: bumps.run,
-            reserved: [0; 10],
+            reserved: [0; 2],
+            timeout_seconds,
+            waited_seconds: ActiveJob::NOT_RUNNING,
         };
         deployment.next_job_index = deployment
             .next_job_index
             .checked_add(1)
             .ok_or(DeployError::Overflow)?;
     }
-    Ok(())
+    Ok(new)
 }
 
-/// Lists `count` jobs, whose indices end before `next_job_index`, and checks what it cost.
+/// Lists the `new` jobs, one for each of the first addresses, and checks what it cost.
 fn list<'info>(
     accounts: &ListJobs<'info>,
     deployment: &Deployment,
     key: &Pubkey,
     addresses: &[[AccountInfo<'info>; 2]],
-    bumps: &[JobBumps],
-    count: u32,
+    new: &mut [ActiveJob],
 ) -> Result<()> {
     let price = accounts.checked_price()?;
     let cost = job_cost(price, deployment.timeout_seconds).ok_or(DeployError::Overflow)?;
+    let count = u32::try_from(new.len()).map_err(|_| DeployError::Overflow)?;
     let total = cost
         .checked_mul(u64::from(count))
         .ok_or(DeployError::Overflow)?;
     let nos_before = nos_balance(&accounts.vault_nos)?;
-    let first_index = deployment
-        .next_job_index
-        .checked_sub(u64::from(count))
-        .ok_or(DeployError::Overflow)?;
     let timeout = i64::try_from(deployment.timeout_seconds).map_err(|_| DeployError::Overflow)?;
 
-    let vault_seeds = VaultSeeds::new(
-        deployment.owner,
-        deployment.vault_index,
-        deployment.vault_bump,
-    );
+    let vault_seeds = VaultSeeds::of(deployment);
     let vault_seeds = vault_seeds.as_slices();
     let cpi = JobsCpi {
         market: &accounts.market,
@@ -238,21 +242,23 @@ fn list<'info>(
         system_program: &accounts.system_program,
     };
     let mut lister = Lister::new(&cpi, &others, &deployment.job_definition, timeout);
-    for ((index, [job, run]), bumps) in (first_index..deployment.next_job_index)
-        .zip(addresses)
-        .zip(bumps)
-    {
-        let index_bytes = index.to_le_bytes();
-        let job_seeds: [&[u8]; 4] = [seeds::JOB, key.as_ref(), &index_bytes, &[bumps.job]];
-        let run_seeds: [&[u8]; 4] = [seeds::RUN, key.as_ref(), &index_bytes, &[bumps.run]];
+    for (slot, [job, run]) in new.iter_mut().zip(addresses) {
+        let index = slot.index.to_le_bytes();
+        let (job_bump, run_bump) = ([slot.job_bump], [slot.run_bump]);
+        let job_seeds: [&[u8]; 4] = [seeds::JOB, key.as_ref(), &index, &job_bump];
+        let run_seeds: [&[u8]; 4] = [seeds::RUN, key.as_ref(), &index, &run_bump];
         require!(
-            seeds::is_job_address(job.key, seeds::JOB, key, index, bumps.job)
-                && seeds::is_job_address(run.key, seeds::RUN, key, index, bumps.run),
+            seeds::is_job_address(job.key, seeds::JOB, key, slot.index, slot.job_bump)
+                && seeds::is_job_address(run.key, seeds::RUN, key, slot.index, slot.run_bump),
             DeployError::WrongJobAddress
         );
         sweep(job, &accounts.vault, &job_seeds)?;
         sweep(run, &accounts.vault, &run_seeds)?;
         lister.list(job, run, &job_seeds, &run_seeds)?;
+        // The market creates the run only if a node was waiting, which then has the job already.
+        if run.lamports() > 0 {
+            slot.note_start(slot.listed_at);
+        }
     }
 
     // The market's bytecode cannot change, but a vault should not have to believe that.
@@ -262,7 +268,7 @@ fn list<'info>(
     );
     emit!(JobsListed {
         deployment: *key,
-        first_index,
+        first_index: new.first().map_or(0, |slot| slot.index),
         count,
         deposit_per_job: cost
     });

@@ -2,25 +2,40 @@
 
 use crate::{
     events::Outcome,
-    instructions::handle_jobs::{handle, HandleJobs},
-    jobs_cpi::{job_state, JobState},
+    instructions::handle_jobs::{handle, Effect, HandleJobs},
+    jobs_cpi::{job_state, JobState, MarketView},
 };
 use anchor_lang::prelude::*;
+use deployments_domain::failsafe::Ending;
 
 /// For each index one account: the job.
 pub(crate) fn handler<'info>(
     ctx: Context<'info, HandleJobs<'info>>,
     indices: Vec<u64>,
 ) -> Result<()> {
-    handle::<1>(ctx, &indices, |cpi, _, [job], _| {
-        Ok(match job_state(job)? {
-            JobState::Done => Some(Outcome::Done),
-            JobState::Gone => Some(Outcome::Gone),
-            JobState::Quit => {
-                cpi.recover(job)?;
-                Some(Outcome::Recovered)
+    let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
+    handle::<1>(accounts, remaining, &indices, |scene, [job]| {
+        let (outcome, ending) = match job_state(job)? {
+            JobState::Open { .. } => return Ok(Effect::Nothing),
+            JobState::Done {
+                started_at,
+                ended_at,
+            } => (Outcome::Done, Ending::of_run(started_at, ended_at)),
+            // Anyone can clean a finished job at once, so how long it ran is unknown; but it ended
+            // too soon if it was listed a moment ago.
+            JobState::Gone => match Ending::of_run(scene.slot()?.listed_at, scene.now) {
+                Ending::Rapid => (Outcome::Gone, Ending::Rapid),
+                _ => (Outcome::Gone, Ending::Unknown),
+            },
+            // Without its market the deposit is out of reach: for `write_off`.
+            JobState::Quit if MarketView::open(scene.cpi.market)?.is_none() => {
+                return Ok(Effect::Nothing)
             }
-            JobState::Open { .. } => None,
-        })
+            JobState::Quit => {
+                scene.cpi.recover(job)?;
+                (Outcome::Recovered, Ending::Rapid)
+            }
+        };
+        Ok(Effect::Ended { outcome, ending })
     })
 }

@@ -4,51 +4,65 @@ use crate::{
     constants::NOS_MINT,
     errors::DeployError,
     events::Outcome,
-    instructions::handle_jobs::{handle, HandleJobs},
-    jobs_cpi::{job_state, run_of, JobState, JobsCpi, MarketView, Run},
+    instructions::handle_jobs::{handle, Effect, HandleJobs},
+    jobs_cpi::{is_queued, job_state, run_of, JobState, MarketView, Run},
+    state::deployment::views,
 };
 use anchor_lang::prelude::*;
 use anchor_spl::associated_token::get_associated_token_address;
+use deployments_domain::{failsafe::Ending, jobs::StopReason};
 
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
 /// the run. While the job is queued, any accounts will do for the last three: the program looks at
 /// what is true now, so that a node taking the job meanwhile does not fail the batch.
+///
+/// A run that is passed counts as started before it is decided, so that no keeper can have a
+/// running job taken for a queued one.
 pub(crate) fn handler<'info>(
     ctx: Context<'info, HandleJobs<'info>>,
     indices: Vec<u64>,
 ) -> Result<()> {
+    let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
     handle::<4>(
-        ctx,
+        accounts,
+        remaining,
         &indices,
-        |cpi, lifecycle, [job, run, node_nos, run_payer], now| {
-            let JobState::Open { timeout_seconds } = job_state(job)? else {
-                return Ok(None); // ended by itself: for `settle_jobs`
+        |scene, [job, run, node_nos, run_payer]| {
+            let JobState::Open { .. } = job_state(job)? else {
+                return Ok(Effect::Nothing); // ended by itself: for `settle_jobs`
             };
-            match run_of(run, job.key)? {
-                Some(found) => {
-                    let overdue = now > found.started_at.saturating_add(timeout_seconds);
-                    if !(overdue || lifecycle.ends_all_jobs()) {
-                        return Ok(None);
-                    }
-                    check_end(&found, node_nos, run_payer)?;
-                    cpi.end(job, run, node_nos, run_payer)?;
-                    Ok(Some(Outcome::Ended))
-                }
-                None if lifecycle.ends_all_jobs() && is_queued(cpi, job)? => {
-                    cpi.delist(job)?;
-                    Ok(Some(Outcome::Delisted))
-                }
-                None => Ok(None),
+            let run_now = run_of(run, job.key)?;
+            if let Some(found) = &run_now {
+                scene.slot()?.note_start(found.started_at);
             }
+            let view = scene.slot()?.view();
+            let reason = scene
+                .lifecycle
+                .stop_reason(&view, views(scene.slots), scene.now);
+            let (outcome, ending) = match (reason, run_now) {
+                (None, _) => return Ok(Effect::Nothing),
+                // Without its market no deposit can be shared out: for `write_off`.
+                (Some(_), Some(_)) if MarketView::open(scene.cpi.market)?.is_none() => {
+                    return Ok(Effect::Nothing)
+                }
+                (Some(reason), Some(found)) => {
+                    check_end(&found, node_nos, run_payer)?;
+                    scene.cpi.end(job, run, node_nos, run_payer)?;
+                    let ending = match reason {
+                        StopReason::Overdue => Ending::of_run(found.started_at, scene.now),
+                        _ => Ending::Unknown,
+                    };
+                    (Outcome::Ended, ending)
+                }
+                (Some(_), None) if is_queued(scene.cpi.market, job.key)? => {
+                    scene.cpi.delist(job)?;
+                    (Outcome::Delisted, Ending::Unknown)
+                }
+                (Some(_), None) => return Ok(Effect::Nothing),
+            };
+            Ok(Effect::Ended { outcome, ending })
         },
     )
-}
-
-fn is_queued(cpi: &JobsCpi, job: &AccountInfo) -> Result<bool> {
-    match MarketView::open(cpi.market)? {
-        Some(market) => market.has_queued(job.key),
-        None => Ok(false),
-    }
 }
 
 /// The node's pay and the run's rent go where the run says, whatever the keeper passed.

@@ -8,8 +8,10 @@ use anchor_lang::prelude::*;
 use bytemuck::{Pod, Zeroable};
 use deployments_domain::{
     cron::Schedule,
+    failsafe::FailSafe,
+    jobs::Job,
     lifecycle::Lifecycle,
-    settings::{Strategy, MAX_NAME_BYTES},
+    settings::{Overlap, Settings, Strategy, MAX_NAME_BYTES},
     status::{Reason, Status},
 };
 
@@ -20,7 +22,7 @@ use deployments_domain::{
 #[account(zero_copy)]
 #[derive(Debug)]
 pub struct Deployment {
-    /// Layout version, 1.
+    /// Layout version, [`Deployment::VERSION`]; `migrate` brings older ones up to it.
     pub version: u8,
     /// Canonical bump of this account.
     pub bump: u8,
@@ -42,7 +44,8 @@ pub struct Deployment {
     pub vault_nos: Pubkey,
     /// The GPU market the jobs run on.
     pub market: Pubkey,
-    /// sha2-256 digest of the job definition; base58 of `12 20 | digest` is its IPFS CIDv0.
+    /// sha2-256 digest of the job definition that new jobs run; base58 of `12 20 | digest` is its
+    /// IPFS CIDv0.
     pub job_definition: [u8; 32],
     /// Unique among the owner's deployments, past ones included.
     pub id: u64,
@@ -84,14 +87,36 @@ pub struct Deployment {
     pub owed: u32,
     /// Slots in use, from the first.
     pub active: u32,
-    /// Revision of the job definition, from 1.
+    /// Revision of the job definition that new jobs run, from 1.
     pub revision: u32,
     /// Bytes of `name` in use.
     pub name_len: u32,
     /// UTF-8, zero-padded.
     pub name: [u8; MAX_NAME_BYTES],
+    /// When the schedule last fired, unix seconds.
+    pub fired_at: i64,
+    /// INFINITE: nothing is listed before this time, unix seconds.
+    pub backoff_until: i64,
+    /// Jobs that the owner wrote off.
+    pub jobs_written_off: u64,
+    /// INFINITE: lead of a replacement over the deadline that it covers.
+    pub rotation_seconds: u32,
+    /// INFINITE: rapid ends of the round that the fail-safe counts.
+    pub rapid_jobs: u32,
+    /// Highest revision ever added.
+    pub latest_revision: u32,
+    /// INFINITE: rounds of rapid ends in a row.
+    pub streak: u8,
+    /// An [`Overlap`].
+    pub overlap: u8,
+    /// SIMPLE-EXTEND: 1 if running jobs are prolonged.
+    pub auto_extend: u8,
+    /// Zero.
+    pub padding: u8,
+    /// Digest of revision 1; a later one's is in its Revision account.
+    pub first_job_definition: [u8; 32],
     /// Zero; for later versions.
-    pub reserved: [u8; 128],
+    pub reserved: [u8; 56],
 }
 
 /// One active job. Slots in use come first, in no particular order.
@@ -109,19 +134,52 @@ pub struct ActiveJob {
     /// Bump of the run's address.
     pub run_bump: u8,
     /// Zero; for later versions.
-    pub reserved: [u8; 10],
+    pub reserved: [u8; 2],
+    /// Longest run from the start, extensions included.
+    pub timeout_seconds: u32,
+    /// From listing to the start of the run, or [`ActiveJob::NOT_RUNNING`].
+    pub waited_seconds: u32,
+}
+
+impl ActiveJob {
+    /// `waited_seconds` of a job of which no run has been shown.
+    pub const NOT_RUNNING: u32 = u32::MAX;
+
+    /// The job as rules see it.
+    pub fn view(&self) -> Job {
+        let waited = i64::from(self.waited_seconds);
+        Job {
+            index: self.index,
+            listed_at: self.listed_at,
+            started_at: (self.waited_seconds != Self::NOT_RUNNING)
+                .then(|| self.listed_at.saturating_add(waited)),
+            timeout_seconds: self.timeout_seconds,
+            revision: self.revision,
+        }
+    }
+
+    /// Notes when the run began. A clock that stepped back counts as no waiting at all.
+    pub fn note_start(&mut self, started_at: i64) {
+        let waited = started_at.saturating_sub(self.listed_at).max(0);
+        self.waited_seconds = u32::try_from(waited)
+            .unwrap_or(u32::MAX)
+            .min(Self::NOT_RUNNING.saturating_sub(1));
+    }
 }
 
 // Released layouts never change; `tests` pins the offsets.
 const _: () = assert!(Deployment::HEADER == 496);
 const _: () = assert!(core::mem::size_of::<ActiveJob>() == 32);
 
+/// Number of the revision that a deployment is created with.
+pub const FIRST_REVISION: u32 = 1;
+
 const DAY_OF_MONTH_STAR: u8 = 1;
 const DAY_OF_WEEK_STAR: u8 = 2;
 
 impl Deployment {
     /// Today's layout version.
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
     /// Bytes before the first slot, the discriminator included.
     pub const HEADER: usize = Self::DISCRIMINATOR
         .len()
@@ -136,8 +194,19 @@ impl Deployment {
     /// Splits an account's data into header and slots.
     ///
     /// # Errors
+    /// [`DeployError::NeedsMigration`] if another version of this program wrote it,
     /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
     pub fn split_mut(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
+        let (header, slots) = Self::split_any_version_mut(data)?;
+        require!(header.version == Self::VERSION, DeployError::NeedsMigration);
+        Ok((header, slots))
+    }
+
+    /// As [`Self::split_mut`], whatever version wrote the account: sizes never change.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
+    pub fn split_any_version_mut(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
         let (header, slots) = data
             .split_at_mut_checked(Self::HEADER)
             .ok_or(DeployError::CorruptAccount)?;
@@ -203,16 +272,47 @@ impl Deployment {
     /// # Errors
     /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
     pub fn lifecycle(&self, slots: usize) -> Result<Lifecycle> {
+        let corrupt = DeployError::CorruptAccount;
         Ok(Lifecycle {
-            status: Status::from_byte(self.status).ok_or(DeployError::CorruptAccount)?,
-            reason: Reason::from_byte(self.reason).ok_or(DeployError::CorruptAccount)?,
-            strategy: Strategy::from_byte(self.strategy).ok_or(DeployError::CorruptAccount)?,
+            status: Status::from_byte(self.status).ok_or(corrupt)?,
+            reason: Reason::from_byte(self.reason).ok_or(corrupt)?,
+            strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
             schedule: self.schedule(),
+            overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
             replicas: self.replicas,
+            timeout_seconds: u32::try_from(self.timeout_seconds).map_err(|_| corrupt)?,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend != 0,
+            revision: self.revision,
             owed: self.owed,
             active: self.active,
-            slots: u32::try_from(slots).map_err(|_| DeployError::CorruptAccount)?,
+            slots: u32::try_from(slots).map_err(|_| corrupt)?,
             next_due_at: self.next_due_at,
+            fired_at: self.fired_at,
+            fail_safe: FailSafe {
+                streak: self.streak,
+                rapid_jobs: self.rapid_jobs,
+                backoff_until: self.backoff_until,
+            },
+        })
+    }
+
+    /// The settings, for checking an update.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
+    pub fn settings(&self) -> Result<Settings<'_>> {
+        let corrupt = DeployError::CorruptAccount;
+        Ok(Settings {
+            name: self.name(),
+            strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
+            replicas: self.replicas,
+            timeout_seconds: self.timeout_seconds,
+            schedule: self.schedule(),
+            overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend != 0,
+            keeper_reward_lamports: self.keeper_reward_lamports,
         })
     }
 
@@ -232,6 +332,7 @@ impl Deployment {
             Outcome::Done | Outcome::Gone => &mut self.jobs_done,
             Outcome::Recovered => &mut self.jobs_quit,
             Outcome::Delisted | Outcome::Ended => &mut self.jobs_stopped,
+            Outcome::WrittenOff => &mut self.jobs_written_off,
         };
         *counter = counter.saturating_add(1);
     }
@@ -245,9 +346,15 @@ impl Deployment {
         let (from, to) = (self.status, lifecycle.status as u8);
         self.status = to;
         self.reason = lifecycle.reason as u8;
+        self.replicas = lifecycle.replicas;
+        self.revision = lifecycle.revision;
         self.owed = lifecycle.owed;
         self.active = lifecycle.active;
         self.next_due_at = lifecycle.next_due_at;
+        self.fired_at = lifecycle.fired_at;
+        self.streak = lifecycle.fail_safe.streak;
+        self.rapid_jobs = lifecycle.fail_safe.rapid_jobs;
+        self.backoff_until = lifecycle.fail_safe.backoff_until;
         if from != to {
             self.status_changed_at = now;
             let reason = self.reason;
@@ -261,6 +368,33 @@ impl Deployment {
         }
         Ok(())
     }
+}
+
+/// The active jobs, as rules see them.
+pub fn views(in_use: &[ActiveJob]) -> impl Iterator<Item = Job> + Clone + '_ {
+    in_use.iter().map(ActiveJob::view)
+}
+
+/// The slots in use, which come first.
+///
+/// # Errors
+/// [`DeployError::CorruptAccount`] if there are fewer slots.
+pub fn in_use(slots: &[ActiveJob], active: u32) -> Result<&[ActiveJob]> {
+    let active = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
+    Ok(slots.get(..active).ok_or(DeployError::CorruptAccount)?)
+}
+
+/// Frees one slot in use: the last one in use takes its place.
+///
+/// # Errors
+/// [`DeployError::CorruptAccount`] if there are fewer slots.
+pub fn free(slots: &mut [ActiveJob], active: u32, position: usize) -> Result<()> {
+    let used = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
+    let last = used.checked_sub(1).ok_or(DeployError::CorruptAccount)?;
+    let moved = *slots.get(last).ok_or(DeployError::CorruptAccount)?;
+    *slots.get_mut(position).ok_or(DeployError::CorruptAccount)? = moved;
+    *slots.get_mut(last).ok_or(DeployError::CorruptAccount)? = Zeroable::zeroed();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 pub mod deployment;
 pub mod owner;
+pub mod revision;
 pub mod seeds;
 
 pub use deployment::{ActiveJob, Deployment};
 pub use owner::Owner;
+pub use revision::Revision;

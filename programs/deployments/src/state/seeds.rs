@@ -9,6 +9,8 @@ pub const OWNER: &[u8] = b"owner";
 pub const VAULT: &[u8] = b"vault";
 /// `["deployment", wallet, id u64]`.
 pub const DEPLOYMENT: &[u8] = b"deployment";
+/// `["revision", deployment, number u32]`.
+pub const REVISION: &[u8] = b"revision";
 /// `["job", deployment, index u64]`: an account of the jobs program, signed for by this one.
 pub const JOB: &[u8] = b"job";
 /// `["run", deployment, index u64]`: likewise, used when a node was waiting for the job.
@@ -30,6 +32,14 @@ pub fn vault_address(wallet: &Pubkey, index: u16) -> (Pubkey, u8) {
 pub fn deployment_address(wallet: &Pubkey, id: u64) -> (Pubkey, u8) {
     Pubkey::find_program_address(
         &[DEPLOYMENT, wallet.as_ref(), &id.to_le_bytes()],
+        &crate::ID,
+    )
+}
+
+/// Address and bump of a deployment's revision `number`, from 2.
+pub fn revision_address(deployment: &Pubkey, number: u32) -> (Pubkey, u8) {
+    Pubkey::find_program_address(
+        &[REVISION, deployment.as_ref(), &number.to_le_bytes()],
         &crate::ID,
     )
 }

@@ -1,8 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
+mod fleet;
+
 use super::*;
-use crate::settings::Strategy;
-use proptest::{prelude::*, strategy::Strategy as _};
+use crate::{
+    funding::{Funds, Rents},
+    jobs::StopReason,
+    settings::Strategy,
+};
+use fleet::Fleet;
 
 const DAY: i64 = 86_400;
 const NOW: i64 = 20_000 * DAY + 3_600; // an hour after midnight
@@ -12,23 +18,35 @@ const RENTS: Rents = Rents {
     run: 1_726_080,
 };
 
+/// No active jobs: strategies that list a round once need not look at them.
+fn none() -> core::iter::Empty<Job> {
+    core::iter::empty()
+}
+
+fn settle(lifecycle: &mut Lifecycle, jobs: u32) -> Result<(), Refused> {
+    (0..jobs).try_for_each(|_| lifecycle.settled(Ending::Unknown, NOW))
+}
+
 fn draft(strategy: Strategy, replicas: u32) -> Lifecycle {
+    let timeout = if strategy == Strategy::Infinite {
+        3_600
+    } else {
+        100
+    };
     Lifecycle {
-        status: Status::Draft,
-        reason: Reason::None,
-        strategy,
         schedule: (strategy == Strategy::Scheduled).then(|| Schedule::parse("0 0 * * *").unwrap()),
-        replicas,
-        owed: 0,
-        active: 0,
-        slots: strategy.slots(replicas),
-        next_due_at: NEVER,
+        rotation_seconds: if strategy == Strategy::Infinite {
+            1_200
+        } else {
+            0
+        },
+        ..Lifecycle::draft(strategy, replicas, timeout)
     }
 }
 
 fn started(strategy: Strategy, replicas: u32) -> Lifecycle {
     let mut lifecycle = draft(strategy, replicas);
-    lifecycle.start(NOW).unwrap();
+    lifecycle.start(none(), NOW).unwrap();
     lifecycle
 }
 
@@ -45,7 +63,6 @@ fn offer(jobs: u32) -> Offer {
             lamports: 1_000_000_000,
         },
         rents: RENTS,
-        timeout_seconds: 100,
         max_price_per_second: 1,
     }
 }
@@ -54,19 +71,19 @@ fn offer(jobs: u32) -> Offer {
 fn simple_lists_each_replica_once_and_stops() {
     let mut simple = started(Strategy::Simple, 3);
     assert_eq!((simple.status, simple.owed), (Status::Starting, 3));
-    assert_eq!(simple.listing(&offer(9), NOW), Listing::Jobs(3));
-    simple.listed(2, NOW).unwrap();
+    assert_eq!(simple.listing(none(), &offer(9), NOW), Listing::Jobs(3));
+    simple.listed(2, none(), NOW).unwrap();
     assert_eq!(
         (simple.status, simple.owed, simple.active),
         (Status::Running, 1, 2)
     );
-    simple.settled(2).unwrap();
+    settle(&mut simple, 2).unwrap();
     assert_eq!(simple.status, Status::Running, "one replica is still owed");
-    simple.listed(1, NOW).unwrap();
-    assert_eq!(simple.listing(&offer(9), NOW), Listing::NothingDue);
-    simple.settled(1).unwrap();
+    simple.listed(1, none(), NOW).unwrap();
+    assert_eq!(simple.listing(none(), &offer(9), NOW), Listing::NothingDue);
+    settle(&mut simple, 1).unwrap();
     assert_eq!(simple.status, Status::Stopped);
-    simple.start(NOW).unwrap();
+    simple.start(none(), NOW).unwrap();
     assert_eq!(simple.owed, 3, "a new round");
 }
 
@@ -75,11 +92,14 @@ fn scheduled_lists_a_round_per_firing_and_keeps_running() {
     let midnight = 20_001 * DAY;
     let mut daily = started(Strategy::Scheduled, 2);
     assert_eq!((daily.owed, daily.next_due_at), (0, midnight));
-    assert_eq!(daily.listing(&offer(9), midnight - 1), Listing::NothingDue);
-    assert_eq!(daily.listing(&offer(9), midnight), Listing::Jobs(2));
-    daily.listed(2, midnight).unwrap();
+    assert_eq!(
+        daily.listing(none(), &offer(9), midnight - 1),
+        Listing::NothingDue
+    );
+    assert_eq!(daily.listing(none(), &offer(9), midnight), Listing::Jobs(2));
+    daily.listed(2, none(), midnight).unwrap();
     assert_eq!(daily.next_due_at, midnight + DAY);
-    daily.settled(2).unwrap();
+    settle(&mut daily, 2).unwrap();
     assert_eq!(daily.status, Status::Running);
 }
 
@@ -87,33 +107,45 @@ fn scheduled_lists_a_round_per_firing_and_keeps_running() {
 fn missed_firings_collapse_into_one() {
     let mut daily = started(Strategy::Scheduled, 2);
     let late = NOW + 10 * DAY;
-    assert_eq!(daily.missing(late), 2);
-    daily.listed(1, late).unwrap();
-    assert_eq!((daily.owed, daily.missing(late)), (1, 1));
+    assert_eq!(daily.missing(none(), late), 2);
+    daily.listed(1, none(), late).unwrap();
+    assert_eq!((daily.owed, daily.missing(none(), late)), (1, 1));
     assert_eq!(daily.next_due_at, 20_011 * DAY);
     // The next firing replaces what the last one owes.
-    assert_eq!(daily.missing(20_011 * DAY), 2);
+    assert_eq!(daily.missing(none(), 20_011 * DAY), 2);
 }
 
 #[test]
 fn a_shortage_is_recorded_once_and_ends_by_itself() {
     let mut daily = started(Strategy::Scheduled, 2);
     let midnight = 20_001 * DAY;
-    assert_eq!(daily.listing(&offer(0), midnight), Listing::CannotPay);
+    assert_eq!(
+        daily.listing(none(), &offer(0), midnight),
+        Listing::CannotPay
+    );
     daily.cannot_pay(midnight).unwrap();
     assert_eq!((daily.status, daily.owed), (Status::InsufficientFunds, 2));
-    assert_eq!(daily.listing(&offer(0), midnight + 5), Listing::NothingDue);
     assert_eq!(
-        daily.listing(&offer(0), midnight + 5 * DAY),
+        daily.listing(none(), &offer(0), midnight + 5),
         Listing::NothingDue
     );
-    assert_eq!(daily.listing(&offer(1), midnight + 5), Listing::Jobs(1));
-    daily.listed(1, midnight + 5).unwrap();
+    assert_eq!(
+        daily.listing(none(), &offer(0), midnight + 5 * DAY),
+        Listing::NothingDue
+    );
+    assert_eq!(
+        daily.listing(none(), &offer(1), midnight + 5),
+        Listing::Jobs(1)
+    );
+    daily.listed(1, none(), midnight + 5).unwrap();
     assert_eq!(
         (daily.status, daily.owed, daily.active),
         (Status::Running, 1, 1)
     );
-    assert_eq!(daily.listing(&offer(0), midnight + 6), Listing::CannotPay);
+    assert_eq!(
+        daily.listing(none(), &offer(0), midnight + 6),
+        Listing::CannotPay
+    );
 }
 
 #[test]
@@ -121,9 +153,9 @@ fn sol_alone_can_be_the_shortage() {
     let simple = started(Strategy::Simple, 1);
     let mut poor = offer(1);
     poor.funds.lamports = RENTS.job + RENTS.floor - 1;
-    assert_eq!(simple.listing(&poor, NOW), Listing::CannotPay);
+    assert_eq!(simple.listing(none(), &poor, NOW), Listing::CannotPay);
     poor.funds.lamports += 1;
-    assert_eq!(simple.listing(&poor, NOW), Listing::Jobs(1));
+    assert_eq!(simple.listing(none(), &poor, NOW), Listing::Jobs(1));
 }
 
 #[test]
@@ -134,7 +166,7 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         ..offer(0)
     };
     assert_eq!(
-        simple.listing(&gone, NOW),
+        simple.listing(none(), &gone, NOW),
         Listing::Fail(Reason::MarketUnusable)
     );
     let dear = Offer {
@@ -142,7 +174,7 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         ..offer(0)
     };
     assert_eq!(
-        simple.listing(&dear, NOW),
+        simple.listing(none(), &dear, NOW),
         Listing::Fail(Reason::PriceAboveCap)
     );
     simple.fail(Reason::PriceAboveCap, NOW).unwrap();
@@ -150,8 +182,8 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         (simple.status, simple.reason),
         (Status::Error, Reason::PriceAboveCap)
     );
-    assert_eq!(simple.listing(&offer(1), NOW), Listing::NothingDue);
-    simple.start(NOW).unwrap();
+    assert_eq!(simple.listing(none(), &offer(1), NOW), Listing::NothingDue);
+    simple.start(none(), NOW).unwrap();
     assert_eq!(
         (simple.status, simple.reason, simple.owed),
         (Status::Starting, Reason::None, 1)
@@ -161,9 +193,9 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
 #[test]
 fn an_interrupted_round_goes_on_without_listing_twice() {
     let mut simple = started(Strategy::Simple, 3);
-    simple.listed(2, NOW).unwrap();
+    simple.listed(2, none(), NOW).unwrap();
     simple.cannot_pay(NOW).unwrap();
-    simple.start(NOW).unwrap();
+    simple.start(none(), NOW).unwrap();
     assert_eq!((simple.status, simple.owed), (Status::Starting, 1));
 }
 
@@ -178,51 +210,53 @@ fn room_limits_a_listing() {
         },
         ..offer(9)
     };
-    assert_eq!(simple.listing(&market(0, 2), NOW), Listing::Jobs(2));
-    assert_eq!(simple.listing(&market(1, 1), NOW), Listing::Jobs(2));
-    assert_eq!(simple.listing(&market(0, 0), NOW), Listing::QueueFull);
+    assert_eq!(simple.listing(none(), &market(0, 2), NOW), Listing::Jobs(2));
+    assert_eq!(simple.listing(none(), &market(1, 1), NOW), Listing::Jobs(2));
+    assert_eq!(
+        simple.listing(none(), &market(0, 0), NOW),
+        Listing::QueueFull
+    );
     simple.slots = 1;
-    assert_eq!(simple.listing(&offer(9), NOW), Listing::Jobs(1));
-    simple.listed(1, NOW).unwrap();
-    assert_eq!(simple.listing(&offer(9), NOW), Listing::NoFreeSlot);
+    assert_eq!(simple.listing(none(), &offer(9), NOW), Listing::Jobs(1));
+    simple.listed(1, none(), NOW).unwrap();
+    assert_eq!(simple.listing(none(), &offer(9), NOW), Listing::NoFreeSlot);
 }
 
 #[test]
 fn more_than_is_missing_is_never_listed() {
     let mut simple = started(Strategy::Simple, 2);
     let before = simple;
-    assert_eq!(simple.listed(3, NOW), Err(Refused::Status));
-    assert_eq!(simple.listed(0, NOW), Err(Refused::Status));
-    assert_eq!(simple.settled(1), Err(Refused::Status));
+    assert_eq!(simple.listed(3, none(), NOW), Err(Refused::Status));
+    assert_eq!(simple.listed(0, none(), NOW), Err(Refused::Status));
+    assert_eq!(settle(&mut simple, 1), Err(Refused::Status));
     assert_eq!(simple, before);
 }
 
 #[test]
 fn stop_waits_for_active_jobs_and_forgets_the_rest() {
     let mut daily = started(Strategy::Scheduled, 3);
-    daily.listed(2, 20_001 * DAY).unwrap();
+    daily.listed(2, none(), 20_001 * DAY).unwrap();
     daily.stop().unwrap();
     assert_eq!(
         (daily.status, daily.owed, daily.next_due_at),
         (Status::Stopping, 0, NEVER)
     );
-    assert!(daily.ends_all_jobs());
     assert_eq!(daily.archive(), Err(Refused::Status));
-    daily.settled(1).unwrap();
+    settle(&mut daily, 1).unwrap();
     assert_eq!(daily.status, Status::Stopping);
-    daily.settled(1).unwrap();
+    settle(&mut daily, 1).unwrap();
     assert_eq!(daily.status, Status::Stopped);
     daily.archive().unwrap();
-    assert_eq!(daily.start(NOW), Err(Refused::Archived));
+    assert_eq!(daily.start(none(), NOW), Err(Refused::Archived));
 }
 
 #[test]
 fn archive_waits_for_active_jobs() {
     let mut simple = started(Strategy::Simple, 2);
-    simple.listed(1, NOW).unwrap();
+    simple.listed(1, none(), NOW).unwrap();
     simple.cannot_pay(NOW).unwrap();
     assert_eq!(simple.archive(), Err(Refused::JobsActive));
-    simple.settled(1).unwrap();
+    settle(&mut simple, 1).unwrap();
     assert_eq!(
         simple.status,
         Status::InsufficientFunds,
@@ -235,75 +269,310 @@ fn archive_waits_for_active_jobs() {
 #[test]
 fn the_end_of_time_fires_nothing() {
     let mut daily = draft(Strategy::Scheduled, 1);
-    daily.start(i64::MAX).unwrap();
-    assert_eq!((daily.next_due_at, daily.missing(i64::MAX)), (NEVER, 0));
+    daily.start(none(), i64::MAX).unwrap();
+    assert_eq!(
+        (daily.next_due_at, daily.missing(none(), i64::MAX)),
+        (NEVER, 0)
+    );
     let mut early = draft(Strategy::Scheduled, 1);
-    early.start(i64::MIN).unwrap();
+    early.start(none(), i64::MIN).unwrap();
     assert_eq!(early.next_due_at, 0);
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Start,
-    Stop,
-    Archive,
-    Crank { jobs_paid: u32, dear: bool },
-    Settle(u32),
-    Wait(i64),
+#[test]
+fn extend_adds_replicas_while_running_and_after_completion() {
+    let mut simple = started(Strategy::Simple, 1);
+    assert_eq!(simple.extend(1), Err(Refused::Strategy));
+    let mut extend = started(Strategy::SimpleExtend, 2);
+    extend.listed(2, none(), NOW).unwrap();
+    extend.extend(1).unwrap();
+    assert_eq!(
+        (extend.status, extend.replicas, extend.owed),
+        (Status::Running, 3, 1)
+    );
+    extend.listed(1, none(), NOW).unwrap();
+    settle(&mut extend, 3).unwrap();
+    assert_eq!(extend.status, Status::Stopped);
+    extend.extend(4).unwrap();
+    assert_eq!(
+        (extend.status, extend.replicas, extend.owed),
+        (Status::Starting, 7, 4)
+    );
+    extend.stop().unwrap();
+    assert_eq!(extend.extend(u32::MAX), Err(Refused::Status));
 }
 
-fn step() -> impl proptest::strategy::Strategy<Value = Step> {
-    prop_oneof![
-        Just(Step::Start),
-        Just(Step::Stop),
-        Just(Step::Archive),
-        (0..5u32, prop::bool::weighted(0.1))
-            .prop_map(|(jobs_paid, dear)| Step::Crank { jobs_paid, dear }),
-        (0..4u32).prop_map(Step::Settle),
-        (-100..3 * DAY).prop_map(Step::Wait),
-    ]
+#[test]
+fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
+    let mut fleet = Fleet::new(Lifecycle {
+        auto_extend: true,
+        timeout_seconds: 3_600,
+        ..draft(Strategy::SimpleExtend, 1)
+    });
+    fleet.start(NOW);
+    fleet.list(1, NOW);
+    let ask = |fleet: &Fleet, nos, now| {
+        let job = fleet.jobs[0];
+        fleet.lifecycle.extension(&job, 2, 2, nos, now)
+    };
+    assert_eq!(ask(&fleet, 9_999, NOW), Extension::NotDue, "queued");
+    fleet.take(0, NOW + 10);
+    let due = NOW + 10 + 3_600 - 300;
+    assert_eq!(ask(&fleet, 9_999, due - 1), Extension::NotDue);
+    assert_eq!(ask(&fleet, 7_200, due), Extension::To(7_200));
+    assert_eq!(
+        ask(&fleet, 7_200, due + 300),
+        Extension::To(7_200),
+        "late, and no drift"
+    );
+    assert_eq!(
+        ask(&fleet, 7_200, due + 301),
+        Extension::NotDue,
+        "past its deadline"
+    );
+    assert_eq!(ask(&fleet, 7_199, due), Extension::CannotPay);
+    let job = fleet.jobs[0];
+    assert_eq!(
+        fleet.lifecycle.extension(&job, 3, 2, u64::MAX, due),
+        Extension::NotDue,
+        "above the cap"
+    );
+    fleet.lifecycle.cannot_pay(due).unwrap();
+    assert_eq!(fleet.lifecycle.status, Status::InsufficientFunds);
+    assert_eq!(ask(&fleet, 7_199, due), Extension::NotDue, "recorded once");
+    assert_eq!(ask(&fleet, 7_200, due), Extension::To(7_200));
+    fleet.lifecycle.extended(fleet.jobs(), due).unwrap();
+    assert_eq!(fleet.lifecycle.status, Status::Running);
+    fleet.lifecycle.cannot_pay(due).unwrap();
+    fleet.end(0, Ending::Healthy, due + 300);
+    assert_eq!(fleet.lifecycle.status, Status::Stopped, "funds ran out");
+    fleet.jobs.push(Job {
+        timeout_seconds: u32::MAX,
+        started_at: Some(0),
+        ..job
+    });
+    assert_eq!(
+        ask(&fleet, u64::MAX, i64::from(u32::MAX)),
+        Extension::NotDue
+    );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
+#[test]
+fn a_replacement_is_listed_before_each_deadline_and_never_more_than_the_surge() {
+    let mut fleet = Fleet::new(draft(Strategy::Infinite, 2));
+    fleet.start(NOW);
+    assert_eq!(fleet.missing(NOW), 2);
+    fleet.list(2, NOW);
+    assert_eq!(fleet.missing(NOW + DAY), 0, "a queued job has no deadline");
+    fleet.take(0, NOW + 100);
+    fleet.take(1, NOW + 200);
+    let rotation = NOW + 100 + 3_600 - 1_200;
+    assert_eq!(fleet.missing(rotation - 1), 0);
+    assert_eq!(fleet.missing(rotation), 1);
+    fleet.list(1, rotation);
+    assert_eq!(fleet.missing(rotation), 0);
+    assert_eq!(fleet.missing(rotation + 100), 1);
+    fleet.list(1, rotation + 100);
+    assert_eq!(fleet.jobs.len(), 4);
+    // Both replacements are taken late and rotate too: no room above twice the replicas.
+    fleet.take(2, rotation + 100);
+    fleet.take(3, rotation + 100);
+    let next = rotation + 100 + 2_400;
+    assert_eq!(fleet.missing(next), 2);
+    assert_eq!(
+        fleet.lifecycle.listing(fleet.jobs(), &offer(9), next),
+        Listing::NoFreeSlot
+    );
+    assert_eq!(fleet.stop_reason(0, next), Some(StopReason::Overdue));
+    assert_eq!(fleet.stop_reason(2, next), None);
+}
 
-    #[test]
-    fn the_invariant_holds_whatever_happens_and_a_refusal_changes_nothing(
-        scheduled in any::<bool>(),
-        replicas in 1..4u32,
-        steps in prop::collection::vec(step(), 1..40),
-    ) {
-        let strategy = if scheduled { Strategy::Scheduled } else { Strategy::Simple };
-        let mut now = NOW;
-        let mut lifecycle = draft(strategy, replicas);
-        for step in steps {
-            let before = lifecycle;
-            let outcome = match step {
-                Step::Start => lifecycle.start(now),
-                Step::Stop => lifecycle.stop(),
-                Step::Archive => lifecycle.archive(),
-                Step::Settle(jobs) => lifecycle.settled(jobs),
-                Step::Wait(seconds) => {
-                    now += seconds;
-                    Ok(())
-                }
-                Step::Crank { jobs_paid, dear } => {
-                    let offer = Offer { max_price_per_second: u64::from(!dear), ..offer(jobs_paid) };
-                    match lifecycle.listing(&offer, now) {
-                        Listing::Jobs(jobs) => lifecycle.listed(jobs, now),
-                        Listing::CannotPay => lifecycle.cannot_pay(now),
-                        Listing::Fail(reason) => lifecycle.fail(reason, now),
-                        _ => Ok(()),
-                    }
-                }
-            };
-            prop_assert!(lifecycle.invariant(), "{:?} after {:?}", lifecycle, step);
-            match (step, outcome) {
-                // What the decision proposes, the transition accepts.
-                (Step::Crank { .. }, outcome) => prop_assert_eq!(outcome, Ok(())),
-                (_, Err(_)) => prop_assert_eq!(lifecycle, before),
-                _ => {}
-            }
+#[test]
+fn jobs_that_end_early_are_replaced_and_rapid_ones_hold_that_back() {
+    let mut fleet = Fleet::new(draft(Strategy::Infinite, 1));
+    fleet.start(NOW);
+    let mut now = NOW;
+    for round in 0..8_u32 {
+        fleet.list(1, now);
+        let index = fleet.jobs[0].index;
+        fleet.take(index, now);
+        fleet.end(index, Ending::Rapid, now);
+        let wait = (60 << round).min(3_600);
+        if round < 7 {
+            assert_eq!(fleet.missing(now + wait - 1), 0);
+            now += wait;
+            assert_eq!(fleet.missing(now), 1);
         }
     }
+    let stopped = fleet.lifecycle;
+    assert_eq!(
+        (stopped.status, stopped.reason),
+        (Status::Error, Reason::RapidCompletion)
+    );
+    fleet.start(now);
+    assert_eq!(
+        (fleet.missing(now), fleet.lifecycle.status),
+        (1, Status::Starting)
+    );
 }
+
+#[test]
+fn too_many_jobs_go_queued_ones_first_then_the_oldest_and_never_a_fresh_replacement() {
+    let mut fleet = Fleet::new(draft(Strategy::Infinite, 3));
+    fleet.start(NOW);
+    fleet.list(3, NOW);
+    fleet.take(1, NOW + 5);
+    fleet.take(0, NOW + 9);
+    let reasons = |fleet: &Fleet, now| -> std::vec::Vec<u64> {
+        let surplus = |job: &&Job| fleet.stop_reason(job.index, now) == Some(StopReason::Surplus);
+        fleet
+            .jobs
+            .iter()
+            .filter(surplus)
+            .map(|job| job.index)
+            .collect()
+    };
+    fleet.scale(2, NOW + 9);
+    assert_eq!(reasons(&fleet, NOW + 9), [2], "the queued one");
+    fleet.scale(1, NOW + 9);
+    assert_eq!(
+        reasons(&fleet, NOW + 9),
+        [1, 2],
+        "and the one that runs longest"
+    );
+    fleet.scale(3, NOW + 9);
+    assert!(reasons(&fleet, NOW + 9).is_empty());
+
+    // A replacement beside the job that it replaces is not one too many.
+    fleet.take(2, NOW + 2_000);
+    let rotation = NOW + 9 + 2_400;
+    fleet.list(2, rotation);
+    assert_eq!(fleet.jobs.len(), 5);
+    assert!(reasons(&fleet, rotation).is_empty());
+}
+
+#[test]
+fn scaling_a_round_changes_what_it_owes_and_stops_what_is_too_many() {
+    let mut fleet = Fleet::new(draft(Strategy::Simple, 5));
+    fleet.start(NOW);
+    fleet.list(3, NOW);
+    fleet.scale(6, NOW);
+    assert_eq!(fleet.lifecycle.owed, 3);
+    fleet.end(0, Ending::Healthy, NOW);
+    fleet.scale(2, NOW);
+    assert_eq!(
+        (fleet.lifecycle.owed, fleet.lifecycle.status),
+        (0, Status::Running)
+    );
+    fleet.scale(1, NOW);
+    assert_eq!(fleet.stop_reason(2, NOW), Some(StopReason::Surplus));
+    assert_eq!(fleet.stop_reason(1, NOW), None);
+    fleet.scale(4, NOW);
+    assert_eq!(fleet.lifecycle.owed, 2, "two are active");
+    // A shortage that only concerned what is no longer wanted is over.
+    fleet.lifecycle.cannot_pay(NOW).unwrap();
+    fleet.scale(2, NOW);
+    assert_eq!(fleet.lifecycle.status, Status::Running);
+    let mut archived = draft(Strategy::Simple, 1);
+    archived.archive().unwrap();
+    assert_eq!(archived.scale(2, none(), NOW), Err(Refused::Archived));
+}
+
+#[test]
+fn a_rollout_keeps_serving_and_rolls_back() {
+    for strategy in [Strategy::Infinite, Strategy::Simple] {
+        let mut fleet = Fleet::new(draft(strategy, 2));
+        fleet.start(NOW);
+        fleet.list(2, NOW);
+        fleet.take(0, NOW);
+        fleet.roll(2, NOW);
+        assert_eq!(fleet.missing(NOW), 2, "{strategy}");
+        assert_eq!(
+            fleet.stop_reason(1, NOW),
+            Some(StopReason::Outdated),
+            "queued"
+        );
+        assert_eq!(fleet.stop_reason(0, NOW), None, "the only one that serves");
+        fleet.list(2, NOW);
+        fleet.take(2, NOW + 1);
+        assert_eq!(
+            fleet.stop_reason(0, NOW + 1),
+            None,
+            "one of two serves besides"
+        );
+        fleet.take(3, NOW + 1);
+        assert_eq!(fleet.stop_reason(0, NOW + 1), Some(StopReason::Outdated));
+        fleet.end(1, Ending::Unknown, NOW + 1);
+        fleet.roll(1, NOW + 1);
+        assert_eq!(fleet.missing(NOW + 1), 1, "job 0 is of that revision");
+        assert_eq!(fleet.stop_reason(0, NOW + 1), None);
+        assert_eq!(fleet.stop_reason(2, NOW + 1), Some(StopReason::Outdated));
+    }
+}
+
+#[test]
+fn firings_that_overlap_follow_the_policy() {
+    let (first, second) = (20_001 * DAY, 20_002 * DAY);
+    let running = |overlap| {
+        let mut fleet = Fleet::new(Lifecycle {
+            overlap,
+            ..draft(Strategy::Scheduled, 1)
+        });
+        fleet.start(NOW);
+        fleet.list(1, first);
+        fleet
+    };
+    let allow = running(Overlap::Allow);
+    assert_eq!(
+        (allow.missing(second), allow.stop_reason(0, second)),
+        (1, None)
+    );
+
+    let mut forbid = running(Overlap::Forbid);
+    assert_eq!(
+        (forbid.missing(second), forbid.stop_reason(0, second)),
+        (0, None)
+    );
+    forbid.end(0, Ending::Healthy, second + 5);
+    assert_eq!(forbid.missing(second + 5), 0, "skipped");
+    assert_eq!(forbid.lifecycle.next_due_at, second + DAY);
+
+    let mut replace = running(Overlap::Replace);
+    assert_eq!(replace.stop_reason(0, second - 1), None);
+    assert_eq!(replace.stop_reason(0, second), Some(StopReason::Superseded));
+    replace.list(1, second + 5);
+    assert_eq!(
+        replace.stop_reason(0, second + 5),
+        Some(StopReason::Superseded)
+    );
+    assert_eq!(replace.stop_reason(1, second + 5), None);
+}
+
+#[test]
+fn another_schedule_keeps_a_firing_that_is_due() {
+    let mut daily = started(Strategy::Scheduled, 2);
+    let hourly = Schedule::parse("0 * * * *").unwrap();
+    daily.reschedule(hourly, NOW).unwrap();
+    assert_eq!((daily.owed, daily.next_due_at), (0, NOW + 3_600));
+    daily.reschedule(hourly, NOW + DAY).unwrap();
+    assert_eq!((daily.owed, daily.next_due_at), (2, NOW + DAY + 3_600));
+    let mut draft = draft(Strategy::Scheduled, 1);
+    draft.reschedule(hourly, NOW).unwrap();
+    assert_eq!(draft.next_due_at, NEVER, "not started");
+    let mut simple = started(Strategy::Simple, 1);
+    assert_eq!(simple.reschedule(hourly, NOW), Err(Refused::Strategy));
+}
+
+#[test]
+fn rent_is_kept_for_jobs_to_come() {
+    let mut fleet = Fleet::new(draft(Strategy::Infinite, 3));
+    assert_eq!(fleet.lifecycle.jobs_ahead(), 0);
+    fleet.start(NOW);
+    fleet.list(3, NOW);
+    assert_eq!(fleet.lifecycle.jobs_ahead(), 3);
+    let mut simple = started(Strategy::Simple, 3);
+    simple.listed(2, none(), NOW).unwrap();
+    assert_eq!(simple.jobs_ahead(), 1);
+}
+
+mod properties;

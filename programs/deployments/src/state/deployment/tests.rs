@@ -35,7 +35,17 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, owed), 288),
         (offset_of!(Deployment, active), 292),
         (offset_of!(Deployment, name), 304),
-        (offset_of!(Deployment, reserved), 368),
+        (offset_of!(Deployment, fired_at), 368),
+        (offset_of!(Deployment, backoff_until), 376),
+        (offset_of!(Deployment, jobs_written_off), 384),
+        (offset_of!(Deployment, rotation_seconds), 392),
+        (offset_of!(Deployment, rapid_jobs), 396),
+        (offset_of!(Deployment, latest_revision), 400),
+        (offset_of!(Deployment, streak), 404),
+        (offset_of!(Deployment, overlap), 405),
+        (offset_of!(Deployment, auto_extend), 406),
+        (offset_of!(Deployment, first_job_definition), 408),
+        (offset_of!(Deployment, reserved), 440),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);
@@ -67,6 +77,8 @@ fn names_and_schedules_come_back_as_they_were_stored() {
 fn data_that_the_program_never_writes_is_refused() {
     let mut data = vec![0u64; 496 / 8 + 4];
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut data);
+    assert!(Deployment::split_mut(bytes).is_err(), "version 0");
+    bytes[8] = Deployment::VERSION;
     assert_eq!(Deployment::split_mut(bytes).unwrap().1.len(), 1);
     assert!(Deployment::split_mut(&mut bytes[..495]).is_err());
     assert!(Deployment::split_mut(&mut bytes[..500]).is_err());
@@ -79,8 +91,29 @@ fn data_that_the_program_never_writes_is_refused() {
             strategy: 4,
             ..good
         },
-        Deployment { reason: 3, ..good },
+        Deployment { reason: 4, ..good },
+        Deployment { overlap: 3, ..good },
     ] {
         assert!(bad.lifecycle(1).is_err());
+    }
+}
+
+#[test]
+fn a_slot_remembers_when_its_run_began() {
+    let mut slot = ActiveJob {
+        listed_at: 1_000,
+        waited_seconds: ActiveJob::NOT_RUNNING,
+        ..ActiveJob::zeroed()
+    };
+    assert_eq!(slot.view().started_at, None);
+    for (started_at, seen) in [
+        (1_000, 1_000),
+        (1_060, 1_060),
+        (900, 1_000),
+        (i64::MIN, 1_000),
+        (i64::MAX, 1_000 + i64::from(u32::MAX) - 1),
+    ] {
+        slot.note_start(started_at);
+        assert_eq!(slot.view().started_at, Some(seen));
     }
 }

@@ -1,0 +1,77 @@
+//! One active job, as rules see it.
+
+/// What is known of a job that is queued, running or not settled yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The job's index: larger is younger.
+    pub index: u64,
+    /// Unix seconds.
+    pub listed_at: i64,
+    /// When a node took it, unix seconds, or `None` as far as anyone has shown.
+    pub started_at: Option<i64>,
+    /// Longest run from the start, extensions included.
+    pub timeout_seconds: u32,
+    /// Revision of the job definition that it runs.
+    pub revision: u32,
+}
+
+impl Job {
+    /// When the job has used up its timeout, or `None` while no run is known.
+    pub fn deadline(&self) -> Option<i64> {
+        self.started_at
+            .map(|start| start.saturating_add(i64::from(self.timeout_seconds)))
+    }
+
+    /// Whether a node has it and its deadline has not passed.
+    pub fn is_serving(&self, now: i64) -> bool {
+        self.deadline().is_some_and(|deadline| now <= deadline)
+    }
+
+    /// Whether the deadline is passed: the node has been paid for all it will be.
+    pub fn is_overdue(&self, now: i64) -> bool {
+        self.deadline().is_some_and(|deadline| now > deadline)
+    }
+
+    /// Whether the deadline is at most `seconds` away, or passed.
+    pub fn ends_within(&self, seconds: u32, now: i64) -> bool {
+        self.deadline()
+            .is_some_and(|deadline| now >= deadline.saturating_sub(i64::from(seconds)))
+    }
+
+    /// Whether this job is given up before `other` when there are too many: queued ones first, of
+    /// those the one that waits shortest; then the one that runs longest.
+    pub fn goes_before(&self, other: &Job) -> bool {
+        match (self.started_at, other.started_at) {
+            (None, Some(_)) => true,
+            (Some(_), None) => false,
+            (None, None) => self.index > other.index,
+            (Some(mine), Some(theirs)) => (mine, self.index) < (theirs, other.index),
+        }
+    }
+}
+
+/// How many of a deployment's active jobs are of which kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Of the current revision, and not about to be rotated out.
+    pub fresh: u32,
+    /// Of another revision than the current one.
+    pub outdated: u32,
+    /// With a node, and within their deadline.
+    pub serving: u32,
+}
+
+/// Why a job is to be ended before it ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The deployment is STOPPING.
+    Stopping,
+    /// Past its deadline: the node vanished, or forgot to finish.
+    Overdue,
+    /// SCHEDULED with overlap REPLACE: a later firing is due.
+    Superseded,
+    /// The deployment runs another revision, and enough jobs serve without this one.
+    Outdated,
+    /// More jobs than replicas, and this one is the first to go.
+    Surplus,
+}

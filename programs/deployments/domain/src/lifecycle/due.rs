@@ -1,0 +1,260 @@
+//! What is due now: which jobs to list, to prolong and to stop. Decides, changes nothing.
+
+use super::Lifecycle;
+use crate::{
+    funding::{affordable_jobs, job_cost, Funds, Rents},
+    jobs::{Census, Job, StopReason},
+    settings::{Overlap, Strategy},
+    status::{Reason, Status},
+};
+
+/// A market as a listing sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Market {
+    /// It takes jobs.
+    Open {
+        /// NOS base units per second of a job's timeout.
+        price_per_second: u64,
+        /// Nodes waiting for a job: each takes one as soon as it is listed.
+        nodes_waiting: u32,
+        /// Jobs that still fit into the queue.
+        queue_room: u32,
+    },
+    /// Its account is gone, or its type takes no jobs.
+    Unusable,
+}
+
+/// What the vault, the market and the owner's limits make of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The market of the deployment.
+    pub market: Market,
+    /// The vault's balances.
+    pub funds: Funds,
+    /// The cluster's rents.
+    pub rents: Rents,
+    /// The owner's price cap, NOS base units per second.
+    pub max_price_per_second: u64,
+}
+
+/// What `list_jobs` does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// No job is due, or a shortage that is already recorded persists.
+    NothingDue,
+    /// Jobs are due but as many as may be are active, until one settles.
+    NoFreeSlot,
+    /// Jobs are due but the market's queue is full. Nothing changes; try again later.
+    QueueFull,
+    /// Jobs are due and the vault cannot pay for one: record INSUFFICIENT_FUNDS.
+    CannotPay,
+    /// Jobs are due and can never be listed as things are: record ERROR.
+    Fail(Reason),
+    /// List this many jobs, at least one, or fewer if a transaction holds fewer.
+    Jobs(u32),
+}
+
+/// What `extend_jobs` does with one running job now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// Not prolonged now, or not at all.
+    NotDue,
+    /// Due, and the vault cannot pay: record INSUFFICIENT_FUNDS.
+    CannotPay,
+    /// Prolong it to this timeout from its start, in seconds.
+    To(u32),
+}
+
+/// An extension is due this long before a deadline: a tenth of the timeout, within these bounds.
+const EXTENSION_MARGIN_SECONDS: (u32, u32) = (60, 300);
+
+impl Lifecycle {
+    /// Counts the active jobs by kind.
+    pub fn census(&self, jobs: impl Iterator<Item = Job>, now: i64) -> Census {
+        let mut census = Census::default();
+        for job in jobs {
+            let counter = if job.revision == self.revision {
+                &mut census.fresh
+            } else {
+                &mut census.outdated
+            };
+            if !self.rotates_out(&job, now) {
+                *counter = counter.saturating_add(1);
+            }
+            if job.is_serving(now) {
+                census.serving = census.serving.saturating_add(1);
+            }
+        }
+        census
+    }
+
+    /// Jobs that should be listed now. Missed firings collapse into one: whatever an earlier firing
+    /// still owes is replaced by the new round, never added to it.
+    pub fn missing(&self, jobs: impl Iterator<Item = Job>, now: i64) -> u32 {
+        if !self.status.lists_jobs() {
+            return 0;
+        }
+        match self.strategy {
+            Strategy::Infinite if self.fail_safe.holds_back(now) => 0,
+            Strategy::Infinite => self.replicas.saturating_sub(self.census(jobs, now).fresh),
+            Strategy::Scheduled if self.fires(now) && !self.skips_firing() => self.replicas,
+            _ => self.owed,
+        }
+    }
+
+    /// Decides what `list_jobs` does at `now`. The caller then reports back through
+    /// [`Lifecycle::listed`], [`Lifecycle::cannot_pay`] or [`Lifecycle::fail`].
+    pub fn listing(&self, jobs: impl Iterator<Item = Job>, offer: &Offer, now: i64) -> Listing {
+        let missing = self.missing(jobs, now);
+        if missing == 0 {
+            return Listing::NothingDue;
+        }
+        let Market::Open {
+            price_per_second,
+            nodes_waiting,
+            queue_room,
+        } = offer.market
+        else {
+            return Listing::Fail(Reason::MarketUnusable);
+        };
+        if price_per_second > offer.max_price_per_second {
+            return Listing::Fail(Reason::PriceAboveCap);
+        }
+        // Room for as many as this number of replicas may have, however large the account is.
+        let most = self.slots.min(self.strategy.slots(self.replicas));
+        let wanted = missing.min(most.saturating_sub(self.active));
+        if wanted == 0 {
+            return Listing::NoFreeSlot;
+        }
+        let affordable = match job_cost(price_per_second, self.timeout_seconds.into()) {
+            Some(cost) => affordable_jobs(&offer.funds, cost, nodes_waiting, &offer.rents, wanted),
+            None => 0, // no vault holds that much
+        };
+        if affordable == 0 {
+            return match self.status {
+                Status::InsufficientFunds => Listing::NothingDue,
+                _ => Listing::CannotPay,
+            };
+        }
+        match affordable.min(nodes_waiting.saturating_add(queue_room)) {
+            0 => Listing::QueueFull,
+            jobs => Listing::Jobs(jobs),
+        }
+    }
+
+    /// Jobs that the deployment will list if all goes on as it is. Rent for these stays in the
+    /// vault, out of reach of keepers' rewards.
+    pub fn jobs_ahead(&self) -> u32 {
+        match self.strategy {
+            _ if !self.status.lists_jobs() => 0,
+            Strategy::Scheduled | Strategy::Infinite => self.replicas,
+            Strategy::Simple | Strategy::SimpleExtend => self.owed,
+        }
+    }
+
+    /// Whether it matters when a node takes a job: then `track_jobs` notes it.
+    pub fn tracks_runs(&self, jobs: impl Iterator<Item = Job>, now: i64) -> bool {
+        if !self.status.lists_jobs() {
+            return false;
+        }
+        match self.strategy {
+            Strategy::Infinite => true,
+            Strategy::Scheduled => false,
+            Strategy::Simple | Strategy::SimpleExtend => {
+                let census = self.census(jobs, now);
+                census.outdated > 0 || census.fresh > self.replicas
+            }
+        }
+    }
+
+    /// Whether `job`, one of `jobs`, is to be ended now, and why.
+    ///
+    /// A rollout keeps serving: an outdated job that a node runs stops only while enough others
+    /// serve. When there are too many, queued ones go first, then those that run longest; a job
+    /// that is about to be rotated out does not count, so its replacement is never too many.
+    pub fn stop_reason(
+        &self,
+        job: &Job,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Option<StopReason> {
+        if self.status == Status::Stopping {
+            return Some(StopReason::Stopping);
+        }
+        if job.is_overdue(now) {
+            return Some(StopReason::Overdue);
+        }
+        if !self.status.lists_jobs() {
+            return None;
+        }
+        if self.strategy == Strategy::Scheduled {
+            let last_firing = if self.fires(now) {
+                self.next_due_at
+            } else {
+                self.fired_at
+            };
+            return (self.overlap == Overlap::Replace && job.listed_at < last_firing)
+                .then_some(StopReason::Superseded);
+        }
+        let census = self.census(jobs.clone(), now);
+        if job.revision != self.revision {
+            let others = census
+                .serving
+                .saturating_sub(u32::from(job.is_serving(now)));
+            let needed = match self.strategy {
+                Strategy::Infinite => self.replicas,
+                _ => self.owed.saturating_add(census.fresh),
+            };
+            return (!job.is_serving(now) || others >= needed).then_some(StopReason::Outdated);
+        }
+        let surplus = census.fresh.saturating_sub(self.replicas);
+        if surplus == 0 || self.rotates_out(job, now) {
+            return None;
+        }
+        let ahead = jobs
+            .filter(|other| other.revision == self.revision && !self.rotates_out(other, now))
+            .filter(|other| other.goes_before(job))
+            .count();
+        u32::try_from(ahead)
+            .is_ok_and(|ahead| ahead < surplus)
+            .then_some(StopReason::Surplus)
+    }
+
+    /// Whether a running `job` is to be prolonged now, for `price_per_second`, which is the job's
+    /// own: the market's at the time it was listed. Deadlines count from the job's start, so a late
+    /// keeper shifts nothing.
+    pub fn extension(
+        &self,
+        job: &Job,
+        price_per_second: u64,
+        max_price_per_second: u64,
+        vault_nos: u64,
+        now: i64,
+    ) -> Extension {
+        let extends = self.auto_extend
+            && self.strategy == Strategy::SimpleExtend
+            && self.status.lists_jobs()
+            && job.revision == self.revision
+            && price_per_second <= max_price_per_second;
+        let (least, most) = EXTENSION_MARGIN_SECONDS;
+        let tenth = self.timeout_seconds.checked_div(10).unwrap_or(least);
+        if !extends || job.is_overdue(now) || !job.ends_within(tenth.clamp(least, most), now) {
+            return Extension::NotDue;
+        }
+        let Some(timeout) = job.timeout_seconds.checked_add(self.timeout_seconds) else {
+            return Extension::NotDue; // after 136 years
+        };
+        let affordable = job_cost(price_per_second, self.timeout_seconds.into())
+            .is_some_and(|cost| cost <= vault_nos);
+        match (affordable, self.status) {
+            (true, _) => Extension::To(timeout),
+            (false, Status::InsufficientFunds) => Extension::NotDue,
+            (false, _) => Extension::CannotPay,
+        }
+    }
+
+    /// INFINITE: whether the job's replacement is due, so that the job itself no longer counts.
+    fn rotates_out(&self, job: &Job, now: i64) -> bool {
+        self.strategy == Strategy::Infinite && job.ends_within(self.rotation_seconds, now)
+    }
+}

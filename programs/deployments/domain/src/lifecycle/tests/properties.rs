@@ -1,0 +1,168 @@
+//! Whatever happens in whatever order, the invariant holds.
+
+use super::*;
+use crate::{jobs::Census, settings::Strategy};
+use proptest::{prelude::*, strategy::Strategy as _};
+use std::vec;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Start,
+    Stop,
+    Archive,
+    Scale(u32),
+    Extend(u32),
+    Roll(u32),
+    Crank { jobs_paid: u32, dear: bool },
+    Take(usize),
+    End(usize, Ending),
+    StopJob(usize),
+    Wait(i64),
+}
+
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+    let ending = prop_oneof![
+        Just(Ending::Healthy),
+        Just(Ending::Rapid),
+        Just(Ending::Unknown)
+    ];
+    prop_oneof![
+        2 => Just(Step::Start),
+        1 => Just(Step::Stop),
+        1 => Just(Step::Archive),
+        2 => (1..5u32).prop_map(Step::Scale),
+        1 => (1..3u32).prop_map(Step::Extend),
+        2 => (1..4u32).prop_map(Step::Roll),
+        6 => (0..5u32, prop::bool::weighted(0.1))
+            .prop_map(|(jobs_paid, dear)| Step::Crank { jobs_paid, dear }),
+        4 => (0..8usize).prop_map(Step::Take),
+        3 => (0..8usize, ending).prop_map(|(job, ending)| Step::End(job, ending)),
+        4 => (0..8usize).prop_map(Step::StopJob),
+        4 => (-100..3 * DAY).prop_map(Step::Wait),
+        2 => (0..3_600i64).prop_map(Step::Wait),
+    ]
+}
+
+/// Applies one step; an owner's may be refused, what a decision proposes may not.
+fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
+    let at = *now;
+    let jobs = fleet.jobs();
+    match step {
+        Step::Start => fleet.lifecycle.start(jobs, at),
+        Step::Stop => fleet.lifecycle.stop(),
+        Step::Archive => fleet.lifecycle.archive(),
+        Step::Roll(revision) => fleet.lifecycle.change_revision(revision, jobs, at),
+        Step::Scale(replicas) => {
+            let slots = fleet.lifecycle.strategy.slots(replicas);
+            fleet.lifecycle.scale(replicas, jobs, at)?;
+            fleet.lifecycle.slots = fleet.lifecycle.slots.max(slots);
+            Ok(())
+        }
+        Step::Extend(more) => {
+            fleet.lifecycle.extend(more)?;
+            let slots = fleet.lifecycle.strategy.slots(fleet.lifecycle.replicas);
+            fleet.lifecycle.slots = fleet.lifecycle.slots.max(slots);
+            Ok(())
+        }
+        Step::Crank { jobs_paid, dear } => {
+            let offer = Offer {
+                max_price_per_second: u64::from(!dear),
+                funds: Funds {
+                    nos: u64::from(fleet.lifecycle.timeout_seconds) * u64::from(jobs_paid),
+                    ..offer(0).funds
+                },
+                ..offer(0)
+            };
+            match fleet.lifecycle.listing(jobs, &offer, at) {
+                Listing::Jobs(jobs) => fleet.list(jobs, at),
+                Listing::CannotPay => fleet.lifecycle.cannot_pay(at).unwrap(),
+                Listing::Fail(reason) => fleet.lifecycle.fail(reason, at).unwrap(),
+                _ => {}
+            }
+            Ok(())
+        }
+        Step::Take(position) => {
+            if let Some(job) = fleet.jobs.get_mut(position) {
+                job.started_at = job.started_at.or(Some(at));
+            }
+            Ok(())
+        }
+        Step::End(position, ending) => {
+            if let Some(job) = fleet.jobs.get(position) {
+                fleet.end(job.index, ending, at);
+            }
+            Ok(())
+        }
+        Step::StopJob(position) => {
+            if let Some(job) = fleet.jobs.get(position).copied() {
+                if fleet.stop_reason(job.index, at).is_some() {
+                    fleet.end(job.index, Ending::Unknown, at);
+                }
+            }
+            Ok(())
+        }
+        Step::Wait(seconds) => {
+            *now += seconds;
+            Ok(())
+        }
+    }
+}
+
+/// A keeper that stops what is due never leaves fewer serving than were, unless there are enough.
+fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
+    let census: Census = fleet.lifecycle.census(fleet.jobs(), now);
+    fleet
+        .jobs
+        .iter()
+        .all(|job| match fleet.stop_reason(job.index, now) {
+            Some(StopReason::Outdated) if job.is_serving(now) => {
+                let needed = match fleet.lifecycle.strategy {
+                    Strategy::Infinite => fleet.lifecycle.replicas,
+                    _ => (fleet.lifecycle.owed + census.fresh).min(fleet.lifecycle.replicas),
+                };
+                census.serving > needed
+            }
+            Some(StopReason::Surplus) => census.fresh > fleet.lifecycle.replicas,
+            _ => true,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_invariant_holds_whatever_happens_and_a_refusal_changes_nothing(
+        strategy in (0..4usize).prop_map(|n| Strategy::ALL[n]),
+        overlap in (0..3usize).prop_map(|n| Overlap::ALL[n]),
+        replicas in 1..4u32,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut now = NOW;
+        let mut fleet = Fleet::new(draft(strategy, replicas));
+        if strategy == Strategy::Scheduled {
+            fleet.lifecycle.overlap = overlap;
+        }
+        for step in steps {
+            let before = fleet.lifecycle;
+            let outcome = apply(&mut fleet, step, &mut now);
+            let after = fleet.lifecycle;
+            prop_assert!(after.invariant(), "{:?} after {:?}", after, step);
+            prop_assert_eq!(after.active as usize, fleet.jobs.len());
+            prop_assert!(keeps_serving(&fleet, now), "{:?} after {:?}", after, step);
+            if outcome.is_err() {
+                prop_assert_eq!(after, before);
+            }
+            if matches!(step, Step::Crank { .. }) && after.active > before.active {
+                prop_assert!(after.active <= strategy.slots(after.replicas));
+            }
+        }
+        // None is a trap: stop, end what is active, archive.
+        let _ = fleet.lifecycle.stop();
+        while let Some(job) = fleet.jobs.first() {
+            fleet.end(job.index, Ending::Unknown, now);
+        }
+        if fleet.lifecycle.status != Status::Archived {
+            fleet.lifecycle.archive().unwrap();
+        }
+    }
+}
