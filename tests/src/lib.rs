@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+pub mod fuzz;
 mod node;
 mod world;
 

@@ -1,0 +1,120 @@
+//! Both programs on a LiteSVM, cloned for every scenario.
+
+use crate::accounts::{elf_dir, mint_on_chain};
+use anchor_lang::AccountDeserialize;
+use anchor_spl::token::TokenAccount;
+use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
+use litesvm::LiteSVM;
+use nosana_deploy_client::PROGRAM_ID;
+use solana_account::Account;
+use solana_clock::Clock;
+use solana_instruction::error::InstructionError;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_transaction::Transaction;
+use solana_transaction_error::TransactionError;
+
+/// A chain without blocks. Signatures are not checked: what an instruction marks as a signer has
+/// signed, so an attacker's instruction must not mark anyone else.
+#[derive(Clone)]
+pub struct Chain(LiteSVM);
+
+/// Why a transaction was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A program's own error.
+    Code(u32),
+    /// The runtime refused to run it, or undid it, for a reason that it names.
+    Named(String),
+    /// A program crashed or used up its budget: never acceptable.
+    Crash(String),
+}
+
+impl Chain {
+    /// Both programs and the NOS mint.
+    pub fn new() -> Self {
+        let mut vm = LiteSVM::new()
+            .with_sigverify(false)
+            .with_blockhash_check(false)
+            .with_transaction_history(0);
+        for (program, file) in [
+            (PROGRAM_ID, "deployments.so"),
+            (JOBS_PROGRAM, "nosana_jobs_localnet.so"),
+        ] {
+            vm.add_program_from_file(program, elf_dir().join(file))
+                .unwrap();
+        }
+        let mut chain = Self(vm);
+        chain.set(&NOS_MINT, mint_on_chain(u64::MAX));
+        chain
+    }
+
+    pub(super) fn set(&mut self, key: &Pubkey, account: Account) {
+        self.0.set_account(*key, account).unwrap();
+    }
+
+    pub(super) fn set_time(&mut self, unix_timestamp: i64) {
+        let clock: Clock = self.0.get_sysvar();
+        self.0.set_sysvar(&Clock {
+            unix_timestamp,
+            ..clock
+        });
+    }
+
+    pub(super) fn account(&self, key: &Pubkey) -> Option<Account> {
+        self.0
+            .get_account(key)
+            .filter(|account| account.lamports > 0)
+    }
+
+    pub(super) fn lamports(&self, key: &Pubkey) -> u64 {
+        self.0.get_balance(key).unwrap_or(0)
+    }
+
+    pub(super) fn nos(&self, key: &Pubkey) -> u64 {
+        self.account(key).map_or(0, |account| {
+            TokenAccount::try_deserialize(&mut &account.data[..]).map_or(0, |token| token.amount)
+        })
+    }
+
+    pub(super) fn read<T: AccountDeserialize>(&self, key: &Pubkey) -> Option<T> {
+        let account = self.account(key)?;
+        (account.owner == JOBS_PROGRAM)
+            .then(|| T::try_deserialize(&mut &account.data[..]).ok())
+            .flatten()
+    }
+
+    /// Runs instructions in one transaction, paid by `payer`.
+    pub(super) fn send(
+        &mut self,
+        instructions: &[Instruction],
+        payer: &Pubkey,
+    ) -> Result<(), Refusal> {
+        match self
+            .0
+            .send_transaction(Transaction::new_with_payer(instructions, Some(payer)))
+        {
+            Ok(_) => Ok(()),
+            Err(failed) => Err(match failed.err {
+                TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
+                    Refusal::Code(code)
+                }
+                TransactionError::InstructionError(
+                    _,
+                    InstructionError::ProgramFailedToComplete
+                    | InstructionError::ComputationalBudgetExceeded
+                    | InstructionError::InvalidRealloc
+                    | InstructionError::AccountBorrowFailed
+                    | InstructionError::UnbalancedInstruction
+                    | InstructionError::MaxInstructionTraceLengthExceeded,
+                ) => Refusal::Crash(format!("{:?}: {:?}", failed.err, failed.meta.logs)),
+                error => Refusal::Named(format!("{error:?}")),
+            }),
+        }
+    }
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,219 @@
+//! Who and what a scenario is about, and what has been listed so far.
+
+use super::{chain::Refusal, Chain, Plan, Scenario};
+use crate::{
+    accounts::{market_account, market_on_chain, token_account},
+    COST, NOW, PRICE, SOL, TIMEOUT,
+};
+use anchor_spl::associated_token::get_associated_token_address as nos_account;
+use deployments::constants::NOS_MINT;
+use deployments_domain::{
+    cron::Schedule,
+    settings::{Overlap, Strategy},
+};
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    instructions::{self as ix, Vault},
+    seeds, DeploymentSpec,
+};
+use nosana_jobs_localnet::state::{JobAccount, RunAccount};
+use sha2::{Digest, Sha256};
+use solana_account::Account;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A job that was listed at some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listed {
+    pub(super) deployment: usize,
+    pub(super) index: u64,
+    pub(super) bump: u8,
+}
+
+/// The world of one scenario.
+pub(super) struct Stage {
+    pub(super) chain: Chain,
+    pub(super) now: i64,
+    pub(super) owner: Pubkey,
+    pub(super) keeper: Pubkey,
+    pub(super) attacker: Pubkey,
+    pub(super) authority: Pubkey,
+    pub(super) nodes: [Pubkey; 2],
+    pub(super) market: Pubkey,
+    /// The attacker's own, on which every finished job has expired.
+    pub(super) foreign_market: Pubkey,
+    pub(super) vaults: [Vault; 2],
+    pub(super) deployments: Vec<Pubkey>,
+    pub(super) jobs: BTreeMap<Pubkey, Listed>,
+    pub(super) runs: BTreeSet<Pubkey>,
+    pub(super) written_off: BTreeSet<Pubkey>,
+    /// The market's authority took the deposits, or a second claim was paid out of them.
+    pub(super) market_robbed: bool,
+    pub(super) market_closed: bool,
+    /// The deployment that a keeper last tried to list jobs of.
+    pub(super) listed_last: usize,
+    keys: u64,
+    seed: u64,
+}
+
+impl Stage {
+    pub(super) fn new(base: &Chain, scenario: &Scenario) -> Self {
+        let nobody = Pubkey::default();
+        let mut stage = Self {
+            chain: base.clone(),
+            now: NOW,
+            owner: nobody,
+            keeper: nobody,
+            attacker: nobody,
+            authority: nobody,
+            nodes: [nobody; 2],
+            market: nobody,
+            foreign_market: nobody,
+            vaults: [0, 1].map(|index| Vault::new(nobody, index)),
+            deployments: Vec::new(),
+            jobs: BTreeMap::new(),
+            runs: BTreeSet::new(),
+            written_off: BTreeSet::new(),
+            market_robbed: false,
+            market_closed: false,
+            listed_last: 0,
+            keys: 0,
+            seed: scenario.seed,
+        };
+        stage.chain.set_time(NOW);
+        let [owner, keeper, attacker, authority, first, second] = [(); 6].map(|()| stage.wallet());
+        stage.owner = owner;
+        stage.keeper = keeper;
+        stage.attacker = attacker;
+        stage.authority = authority;
+        stage.nodes = [first, second];
+        stage.vaults = [0, 1].map(|index| Vault::new(owner, index));
+        stage.market = stage.open_market(authority, 3_600);
+        stage.foreign_market = stage.open_market(attacker, -1_000_000_000_000);
+        let rich = token_account(owner, NOS_MINT, 1_000_000_000_000_000);
+        stage.chain.set(&nos_account(&owner, &NOS_MINT), rich);
+        for (number, plan) in scenario.deployments.iter().enumerate() {
+            stage.create(number, plan);
+        }
+        stage
+    }
+
+    /// A fresh address, the same in every replay.
+    pub(super) fn key(&mut self) -> Pubkey {
+        self.keys += 1;
+        let hash = Sha256::new()
+            .chain_update(self.seed.to_le_bytes())
+            .chain_update(self.keys.to_le_bytes())
+            .finalize();
+        Pubkey::new_from_array(hash.into())
+    }
+
+    fn wallet(&mut self) -> Pubkey {
+        let key = self.key();
+        self.chain
+            .set(&key, Account::new(1_000 * SOL, 0, &Pubkey::default()));
+        let nos = token_account(key, NOS_MINT, 0);
+        self.chain.set(&nos_account(&key, &NOS_MINT), nos);
+        key
+    }
+
+    fn open_market(&mut self, authority: Pubkey, job_expiration: i64) -> Pubkey {
+        let key = self.key();
+        let mut market = market_account(authority, &key);
+        market.job_expiration = job_expiration;
+        let vault = token_account(market.vault, NOS_MINT, 0);
+        self.chain.set(&market.vault, vault);
+        self.chain.set(&key, market_on_chain(&market));
+        key
+    }
+
+    fn create(&mut self, number: usize, plan: &Plan) {
+        let strategy = Strategy::ALL[usize::from(plan.strategy) % 4];
+        let scheduled = strategy == Strategy::Scheduled;
+        let job_definition = serde_json::json!({});
+        let spec = DeploymentSpec {
+            name: format!("deployment {number}"),
+            market: self.market,
+            replicas: plan.replicas,
+            timeout_seconds: TIMEOUT,
+            strategy,
+            schedule: scheduled.then(|| Schedule::parse("*/30 * * * *").unwrap()),
+            overlap: match scheduled {
+                true => Overlap::ALL[usize::from(plan.overlap) % 3],
+                false => Overlap::Allow,
+            },
+            rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
+            auto_extend: plan.auto_extend && strategy == Strategy::SimpleExtend,
+            max_price_per_second: if plan.capped { PRICE } else { u64::MAX },
+            keeper_reward_lamports: plan.keeper_reward,
+            vault_index: u16::from(number == 2),
+            autostart: true,
+            job_definition_digest: [1; 32],
+            job_definition,
+        };
+        let id = u64::try_from(number).unwrap();
+        let owner = self.owner;
+        let vault = self.vaults[number / 2];
+        self.chain
+            .send(&ix::create(&owner, id, &spec), &owner)
+            .unwrap();
+        self.chain
+            .send(&ix::fund(&owner, &vault, 2 * COST, 20_000_000), &owner)
+            .unwrap();
+        self.deployments
+            .push(seeds::deployment_address(&owner, id).0);
+    }
+
+    /// The vault that pays for a deployment.
+    pub(super) fn vault_of(&self, deployment: usize) -> Vault {
+        self.vaults[deployment / 2]
+    }
+
+    /// A deployment as it stands, unless it is closed.
+    pub(super) fn deployment(&self, number: usize) -> Option<DeploymentAccount> {
+        let account = self.chain.account(&self.deployments[number])?;
+        DeploymentAccount::decode(&account.owner, &account.data).ok()
+    }
+
+    pub(super) fn job(&self, job: &Pubkey) -> Option<JobAccount> {
+        self.chain.read(job)
+    }
+
+    /// A live run of a job. After several claims there may be more.
+    pub(super) fn run_of(&self, job: &Pubkey) -> Option<(Pubkey, RunAccount)> {
+        self.runs.iter().find_map(|key| {
+            let run: RunAccount = self.chain.read(key)?;
+            (run.job == *job).then_some((*key, run))
+        })
+    }
+
+    /// The job number `job` modulo the jobs that satisfy a condition.
+    pub(super) fn pick(
+        &self,
+        job: usize,
+        condition: impl Fn(&Pubkey, &JobAccount) -> bool,
+    ) -> Option<Pubkey> {
+        let all: Vec<Pubkey> = self
+            .jobs
+            .keys()
+            .filter(|key| self.job(key).is_some_and(|state| condition(key, &state)))
+            .copied()
+            .collect();
+        (!all.is_empty()).then(|| all[job % all.len()])
+    }
+
+    pub(super) fn by_owner(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+        let owner = self.owner;
+        self.chain.send(&[instruction], &owner)
+    }
+
+    pub(super) fn by_keeper(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+        let keeper = self.keeper;
+        self.chain.send(&[instruction], &keeper)
+    }
+
+    pub(super) fn by_attacker(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+        let attacker = self.attacker;
+        self.chain.send(&[instruction], &attacker)
+    }
+}
