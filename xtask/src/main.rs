@@ -1,7 +1,10 @@
-//! The project's own tasks: `cargo xtask build-program`, `cargo xtask test`, `cargo xtask demo`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | demo | docs | idl`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
+mod docs;
+mod generated;
+mod idl;
 mod paths;
 mod process;
 mod sbf;
@@ -29,6 +32,24 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Play random scenarios against the programs' bytecode, after build-program.
+    Fuzz {
+        /// Passed on to the fuzzer, for example `--sequences 10000` or `--replay FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Generate docs/state-machine.md and its picture from the domain crate.
+    Docs {
+        /// Only compare, and fail if they differ.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Generate idl/deployments.json from the program.
+    Idl {
+        /// Only compare, and fail if it differs.
+        #[arg(long)]
+        check: bool,
+    },
     /// Run `nosana-deploy demo`, after build-program.
     Demo {
         /// Passed on to the demo.
@@ -41,6 +62,9 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::BuildProgram { features } => sbf::build_programs(features.as_deref()).map(drop),
         Task::Test { args } => suites::test(&args),
+        Task::Fuzz { args } => suites::fuzz(&args),
+        Task::Docs { check } => docs::docs(check),
+        Task::Idl { check } => idl::idl(check),
         Task::Demo { args } => suites::demo(&args),
     };
     match done {

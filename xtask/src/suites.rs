@@ -23,6 +23,22 @@ pub(crate) fn test(args: &[OsString]) -> Result<()> {
     process::run(cargo(&elves)?.args(["nextest", "run"]).args(chosen), hint)
 }
 
+/// Plays random scenarios until one breaks an invariant, or all are played.
+pub(crate) fn fuzz(args: &[OsString]) -> Result<()> {
+    let elves = sbf::build_programs(None)?;
+    let mut command = cargo(&elves)?;
+    command
+        .current_dir(env::current_dir()?)
+        .args(["run", "--quiet", "--manifest-path"])
+        .arg(paths::workspace().join("Cargo.toml"))
+        .args(["--package", "deployments-tests", "--bin", "fuzz", "--"])
+        .args(args);
+    process::run(
+        &mut command,
+        "the output above says which sequence broke what, and how to play it again",
+    )
+}
+
 /// Runs the demo in the caller's folder, so that paths among `args` mean what the caller means.
 pub(crate) fn demo(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;

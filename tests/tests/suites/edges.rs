@@ -2,7 +2,10 @@
 //! allows goes through and leads where it says; the rest is refused by its code and changes nothing.
 
 use crate::failure;
-use deployments::{errors::DeployError, instructions::Amount};
+use deployments::{
+    errors::DeployError,
+    instructions::{Amount, UpdateArgs},
+};
 use deployments_domain::{
     settings::Strategy,
     status::{transition, Event, Next, Status},
@@ -10,11 +13,12 @@ use deployments_domain::{
 use deployments_tests::*;
 use nosana_deploy_client::instructions::{self as ix, JobToStop};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signer::Signer;
 
 /// A deployment of one replica brought into a status, with or without an active job, by
 /// instructions alone. `None` if the status excludes it.
 async fn reach(world: &mut World, status: Status, active: bool) -> Option<Pubkey> {
-    let mut spec = world.spec(Strategy::Simple, 2);
+    let mut spec = world.spec(Strategy::SimpleExtend, 2);
     spec.max_price_per_second = PRICE;
     let key = world.create(&spec).await;
     if status == Status::Draft {
@@ -88,7 +92,19 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
     let mut world = World::new().await;
     let (mut allowed, mut refused) = (0, 0);
     for (status, active) in STATES {
-        let events: [(Build, Event); 4] = [
+        let events: [(Build, Event); 6] = [
+            (|owner, key| ix::extend(owner, key, 1), Event::Extend),
+            (
+                |owner, key| {
+                    let name = Some("renamed".into());
+                    let args = UpdateArgs {
+                        name,
+                        ..UpdateArgs::default()
+                    };
+                    ix::update(owner, key, args)
+                },
+                Event::Update,
+            ),
             (ix::start, Event::Start),
             (
                 ix::stop,
@@ -134,7 +150,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
         }
     }
     println!("owner edges: {allowed} allowed, {refused} refused");
-    assert_eq!(allowed + refused, STATES.len() * 4);
+    assert_eq!(allowed + refused, STATES.len() * 6);
 }
 
 #[tokio::test]
@@ -274,6 +290,64 @@ async fn only_a_stopping_deployment_gives_queued_jobs_up() {
                 "{status}"
             ),
         }
+    }
+}
+
+/// With two replicas wanted and one active, one replica is enough: nothing is missing any more.
+#[tokio::test]
+async fn scaling_down_to_what_is_active_ends_waiting() {
+    let mut world = World::new().await;
+    for (status, active) in STATES {
+        let key = reach(&mut world, status, active).await.unwrap();
+        let args = UpdateArgs {
+            replicas: Some(1),
+            ..UpdateArgs::default()
+        };
+        let owner = world.owner.pubkey();
+        let outcome = world.by_owner(&[ix::update(&owner, &key, args)]).await;
+        if status == Status::Archived {
+            assert_eq!(failure(outcome), crate::refused(DeployError::Archived));
+            continue;
+        }
+        outcome.unwrap();
+        let next = match transition(status, Event::Satisfied) {
+            Ok(Next::Status(next)) if active => next,
+            _ => status,
+        };
+        assert_eq!(world.status(&key).await, next, "{status} {active}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_job_ends_the_round_in_every_status_where_nothing_more_is_wanted() {
+    let mut world = World::new().await;
+    for (status, active) in STATES {
+        if !active {
+            continue;
+        }
+        let key = reach(&mut world, status, active).await.unwrap();
+        let args = UpdateArgs {
+            replicas: Some(1),
+            ..UpdateArgs::default()
+        };
+        let owner = world.owner.pubkey();
+        world
+            .by_owner(&[ix::update(&owner, &key, args)])
+            .await
+            .unwrap();
+        let before = world.status(&key).await;
+        let job = world.job(&key, 0);
+        let mut market = world.market_state().await;
+        market.queue = vec![job];
+        world.set_market(&market);
+        world.run_next_job(0, job, NOW, 60).await;
+        world.settle(&key, &[0]).await.unwrap();
+        let next = match transition(before, Event::Drained) {
+            Ok(Next::Status(next)) => next,
+            _ => before,
+        };
+        assert_eq!(world.status(&key).await, next, "{status}");
+        world.withdraw(Amount::All, Amount::All).await.unwrap();
     }
 }
 

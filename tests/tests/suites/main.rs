@@ -13,8 +13,10 @@ mod create;
 mod edges;
 mod funds;
 mod life;
+mod migration;
 mod refusals;
 mod settling;
+mod sharing;
 mod stand_in;
 
 use deployments::errors::DeployError;

@@ -56,6 +56,22 @@ impl Status {
         }
     }
 
+    /// What it means, in a sentence.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Status::Draft => "Created, not yet started.",
+            Status::Starting => "Started, nothing listed yet.",
+            Status::Running => "Jobs were listed; for a schedule also the time between firings.",
+            Status::Stopping => "Asked to stop; keepers end its active jobs.",
+            Status::Stopped => "Nothing is active; can be started again.",
+            Status::Archived => "Over for good; only its account can still be closed.",
+            Status::Error => "Something only the owner can mend: see the reason.",
+            Status::InsufficientFunds => {
+                "The vault cannot pay for a single job; goes on by itself once it can."
+            }
+        }
+    }
+
     /// Whether a keeper may list jobs for a deployment in this status.
     pub const fn lists_jobs(self) -> bool {
         matches!(
@@ -97,6 +113,18 @@ impl Reason {
     /// The reason stored as `byte`, or `None` if no reason has this number.
     pub fn from_byte(byte: u8) -> Option<Reason> {
         Reason::ALL.get(usize::from(byte)).copied()
+    }
+
+    /// What it means, in a sentence.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Reason::None => "Not in ERROR.",
+            Reason::PriceAboveCap => "The market asks more per second than the price cap.",
+            Reason::MarketUnusable => "The market is gone, or takes no jobs.",
+            Reason::RapidCompletion => {
+                "INFINITE: eight rounds of jobs in a row ended within five minutes."
+            }
+        }
     }
 
     /// The name shown to users, e.g. `PRICE_ABOVE_CAP`.
@@ -160,6 +188,31 @@ impl Event {
         Event::Satisfied,
         Event::Drained,
     ];
+
+    /// A word or two, for pictures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Event::Start => "start",
+            Event::Stop { .. } => "stop",
+            Event::Update => "update",
+            Event::Extend => "extend",
+            Event::Archive { .. } => "archive",
+            Event::Close => "close",
+            Event::Listed => "jobs listed",
+            Event::CannotPay => "cannot pay",
+            Event::Fail => "fail",
+            Event::Satisfied => "none missing",
+            Event::Drained => "last job settled",
+        }
+    }
+
+    /// Whether it takes the owner's signature; anyone may bring about the others.
+    pub const fn is_owners(self) -> bool {
+        !matches!(
+            self,
+            Event::Listed | Event::CannotPay | Event::Fail | Event::Drained
+        )
+    }
 
     /// Who brings it about, and what it is, in a few words.
     pub const fn description(self) -> &'static str {

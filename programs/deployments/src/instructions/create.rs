@@ -5,7 +5,8 @@ use crate::{
     errors::DeployError,
     events::DeploymentCreated,
     jobs_cpi::require_market,
-    state::{deployment::FIRST_REVISION, seeds, Deployment, Owner},
+    // Renamed: Anchor has a trait of this name, which its derives need.
+    state::{deployment::FIRST_REVISION, seeds, Deployment, Owner as OwnerAccount},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::TokenAccount;
@@ -142,11 +143,11 @@ pub struct Create<'info> {
     #[account(
         init_if_needed,
         payer = owner,
-        space = Owner::SIZE,
+        space = OwnerAccount::SIZE,
         seeds = [seeds::OWNER, owner.key().as_ref()],
         bump,
     )]
-    pub owner_account: Account<'info, Owner>,
+    pub owner_account: Account<'info, OwnerAccount>,
 
     /// New.
     #[account(
@@ -207,8 +208,8 @@ pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
     let accounts = ctx.accounts;
     let key = accounts.deployment.key();
 
-    accounts.owner_account.set_inner(Owner {
-        version: Owner::VERSION,
+    accounts.owner_account.set_inner(OwnerAccount {
+        version: OwnerAccount::VERSION,
         bump: ctx.bumps.owner_account,
         wallet: accounts.owner.key(),
         next_deployment_id: args.id.checked_add(1).ok_or(DeployError::Overflow)?,
