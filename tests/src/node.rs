@@ -124,6 +124,30 @@ impl Node {
         world.send(&[instruction], &[&self.wallet]).await
     }
 
+    /// Opens a run on a job that a node quit.
+    ///
+    /// # Errors
+    /// Those of the markets' program.
+    pub async fn claim(&self, world: &mut World, job: Pubkey) -> Result<Pubkey, Failure> {
+        let run = Keypair::new();
+        let accounts = accounts::Claim {
+            job,
+            run: run.pubkey(),
+            market: world.market,
+            stake: Pubkey::default(),
+            nft: Pubkey::default(),
+            metadata: Pubkey::default(),
+            payer: self.wallet.pubkey(),
+            authority: self.wallet.pubkey(),
+            system_program: system_program::ID,
+        };
+        let signers = [&self.wallet, &run];
+        world
+            .send(&[build(accounts, instruction::Claim {})], &signers)
+            .await?;
+        Ok(run.pubkey())
+    }
+
     /// What a keeper must know to end a job that this node took with `work`.
     pub fn run_of_job(&self, run: Pubkey) -> RunOfJob {
         RunOfJob {

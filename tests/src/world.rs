@@ -9,7 +9,7 @@ use anchor_lang::AccountDeserialize;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments::{
     constants::{JOBS_PROGRAM, NOS_MINT},
-    instructions::Amount,
+    instructions::{Amount, UpdateArgs},
 };
 use deployments_domain::{
     settings::{Overlap, Strategy},
@@ -18,10 +18,10 @@ use deployments_domain::{
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
-    instructions::{self as ix, JobToStop, Vault},
+    instructions::{self as ix, JobToStop, RunningJob, Vault},
     seeds, DeploymentSpec, PROGRAM_ID,
 };
-use nosana_jobs_localnet::state::MarketAccount;
+use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
 use solana_account::Account;
 use solana_clock::Clock;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -329,6 +329,74 @@ impl World {
         let deployment = self.deployment(key).await;
         self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), key, &deployment, jobs))
             .await
+    }
+
+    /// Notes runs, by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn track(&mut self, key: &Pubkey, jobs: &[RunningJob]) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        let keeper = self.keeper.pubkey();
+        self.by_keeper(ix::track_jobs(&keeper, key, &deployment, jobs))
+            .await
+    }
+
+    /// Prolongs jobs, by the keeper.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn extend_jobs(
+        &mut self,
+        key: &Pubkey,
+        jobs: &[RunningJob],
+    ) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        let keeper = self.keeper.pubkey();
+        self.by_keeper(ix::extend_jobs(&keeper, key, &deployment, jobs))
+            .await
+    }
+
+    /// Updates a deployment, by its owner.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn update(&mut self, key: &Pubkey, args: UpdateArgs) -> Result<Receipt, Failure> {
+        let owner = self.owner.pubkey();
+        self.by_owner(&[ix::update(&owner, key, args)]).await
+    }
+
+    /// Gives a job up, by the owner.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn write_off(&mut self, key: &Pubkey, index: u64) -> Result<Receipt, Failure> {
+        let deployment = self.deployment(key).await;
+        let owner = self.owner.pubkey();
+        self.by_owner(&[ix::write_off(&owner, key, &deployment, index)])
+            .await
+    }
+
+    /// Node `number` takes the first waiting job and a keeper shows it; its run.
+    pub async fn serve(&mut self, number: usize, key: &Pubkey, index: u64) -> RunningJob {
+        let node = self.nodes[number].clone();
+        let run = node.work(self).await.unwrap();
+        let job = RunningJob { index, run };
+        self.track(key, &[job]).await.unwrap();
+        job
+    }
+
+    /// A job's account, if it exists.
+    pub async fn job_account(&mut self, key: &Pubkey, index: u64) -> Option<JobAccount> {
+        let address = self.job(key, index);
+        let account = self.account(&address).await?;
+        JobAccount::try_deserialize(&mut &account.data[..]).ok()
+    }
+
+    /// Closes the market as its authority can: the account is gone, and every deposit with it.
+    pub fn close_market(&mut self) {
+        let gone = Account::new(0, 0, &Pubkey::default());
+        self.context.set_account(&self.market, &gone.into());
     }
 
     /// An account, if it exists.

@@ -18,6 +18,7 @@ mod refusals;
 mod settling;
 mod sharing;
 mod stand_in;
+mod strategies;
 
 use deployments::errors::DeployError;
 use deployments_tests::Failure;
