@@ -18,13 +18,27 @@ use solana_signer::Signer;
 /// A deployment of one replica brought into a status, with or without an active job, by
 /// instructions alone. `None` if the status excludes it.
 async fn reach(world: &mut World, status: Status, active: bool) -> Option<Pubkey> {
-    let mut spec = world.spec(Strategy::SimpleExtend, 2);
+    reach_with(world, Strategy::SimpleExtend, status, active).await
+}
+
+/// As [`reach`], with any strategy. SCHEDULED moves the clock to the next firing.
+pub(crate) async fn reach_with(
+    world: &mut World,
+    strategy: Strategy,
+    status: Status,
+    active: bool,
+) -> Option<Pubkey> {
+    let mut spec = world.spec(strategy, 2);
     spec.max_price_per_second = PRICE;
     let key = world.create(&spec).await;
     if status == Status::Draft {
         return (!active).then_some(key);
     }
     world.steer(ix::start, &key).await.unwrap();
+    if strategy == Strategy::Scheduled {
+        let firing = world.deployment(&key).await.header.next_due_at;
+        world.set_time(firing).await;
+    }
     world.fund(COST, SOL).await;
     if active {
         world.list(&key, 1).await.unwrap();
@@ -73,7 +87,7 @@ async fn fail(world: &mut World, key: &Pubkey) {
 type Build = fn(&Pubkey, &Pubkey) -> Instruction;
 
 /// The statuses that exist with and without active jobs.
-const STATES: [(Status, bool); 11] = [
+pub(crate) const STATES: [(Status, bool); 11] = [
     (Status::Draft, false),
     (Status::Starting, false),
     (Status::Starting, true),

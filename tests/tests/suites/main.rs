@@ -19,6 +19,7 @@ mod settling;
 mod sharing;
 mod stand_in;
 mod strategies;
+mod updates;
 
 use deployments::errors::DeployError;
 use deployments_tests::Failure;
