@@ -11,14 +11,18 @@
 
 mod create;
 mod edges;
+mod fail_safe;
 mod funds;
+mod griefing;
 mod life;
 mod migration;
 mod refusals;
+mod revisions;
 mod settling;
 mod sharing;
 mod stand_in;
 mod strategies;
+mod time;
 mod updates;
 
 use deployments::errors::DeployError;
