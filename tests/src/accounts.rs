@@ -40,7 +40,7 @@ pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
 }
 
 /// A market as it lies on chain.
-pub(crate) fn market_on_chain(market: &MarketAccount) -> Account {
+pub fn market_on_chain(market: &MarketAccount) -> Account {
     let mut data = vec![0; MARKET_SIZE];
     market.try_serialize(&mut &mut data[..]).unwrap();
     on_chain(JOBS_PROGRAM, data)

@@ -10,11 +10,13 @@
 )]
 
 mod accounts;
+mod chain;
 pub mod fuzz;
 mod node;
 mod world;
 
-pub use accounts::{elf_dir, market_account, token_account};
+pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
+pub use chain::{Chain, Refusal};
 pub use node::Node;
 pub use world::{Failure, Receipt, World};
 

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use deployments_tests::fuzz::{fuzz, play, Chain, Found, Scenario, Step};
+use deployments_tests::{
+    fuzz::{fuzz, play, Found, Scenario, Step},
+    Chain,
+};
 
 /// Steps that must have gone through at least once, or the scenarios prove little.
 const MUST_HAPPEN: [&str; 33] = [

@@ -7,7 +7,10 @@
 )]
 
 use clap::Parser;
-use deployments_tests::fuzz::{fuzz, play, Chain, Found, Scenario, Summary};
+use deployments_tests::{
+    fuzz::{fuzz, play, Found, Scenario, Summary},
+    Chain,
+};
 use std::{path::PathBuf, process::ExitCode, thread, time::Instant};
 
 /// Random sequences of owner, keeper, node, market and attacker actions on real bytecode.

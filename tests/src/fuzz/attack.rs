@@ -2,10 +2,10 @@
 //! [`super::check`] sees; what goes through may only do what any keeper may.
 
 use super::{
-    chain::Refusal,
     play::{list_jobs, reclaim},
     stage::Stage,
 };
+use crate::chain::Refusal;
 use crate::FLOOR;
 use deployments::instructions::{Amount, UpdateArgs};
 use nosana_deploy_client::{

@@ -1,6 +1,7 @@
 //! What must hold after every step: the invariants of the design.
 
-use super::{chain::Refusal, play::is_open, scenario::Step, stage::Stage};
+use super::{play::is_open, scenario::Step, stage::Stage};
+use crate::chain::Refusal;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments::{constants::NOS_MINT, errors::DeployError};
 use deployments_domain::{

@@ -5,17 +5,16 @@
 //! down as JSON and played again.
 
 mod attack;
-mod chain;
 mod check;
 mod ending;
 mod play;
 mod scenario;
 mod stage;
 
-pub use chain::Chain;
 pub use play::{play, Played};
 pub use scenario::{scenario, Plan, Scenario, Step};
 
+use crate::chain::Chain;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use std::{cell::RefCell, collections::BTreeMap};
 

@@ -2,12 +2,12 @@
 
 use super::{
     attack,
-    chain::{Chain, Refusal},
     check::{self, Books},
     ending,
     scenario::{Scenario, Step},
     stage::{Listed, Stage},
 };
+use crate::chain::{Chain, Refusal};
 use crate::{node::build, COST};
 use anchor_lang::system_program;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;

@@ -1,6 +1,7 @@
 //! Who and what a scenario is about, and what has been listed so far.
 
-use super::{chain::Refusal, Chain, Plan, Scenario};
+use super::{Plan, Scenario};
+use crate::chain::{Chain, Refusal};
 use crate::{
     accounts::{market_account, market_on_chain, token_account},
     COST, NOW, PRICE, SOL, TIMEOUT,

@@ -108,8 +108,7 @@ async fn settle_jobs_believes_no_account() {
         ),
         (3, node.nos(), code(DeployError::WrongVaultTokenAccount)),
         (4, stranger, code(DeployError::WrongMarket)),
-        // Pinned by the markets' program: its InvalidVault.
-        (5, node.nos(), 6007),
+        (5, node.nos(), code(DeployError::WrongMarketVault)),
         (6, stranger, code(DeployError::WrongJobsProgram)),
         (7, stranger, NOT_A_PROGRAM),
         (9, stranger, code(DeployError::WrongJobAddress)),

@@ -5,7 +5,7 @@ use crate::{
     constants::JOBS_PROGRAM,
     errors::DeployError,
     events::{JobExtended, JobSettled, JobStarted, Outcome},
-    jobs_cpi::JobsCpi,
+    jobs_cpi::{JobsCpi, MarketView},
     state::{
         deployment::{free, in_use, views, ActiveJob, Deployment},
         seeds,
@@ -43,7 +43,7 @@ pub struct HandleJobs<'info> {
     #[account(mut)]
     pub market: UncheckedAccount<'info>,
 
-    /// CHECK: the jobs program pins it to the market, and pays out of it, never into it.
+    /// CHECK: pinned to the market's own field, unless the market is gone and nothing can move.
     #[account(mut)]
     pub market_vault: UncheckedAccount<'info>,
 
@@ -115,6 +115,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         &[AccountInfo<'info>; ACCOUNTS_PER_JOB],
     ) -> Result<Effect>,
 ) -> Result<()> {
+    accounts.validate()?;
     let now = Clock::get()?.unix_timestamp;
     let key = accounts.deployment.key();
     let mut data = accounts.deployment.as_ref().try_borrow_mut_data()?;
@@ -200,6 +201,19 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
 }
 
 impl<'info> HandleJobs<'info> {
+    fn validate(&self) -> Result<()> {
+        // market_vault
+        if let Some(market) = MarketView::open(&self.market)? {
+            require_keys_eq!(
+                self.market_vault.key(),
+                market.token_vault()?,
+                DeployError::WrongMarketVault
+            );
+        }
+        // keeper, deployment, vault, vault_nos, market, programs: checked by Anchor.
+        Ok(())
+    }
+
     fn cpi<'a>(&'a self, vault_seeds: &'a [&'a [u8]]) -> JobsCpi<'a, 'info> {
         JobsCpi {
             market: &self.market,

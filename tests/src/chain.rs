@@ -1,4 +1,4 @@
-//! Both programs on a LiteSVM, cloned for every scenario.
+//! Both programs on a LiteSVM: fast, and cheap to clone.
 
 use crate::accounts::{elf_dir, mint_on_chain};
 use anchor_lang::AccountDeserialize;
@@ -20,7 +20,7 @@ pub struct Chain(LiteSVM);
 
 /// Why a transaction was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// A program's own error.
     Code(u32),
     /// The runtime refused to run it, or undid it, for a reason that it names.
@@ -48,11 +48,13 @@ impl Chain {
         chain
     }
 
-    pub(super) fn set(&mut self, key: &Pubkey, account: Account) {
+    /// Puts an account there, whatever was there before.
+    pub fn set(&mut self, key: &Pubkey, account: Account) {
         self.0.set_account(*key, account).unwrap();
     }
 
-    pub(super) fn set_time(&mut self, unix_timestamp: i64) {
+    /// Sets the clock, unix seconds.
+    pub fn set_time(&mut self, unix_timestamp: i64) {
         let clock: Clock = self.0.get_sysvar();
         self.0.set_sysvar(&Clock {
             unix_timestamp,
@@ -60,23 +62,27 @@ impl Chain {
         });
     }
 
-    pub(super) fn account(&self, key: &Pubkey) -> Option<Account> {
+    /// An account, if it exists.
+    pub fn account(&self, key: &Pubkey) -> Option<Account> {
         self.0
             .get_account(key)
             .filter(|account| account.lamports > 0)
     }
 
-    pub(super) fn lamports(&self, key: &Pubkey) -> u64 {
+    /// Lamports of an account, 0 if it does not exist.
+    pub fn lamports(&self, key: &Pubkey) -> u64 {
         self.0.get_balance(key).unwrap_or(0)
     }
 
-    pub(super) fn nos(&self, key: &Pubkey) -> u64 {
+    /// NOS base units in a token account, 0 if it is none.
+    pub fn nos(&self, key: &Pubkey) -> u64 {
         self.account(key).map_or(0, |account| {
             TokenAccount::try_deserialize(&mut &account.data[..]).map_or(0, |token| token.amount)
         })
     }
 
-    pub(super) fn read<T: AccountDeserialize>(&self, key: &Pubkey) -> Option<T> {
+    /// An account of the markets' program, if it is of the kind `T`.
+    pub fn read<T: AccountDeserialize>(&self, key: &Pubkey) -> Option<T> {
         let account = self.account(key)?;
         (account.owner == JOBS_PROGRAM)
             .then(|| T::try_deserialize(&mut &account.data[..]).ok())
@@ -84,11 +90,10 @@ impl Chain {
     }
 
     /// Runs instructions in one transaction, paid by `payer`.
-    pub(super) fn send(
-        &mut self,
-        instructions: &[Instruction],
-        payer: &Pubkey,
-    ) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing but the fee has changed then.
+    pub fn send(&mut self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Refusal> {
         match self
             .0
             .send_transaction(Transaction::new_with_payer(instructions, Some(payer)))

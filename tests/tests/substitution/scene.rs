@@ -1,0 +1,213 @@
+//! Two owners with deployments on one market, a second market, nodes with runs, and strangers.
+
+use anchor_spl::associated_token::get_associated_token_address as nos_account;
+use deployments::{constants::NOS_MINT, instructions::UpdateArgs};
+use deployments_domain::settings::{Overlap, Strategy};
+use deployments_tests::{
+    market_account, market_on_chain, token_account, Chain, COST, NOW, SOL, TIMEOUT,
+};
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    constants::JOBS_PROGRAM,
+    instructions::{self as ix, RunOfJob, Vault},
+    seeds, DeploymentSpec,
+};
+use nosana_jobs_localnet::{accounts, instruction};
+use solana_account::Account;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+
+/// A deployment with its job 0, which `node` runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Running {
+    pub(crate) key: Pubkey,
+    pub(crate) owner: Pubkey,
+    pub(crate) vault: Vault,
+    pub(crate) job: Pubkey,
+    pub(crate) run: Pubkey,
+    pub(crate) node: Pubkey,
+}
+
+impl Running {
+    pub(crate) fn run_of_job(&self) -> RunOfJob {
+        RunOfJob {
+            address: self.run,
+            node: self.node,
+            payer: self.node,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Scene {
+    pub(crate) chain: Chain,
+    /// Pays every fee, so that no account of an instruction changes by a fee.
+    pub(crate) sponsor: Pubkey,
+    pub(crate) keeper: Pubkey,
+    pub(crate) market: Pubkey,
+    pub(crate) second_market: Pubkey,
+    pub(crate) second_mint: Pubkey,
+    /// What the good instructions are about.
+    pub(crate) own: Running,
+    /// Another deployment of the same owner, on the same vault.
+    pub(crate) sibling: Running,
+    /// Another owner's.
+    pub(crate) foreign: Running,
+}
+
+/// Deployments 0 and 1 of the first owner, deployment 0 of the second.
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let mut chain = Chain::new();
+        chain.set_time(NOW);
+        let nobody = Pubkey::default();
+        let none = Running {
+            key: nobody,
+            owner: nobody,
+            vault: Vault::new(nobody, 0),
+            job: nobody,
+            run: nobody,
+            node: nobody,
+        };
+        let mut scene = Self {
+            chain,
+            sponsor: nobody,
+            keeper: nobody,
+            market: nobody,
+            second_market: nobody,
+            second_mint: Pubkey::new_unique(),
+            own: none,
+            sibling: none,
+            foreign: none,
+        };
+        scene.sponsor = scene.wallet();
+        scene.keeper = scene.wallet();
+        scene.market = scene.open_market();
+        scene.second_market = scene.open_market();
+        let (first, second) = (scene.wallet(), scene.wallet());
+        // A second vault of the first owner, for somebody to mistake for the first.
+        scene.send(&ix::fund(&first, &Vault::new(first, 1), COST, SOL), &first);
+        scene.sibling = scene.deployment(first, 1);
+        scene.foreign = scene.deployment(second, 0);
+        scene.own = scene.deployment(first, 0);
+        scene
+    }
+
+    pub(crate) fn wallet(&mut self) -> Pubkey {
+        let key = Pubkey::new_unique();
+        let account = Account::new(100 * SOL, 0, &Pubkey::default());
+        self.chain.set(&key, account);
+        let nos = token_account(key, NOS_MINT, 1_000 * COST);
+        self.chain.set(&nos_account(&key, &NOS_MINT), nos);
+        key
+    }
+
+    fn open_market(&mut self) -> Pubkey {
+        let key = Pubkey::new_unique();
+        let market = market_account(self.sponsor, &key);
+        let vault = token_account(market.vault, NOS_MINT, 0);
+        self.chain.set(&market.vault, vault);
+        self.chain.set(&key, market_on_chain(&market));
+        key
+    }
+
+    /// Creates deployments up to number `id`; the last gets revisions 2 and 3 and goes back to 1,
+    /// and its job 0 is taken by a node.
+    fn deployment(&mut self, owner: Pubkey, id: u64) -> Running {
+        let spec = DeploymentSpec {
+            name: "deployment".into(),
+            market: self.market,
+            replicas: 1,
+            timeout_seconds: TIMEOUT,
+            strategy: Strategy::SimpleExtend,
+            schedule: None,
+            overlap: Overlap::Allow,
+            rotation_seconds: 0,
+            auto_extend: true,
+            max_price_per_second: u64::MAX,
+            keeper_reward_lamports: 1_000,
+            vault_index: 0,
+            autostart: true,
+            job_definition: serde_json::json!({}),
+            job_definition_digest: [1; 32],
+        };
+        let (key, vault) = (
+            seeds::deployment_address(&owner, id).0,
+            Vault::new(owner, 0),
+        );
+        for id in 0..=id {
+            let address = seeds::deployment_address(&owner, id).0;
+            if self.chain.account(&address).is_none() {
+                self.send(&ix::create(&owner, id, &spec), &owner);
+            }
+        }
+        self.send(&ix::fund(&owner, &vault, 9 * COST, SOL), &owner);
+        for number in [2, 3] {
+            self.send(&[ix::add_revision(&owner, &key, number, [2; 32])], &owner);
+        }
+        let back = UpdateArgs {
+            revision: Some(1),
+            ..UpdateArgs::default()
+        };
+        self.send(&[ix::update(&owner, &key, back)], &owner);
+        let deployment = self.decoded(&key);
+        let keeper = self.keeper;
+        self.send(&[ix::list_jobs(&keeper, &key, &deployment, 1)], &keeper);
+        let (node, run) = (self.wallet(), Pubkey::new_unique());
+        self.work(node, run);
+        Running {
+            key,
+            owner,
+            vault,
+            job: seeds::job_address(&key, 0).0,
+            run,
+            node,
+        }
+    }
+
+    /// Sends what must go through.
+    pub(crate) fn send(&mut self, instructions: &[Instruction], payer: &Pubkey) {
+        self.chain.send(instructions, payer).unwrap();
+    }
+
+    pub(crate) fn decoded(&self, key: &Pubkey) -> DeploymentAccount {
+        let account = self.chain.account(key).unwrap();
+        DeploymentAccount::decode(&account.owner, &account.data).unwrap()
+    }
+
+    pub(crate) fn work(&mut self, node: Pubkey, run: Pubkey) {
+        let work = accounts::Work {
+            run,
+            market: self.market,
+            payer: node,
+            stake: Pubkey::default(),
+            nft: Pubkey::default(),
+            metadata: Pubkey::default(),
+            authority: node,
+            system_program: anchor_lang::system_program::ID,
+        };
+        self.send(&[build(work, instruction::Work {})], &node);
+    }
+
+    /// The node that runs the own deployment's job gives it up.
+    pub(crate) fn quit(&mut self) {
+        let Running { job, run, node, .. } = self.own;
+        let quit = accounts::Quit {
+            job,
+            run,
+            payer: node,
+            authority: node,
+        };
+        self.send(&[build(quit, instruction::Quit {})], &node);
+    }
+}
+
+fn build(
+    accounts: impl anchor_lang::ToAccountMetas,
+    data: impl anchor_lang::InstructionData,
+) -> Instruction {
+    Instruction {
+        program_id: JOBS_PROGRAM,
+        accounts: accounts.to_account_metas(None),
+        data: data.data(),
+    }
+}
