@@ -72,7 +72,7 @@ pub struct Found {
     pub reason: String,
 }
 
-/// Plays `sequences` scenarios of up to `steps` steps, made up from `seed`.
+/// Plays `sequences` scenarios of `steps` steps, made up from `seed`.
 ///
 /// # Errors
 /// [`Found`], at the first scenario that breaks an invariant.
@@ -93,10 +93,30 @@ pub fn fuzz(sequences: u32, steps: usize, seed: u64) -> Result<Summary, Box<Foun
     });
     match outcome {
         Ok(()) => Ok(summary.into_inner()),
-        Err(TestError::Fail(reason, scenario)) => Err(Box::new(Found {
-            scenario,
-            reason: reason.message().into(),
-        })),
+        Err(TestError::Fail(reason, scenario)) => {
+            let reason = reason.message().into();
+            Err(Box::new(shorten(&base, Found { scenario, reason })))
+        }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
+}
+
+/// Leaves out every step without which something still breaks. (proptest has made each step as
+/// simple as it can be, but their number is fixed.)
+fn shorten(base: &Chain, mut found: Found) -> Found {
+    let mut position = found.scenario.steps.len();
+    while position > 0 {
+        position -= 1;
+        let mut shorter = found.scenario.clone();
+        shorter.steps.remove(position);
+        if let Err(reason) = play(base, &shorter, |_| {}) {
+            found = Found {
+                scenario: shorter,
+                reason,
+            };
+            // What came later may have needed the step that is gone.
+            position = found.scenario.steps.len();
+        }
+    }
+    found
 }

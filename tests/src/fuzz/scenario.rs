@@ -265,7 +265,7 @@ fn time_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Scenarios of up to `steps` steps.
+/// Scenarios of `steps` steps.
 pub fn scenario(steps: usize) -> impl Strategy<Value = Scenario> {
     let attack = (0..super::attack::KINDS, 0..3usize, 0..8usize)
         .prop_map(|(kind, d, job)| Step::Attack { kind, d, job });
@@ -277,14 +277,11 @@ pub fn scenario(steps: usize) -> impl Strategy<Value = Scenario> {
         36 => attack,
         1 => Just(Step::CloseMarket),
     ];
-    (
-        any::<u64>(),
-        [plan(), plan(), plan()],
-        vec(step, steps / 2..=steps),
-    )
-        .prop_map(|(seed, deployments, steps)| Scenario {
+    (any::<u64>(), [plan(), plan(), plan()], vec(step, steps)).prop_map(
+        |(seed, deployments, steps)| Scenario {
             seed,
             deployments,
             steps,
-        })
+        },
+    )
 }

@@ -9,7 +9,7 @@ use deployments_domain::{
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
-    accounts::{DecodeError, DeploymentAccount},
+    accounts::{decode_owner, decode_revision, DecodeError, DeploymentAccount},
     instructions::{self as ix, JobToStop, RunningJob},
     PROGRAM_ID,
 };
@@ -44,6 +44,50 @@ fn bytes(hex: &str) -> Vec<u8> {
     pairs
         .map(|pair| u8::from_str_radix(pair, 16).unwrap())
         .collect()
+}
+
+/// Dumps of today's layouts, which every later program has to read or migrate.
+#[test]
+fn today_s_layouts_read_as_they_were_dumped() {
+    let data = bytes(include_str!("../../fixtures/deployment-v2-infinite.hex"));
+    let deployment = DeploymentAccount::decode(&PROGRAM_ID, &data).unwrap();
+    let (header, lifecycle) = (&deployment.header, &deployment.lifecycle);
+    assert_eq!(
+        (lifecycle.strategy, lifecycle.status),
+        (Strategy::Infinite, Status::Running)
+    );
+    assert_eq!((header.name(), header.id), ("Größe 2", 0));
+    assert_eq!(
+        (lifecycle.replicas, lifecycle.slots, lifecycle.active),
+        (2, 4, 2)
+    );
+    assert_eq!(
+        (lifecycle.timeout_seconds, lifecycle.rotation_seconds),
+        (3_600, ROTATION)
+    );
+    assert_eq!(
+        (header.max_price_per_second, header.keeper_reward_lamports),
+        (12_345, 5_000)
+    );
+    assert_eq!((header.revision, header.latest_revision), (2, 2));
+    assert_eq!(header.job_definition, [2; 32]);
+    assert_ne!(header.first_job_definition, [2; 32]);
+    let jobs: Vec<_> = deployment.job_views().collect();
+    assert_eq!(
+        (jobs[0].started_at, jobs[1].started_at),
+        (Some(NOW + 75), None)
+    );
+    assert!(jobs.iter().all(|job| job.listed_at == NOW + 60));
+
+    let data = bytes(include_str!("../../fixtures/revision-v1.hex"));
+    let revision = decode_revision(&PROGRAM_ID, &data).unwrap();
+    assert_eq!(
+        (revision.number, revision.created_at, revision.owner),
+        (2, NOW, header.owner)
+    );
+    let data = bytes(include_str!("../../fixtures/owner-v1.hex"));
+    let owner = decode_owner(&PROGRAM_ID, &data).unwrap();
+    assert_eq!((owner.wallet, owner.next_deployment_id), (header.owner, 1));
 }
 
 /// Puts a fixture on chain, as the world's owner's and on the world's market; its data.
@@ -136,7 +180,6 @@ async fn every_instruction_refuses_an_earlier_layout_by_name() {
     let data = place(&mut world, &key, hex);
     let deployment = pretended(data);
     let (owner, keeper) = (world.owner.pubkey(), world.keeper.pubkey());
-    // The fixture's vault is another owner's: it must exist as an account without data.
     let run = Pubkey::new_unique();
     let running = RunningJob { index: 0, run };
     let update = UpdateArgs {

@@ -2,7 +2,8 @@
 //!
 //! The dialect is the one that users of cron know (`man 5 crontab`): `*`, numbers, lists `1,2`,
 //! ranges `1-5`, steps `*/15`, `8-18/2` and `5/15` (from 5 to the end), names of months and days
-//! in any case, 0 and 7 for Sunday. For the two day fields Vixie's rule holds: if either *begins*
+//! in any case, 0 and 7 for Sunday. A step in the day of week ends on Saturday: `1/2` is 1, 3, 5.
+//! For the two day fields Vixie's rule holds: if either *begins*
 //! with `*` a day must match both, else it is enough to match one.
 
 use core::fmt;
@@ -137,8 +138,9 @@ impl Schedule {
     /// When the schedule fires first after `unix_seconds`, strictly; unix seconds, a whole minute.
     ///
     /// A time before 1970 counts as just before 1970. `None` if that would be after the year
-    /// [`LAST_YEAR`], or if [`Schedule::validate`] refuses the schedule. Never panics, and costs
-    /// at most some hundred steps: see `next.rs`.
+    /// [`LAST_YEAR`], or if the schedule never fires; for bit sets that [`Schedule::validate`]
+    /// refuses for another reason the answer means nothing. Never panics, and costs at most some
+    /// hundred steps: see `next.rs`.
     pub fn next_after(&self, unix_seconds: i64) -> Option<i64> {
         next::next_after(self, unix_seconds)
     }

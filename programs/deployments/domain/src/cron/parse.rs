@@ -9,7 +9,7 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// Shorthands of other crons, and what they mean in five fields.
-const NICKNAMES: [(&str, &str); 8] = [
+const NICKNAMES: [(&str, &str); 7] = [
     ("@yearly", "0 0 1 1 *"),
     ("@annually", "0 0 1 1 *"),
     ("@monthly", "0 0 1 * *"),
@@ -17,7 +17,6 @@ const NICKNAMES: [(&str, &str); 8] = [
     ("@daily", "0 0 * * *"),
     ("@midnight", "0 0 * * *"),
     ("@hourly", "0 * * * *"),
-    ("@reboot", "0 0 * * *"),
 ];
 
 /// Why an expression is refused; one line that says what is valid.
@@ -55,7 +54,7 @@ impl fmt::Display for ParseError<'_> {
                 };
                 write!(
                     f,
-                    "{}: \"{text}\" is not valid, use {low} to {high}{names}, *, lists (1,2), ranges (1-5) and steps (*/15)",
+                    "{}: {text:?} is not valid, use {low} to {high}{names}, *, lists (1,2), ranges (1-5) and steps (*/15)",
                     field.name()
                 )
             }
