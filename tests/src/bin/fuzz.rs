@@ -61,7 +61,8 @@ fn replay(file: &PathBuf) -> ExitCode {
 }
 
 fn search(options: &Options) -> ExitCode {
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = u32::try_from(cores).unwrap_or(1);
     let threads = options.threads.unwrap_or(cores).max(1);
     let began = Instant::now();
     let workers: Vec<_> = (0..threads)

@@ -329,6 +329,22 @@ async fn forbid_skips_a_firing_that_comes_while_jobs_are_active() {
 }
 
 #[tokio::test]
+async fn forbid_loses_no_firing_to_a_keeper_that_settles_late() {
+    let mut world = World::new().await;
+    let key = scheduled(&mut world, Overlap::Forbid).await;
+    let job = world.job(&key, 0);
+    world.run_next_job(0, job, MIDNIGHT + 60, 60).await;
+    world.set_time(MIDNIGHT + DAY + 60).await;
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::NothingDue),
+        "as far as anyone has shown, the job is active"
+    );
+    world.settle(&key, &[0]).await.unwrap();
+    world.list(&key, 1).await.unwrap();
+}
+
+#[tokio::test]
 async fn replace_stops_an_earlier_firing_s_jobs_queued_and_running() {
     for running in [false, true] {
         let mut world = World::new().await;

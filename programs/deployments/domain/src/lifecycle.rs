@@ -19,6 +19,15 @@ use crate::{
 /// `next_due_at` of a deployment that waits for no point in time.
 pub const NEVER: i64 = i64::MAX;
 
+/// How and when a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What that says of the deployment's health.
+    pub ending: Ending,
+    /// Unix seconds, or `None` if nobody can tell any more.
+    pub at: Option<i64>,
+}
+
 /// The part of a deployment that decides what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
@@ -292,20 +301,20 @@ impl Lifecycle {
     ///
     /// # Errors
     /// [`Refused::Status`] if none was active; nothing changes.
-    pub fn settled(&mut self, ending: Ending, now: i64) -> Result<(), Refused> {
+    pub fn settled(&mut self, ended: Ended, now: i64) -> Result<(), Refused> {
         self.active = self.active.checked_sub(1).ok_or(Refused::Status)?;
+        let was_active_at_firing = ended.at.is_some_and(|at| at >= self.next_due_at);
+        if self.overlap == Overlap::Forbid && self.fires(now) && was_active_at_firing {
+            self.next_due_at = self.next_firing(now); // skipped
+        }
         if self.strategy == Strategy::Infinite
             && self.status.lists_jobs()
-            && self.fail_safe.note(ending, self.replicas, now)
+            && self.fail_safe.note(ended.ending, self.replicas, now)
         {
             self.fail(Reason::RapidCompletion, now)?;
         }
         if self.active > 0 {
             return Ok(());
-        }
-        if self.overlap == Overlap::Forbid && self.fires(now) {
-            // The firing came while jobs were active: it is skipped.
-            self.next_due_at = self.next_firing(now);
         }
         let round_over = self.owed == 0 && self.lists_round_once();
         match self.status {
@@ -364,7 +373,7 @@ impl Lifecycle {
     /// Takes note of a firing that is due: the whole round is owed, and the next firing is the
     /// first one after `now`.
     fn fire(&mut self, now: i64) {
-        if self.fires(now) && !self.skips_firing() {
+        if self.fires(now) && !self.holds_firing() {
             self.owed = self.replicas;
             self.fired_at = now;
             self.next_due_at = self.next_firing(now);
@@ -375,8 +384,9 @@ impl Lifecycle {
         self.next_due_at != NEVER && now >= self.next_due_at
     }
 
-    /// Whether a firing that is due is passed over because jobs are active.
-    fn skips_firing(&self) -> bool {
+    /// Whether a firing that is due has to wait: it is skipped if one of the active jobs turns out to
+    /// have been active when it came, and else lists late, when the last one is settled.
+    fn holds_firing(&self) -> bool {
         self.overlap == Overlap::Forbid && self.active > 0
     }
 

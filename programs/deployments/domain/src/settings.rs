@@ -92,7 +92,7 @@ impl fmt::Display for Strategy {
 pub enum Overlap {
     /// Lists its jobs beside them.
     Allow = 0,
-    /// Is skipped.
+    /// Is skipped; a job that had ended by then, and is only settled later, does not count.
     Forbid = 1,
     /// Has them stopped, and lists its own.
     Replace = 2,

@@ -14,7 +14,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
-use deployments_domain::{failsafe::Ending, lifecycle::Lifecycle};
+use deployments_domain::lifecycle::{Ended, Lifecycle};
 
 /// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
 /// the instruction says.
@@ -88,10 +88,10 @@ pub enum Effect {
     Nothing,
     /// It is over.
     Ended {
-        /// How.
+        /// What became of it.
         outcome: Outcome,
-        /// What that says of the deployment's health.
-        ending: Ending,
+        /// How and when it ended.
+        ended: Ended,
     },
     /// A node was seen running it; the slot says since when.
     Started,
@@ -155,9 +155,9 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
                 shortage = true;
                 continue;
             }
-            Effect::Ended { outcome, ending } => {
+            Effect::Ended { outcome, ended } => {
                 free(slots, lifecycle.active, position)?;
-                lifecycle.settled(ending, now).map_err(DeployError::from)?;
+                lifecycle.settled(ended, now).map_err(DeployError::from)?;
                 deployment.count(outcome);
                 emit!(JobSettled {
                     deployment: key,

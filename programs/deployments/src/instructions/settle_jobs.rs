@@ -6,7 +6,7 @@ use crate::{
     jobs_cpi::{job_state, JobState, MarketView},
 };
 use anchor_lang::prelude::*;
-use deployments_domain::failsafe::Ending;
+use deployments_domain::{failsafe::Ending, lifecycle::Ended};
 
 /// For each index one account: the job.
 pub(crate) fn handler<'info>(
@@ -15,17 +15,20 @@ pub(crate) fn handler<'info>(
 ) -> Result<()> {
     let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
     handle::<1>(accounts, remaining, &indices, |scene, [job]| {
-        let (outcome, ending) = match job_state(job)? {
+        let (outcome, ending, at) = match job_state(job)? {
             JobState::Open { .. } => return Ok(Effect::Nothing),
             JobState::Done {
                 started_at,
                 ended_at,
-            } => (Outcome::Done, Ending::of_run(started_at, ended_at)),
+            } => {
+                let ending = Ending::of_run(started_at, ended_at);
+                (Outcome::Done, ending, Some(ended_at))
+            }
             // Anyone can clean a finished job at once, so how long it ran is unknown; but it ended
             // too soon if it was listed a moment ago.
             JobState::Gone => match Ending::of_run(scene.slot()?.listed_at, scene.now) {
-                Ending::Rapid => (Outcome::Gone, Ending::Rapid),
-                _ => (Outcome::Gone, Ending::Unknown),
+                Ending::Rapid => (Outcome::Gone, Ending::Rapid, None),
+                _ => (Outcome::Gone, Ending::Unknown, None),
             },
             // Without its market the deposit is out of reach: for `write_off`.
             JobState::Quit if MarketView::open(scene.cpi.market)?.is_none() => {
@@ -33,9 +36,10 @@ pub(crate) fn handler<'info>(
             }
             JobState::Quit => {
                 scene.cpi.recover(job)?;
-                (Outcome::Recovered, Ending::Rapid)
+                (Outcome::Recovered, Ending::Rapid, None)
             }
         };
-        Ok(Effect::Ended { outcome, ending })
+        let ended = Ended { ending, at };
+        Ok(Effect::Ended { outcome, ended })
     })
 }

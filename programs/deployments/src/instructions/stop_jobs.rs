@@ -10,7 +10,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 use anchor_spl::associated_token::get_associated_token_address;
-use deployments_domain::{failsafe::Ending, jobs::StopReason};
+use deployments_domain::{failsafe::Ending, jobs::StopReason, lifecycle::Ended};
 
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
 /// the run. While the job is queued, any accounts will do for the last three: the program looks at
@@ -60,7 +60,9 @@ pub(crate) fn handler<'info>(
                 }
                 (Some(_), None) => return Ok(Effect::Nothing),
             };
-            Ok(Effect::Ended { outcome, ending })
+            let at = Some(scene.now);
+            let ended = Ended { ending, at };
+            Ok(Effect::Ended { outcome, ended })
         },
     )
 }

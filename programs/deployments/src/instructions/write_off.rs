@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use anchor_lang::prelude::*;
-use deployments_domain::failsafe::Ending;
+use deployments_domain::{failsafe::Ending, lifecycle::Ended};
 
 /// Accounts of `write_off`.
 #[derive(Accounts)]
@@ -61,9 +61,11 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     require!(!can_settle, DeployError::JobCanSettle);
 
     free(slots, lifecycle.active, position)?;
-    lifecycle
-        .settled(Ending::Unknown, now)
-        .map_err(DeployError::from)?;
+    let ended = Ended {
+        ending: Ending::Unknown,
+        at: Some(now),
+    };
+    lifecycle.settled(ended, now).map_err(DeployError::from)?;
     deployment.count(Outcome::WrittenOff);
     emit!(JobSettled {
         deployment: key,

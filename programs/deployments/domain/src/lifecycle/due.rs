@@ -97,7 +97,7 @@ impl Lifecycle {
         match self.strategy {
             Strategy::Infinite if self.fail_safe.holds_back(now) => 0,
             Strategy::Infinite => self.replicas.saturating_sub(self.census(jobs, now).fresh),
-            Strategy::Scheduled if self.fires(now) && !self.skips_firing() => self.replicas,
+            Strategy::Scheduled if self.fires(now) && !self.holds_firing() => self.replicas,
             _ => self.owed,
         }
     }

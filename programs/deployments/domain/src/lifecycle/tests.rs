@@ -27,8 +27,13 @@ fn none() -> core::iter::Empty<Job> {
     core::iter::empty()
 }
 
+const UNKNOWN: Ended = Ended {
+    ending: Ending::Unknown,
+    at: None,
+};
+
 fn settle(lifecycle: &mut Lifecycle, jobs: u32) -> Result<(), Refused> {
-    (0..jobs).try_for_each(|_| lifecycle.settled(Ending::Unknown, NOW))
+    (0..jobs).try_for_each(|_| lifecycle.settled(UNKNOWN, NOW))
 }
 
 fn draft(strategy: Strategy, replicas: u32) -> Lifecycle {
@@ -540,6 +545,16 @@ fn firings_that_overlap_follow_the_policy() {
     forbid.end(0, Ending::Healthy, second + 5);
     assert_eq!(forbid.missing(second + 5), 0, "skipped");
     assert_eq!(forbid.lifecycle.next_due_at, second + DAY);
+
+    // It had ended before the firing, and a keeper settles it late: the firing is late, not lost.
+    let mut late = running(Overlap::Forbid);
+    late.jobs.clear();
+    let ended = Ended {
+        ending: Ending::Healthy,
+        at: Some(second - 1),
+    };
+    late.lifecycle.settled(ended, second + 5).unwrap();
+    assert_eq!(late.missing(second + 5), 1);
 
     let mut replace = running(Overlap::Replace);
     assert_eq!(replace.stop_reason(0, second - 1), None);

@@ -68,6 +68,7 @@ impl Fleet {
 
     pub(super) fn end(&mut self, index: u64, ending: Ending, now: i64) {
         self.jobs.retain(|job| job.index != index);
-        self.lifecycle.settled(ending, now).unwrap();
+        let at = Some(now);
+        self.lifecycle.settled(Ended { ending, at }, now).unwrap();
     }
 }
