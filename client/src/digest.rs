@@ -1,42 +1,100 @@
 //! The 32 bytes on chain that name a job definition: the sha2-256 digest inside the IPFS CIDv0 of
-//! its JSON, as a node will fetch it.
-//!
-//! The JSON is what JavaScript's `JSON.stringify` prints, because Nosana's own service pins that:
-//! compact, keys in insertion order with integer-like ones first, numbers in JavaScript's form.
+//! its JSON, as a node will fetch it. Computed here as `ipfs add` does: UnixFS in dag-pb, chunks of
+//! 256 KiB, balanced, at most 174 links a node.
 
-use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
-/// Most bytes of a definition: one IPFS block. Larger files are split into a tree of blocks.
-pub const MAX_BYTES: usize = 262_144;
+/// Most bytes of a file in one block.
+const CHUNK_BYTES: usize = 262_144;
+/// Most children of a node of the tree.
+const MOST_LINKS: usize = 174;
 
-/// The definition is empty or larger than [`MAX_BYTES`]; holds its size in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("job_definition: {0} bytes is not valid; use 1 to 262144 bytes of compact JSON")]
-pub struct SizeError(pub usize);
-
-/// The digest of `bytes` as one UnixFS block.
-///
-/// # Errors
-/// [`SizeError`] unless 1 to [`MAX_BYTES`] bytes.
-pub fn digest(bytes: &[u8]) -> Result<[u8; 32], SizeError> {
-    if bytes.is_empty() || bytes.len() > MAX_BYTES {
-        return Err(SizeError(bytes.len()));
-    }
-    // UnixFS: type 2 (file), its data, its size; dag-pb: field 1 holds that.
-    let mut unixfs = vec![0x08, 0x02, 0x12];
-    varint(&mut unixfs, bytes.len());
-    unixfs.extend_from_slice(bytes);
-    unixfs.push(0x18);
-    varint(&mut unixfs, bytes.len());
-    let mut block = vec![0x0a];
-    varint(&mut block, unixfs.len());
-    block.extend_from_slice(&unixfs);
-    Ok(Sha256::digest(&block).into())
+/// A block of the tree, as its parent links to it.
+struct Node {
+    digest: [u8; 32],
+    /// Bytes of the file below it.
+    file_bytes: u64,
+    /// Bytes of its block and all below it.
+    tree_bytes: u64,
 }
 
-fn varint(out: &mut Vec<u8>, mut value: usize) {
+/// The digest of a file of any size.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    let mut layer: Vec<Node> = bytes.chunks(CHUNK_BYTES).map(leaf).collect();
+    while layer.len() > 1 {
+        layer = layer.chunks(MOST_LINKS).map(parent).collect();
+    }
+    layer.pop().unwrap_or_else(|| leaf(&[])).digest
+}
+
+/// A digest as people and IPFS name it: its CIDv0, 46 characters of base58 that begin with `Qm`.
+pub fn cid(digest: &[u8; 32]) -> String {
+    bs58::encode(multihash(digest)).into_string()
+}
+
+/// The digest that a CIDv0 names, or `None` if it is none.
+pub fn from_cid(cid: &str) -> Option<[u8; 32]> {
+    let multihash = bs58::decode(cid).into_vec().ok()?;
+    multihash.strip_prefix(&SHA2_256)?.try_into().ok()
+}
+
+/// Multihash prefix: sha2-256, 32 bytes.
+const SHA2_256: [u8; 2] = [0x12, 0x20];
+
+fn multihash(digest: &[u8; 32]) -> Vec<u8> {
+    [SHA2_256.as_slice(), digest].concat()
+}
+
+fn leaf(chunk: &[u8]) -> Node {
+    let size = length(chunk);
+    let mut unixfs = UNIXFS_FILE.to_vec();
+    if !chunk.is_empty() {
+        field(&mut unixfs, 0x12, chunk);
+    }
+    number(&mut unixfs, 0x18, size);
+    let mut block = Vec::new();
+    field(&mut block, 0x0a, &unixfs);
+    Node {
+        digest: Sha256::digest(&block).into(),
+        file_bytes: size,
+        tree_bytes: length(&block),
+    }
+}
+
+fn parent(children: &[Node]) -> Node {
+    let sum = |of: fn(&Node) -> u64| children.iter().map(of).fold(0, u64::saturating_add);
+    let file_bytes = sum(|child| child.file_bytes);
+    let mut unixfs = UNIXFS_FILE.to_vec();
+    number(&mut unixfs, 0x18, file_bytes);
+    let mut block = Vec::new();
+    for child in children {
+        number(&mut unixfs, 0x20, child.file_bytes);
+        let mut link = Vec::new();
+        field(&mut link, 0x0a, &multihash(&child.digest));
+        field(&mut link, 0x12, &[]); // no name
+        number(&mut link, 0x18, child.tree_bytes);
+        field(&mut block, 0x12, &link);
+    }
+    field(&mut block, 0x0a, &unixfs);
+    Node {
+        digest: Sha256::digest(&block).into(),
+        file_bytes,
+        tree_bytes: sum(|child| child.tree_bytes).saturating_add(length(&block)),
+    }
+}
+
+/// UnixFS: field 1, type, is 2: a file.
+const UNIXFS_FILE: [u8; 2] = [0x08, 0x02];
+
+/// A protobuf field of bytes, whose tag is number and wire type in one.
+fn field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+    number(out, tag, length(bytes));
+    out.extend_from_slice(bytes);
+}
+
+/// A protobuf field of a number: tag and LEB128.
+fn number(out: &mut Vec<u8>, tag: u8, mut value: u64) {
+    out.push(tag);
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -44,178 +102,64 @@ fn varint(out: &mut Vec<u8>, mut value: usize) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// Prints JSON as JavaScript's `JSON.stringify` does.
-pub fn stringify(value: &Value) -> String {
-    let mut out = String::new();
-    print(&mut out, value);
-    out
-}
-
-fn print(out: &mut String, value: &Value) {
-    match value {
-        Value::Array(items) => {
-            out.push('[');
-            for (position, item) in items.iter().enumerate() {
-                separate(out, position);
-                print(out, item);
-            }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            out.push('{');
-            for (position, (key, member)) in in_javascript_order(members).into_iter().enumerate() {
-                separate(out, position);
-                // serde_json escapes strings exactly as JavaScript does.
-                out.push_str(&Value::from(key).to_string());
-                out.push(':');
-                print(out, member);
-            }
-            out.push('}');
-        }
-        Value::Number(number) => print_number(out, number),
-        other => out.push_str(&other.to_string()),
-    }
-}
-
-fn separate(out: &mut String, position: usize) {
-    if position > 0 {
-        out.push(',');
-    }
-}
-
-/// Integer-like keys first, ascending; then the others as they came.
-fn in_javascript_order(members: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    let mut ordered: Vec<_> = members
-        .iter()
-        .map(|(key, value)| (key.as_str(), value))
-        .collect();
-    ordered.sort_by_key(|(key, _)| array_index(key).map_or((1, 0), |index| (0, index)));
-    ordered
-}
-
-/// JavaScript's array index: the canonical decimal of 0 to 2^32 - 2.
-fn array_index(key: &str) -> Option<u32> {
-    let index: u32 = key.parse().ok()?;
-    (index != u32::MAX && index.to_string() == key).then_some(index)
-}
-
-/// JavaScript's `Number::toString`: every number is a double.
-fn print_number(out: &mut String, number: &Number) {
-    let value = number.as_f64().unwrap_or(f64::NAN);
-    if !value.is_finite() {
-        return out.push_str("null");
-    }
-    if value == 0.0 {
-        return out.push('0'); // -0 prints as 0
-    }
-    // Rust's exponent form has the shortest digits that read back as the same double.
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", mantissa),
-    };
-    let digits = mantissa.replace('.', "");
-    out.push_str(sign);
-    print_digits(out, &digits, exponent);
-}
-
-/// The digits `d.ddd × 10^exponent` laid out by ECMAScript's rules (6.1.6.1.20).
-fn print_digits(out: &mut String, digits: &str, exponent: i32) {
-    let point = exponent.saturating_add(1); // digits before the decimal point
-    match usize::try_from(point) {
-        Ok(before) if (digits.len()..=21).contains(&before) => {
-            out.push_str(digits);
-            out.extend(std::iter::repeat_n(
-                '0',
-                before.saturating_sub(digits.len()),
-            ));
-        }
-        Ok(before) if (1..=21).contains(&before) => {
-            let (whole, fraction) = digits.split_at(before);
-            let _ = write!(out, "{whole}.{fraction}");
-        }
-        _ if (-5..=0).contains(&point) => {
-            out.push_str("0.");
-            out.extend((point..0).map(|_| '0'));
-            out.push_str(digits);
-        }
-        _ => {
-            let (first, rest) = digits.split_at(1);
-            let point = if rest.is_empty() { "" } else { "." };
-            let _ = write!(out, "{first}{point}{rest}e{exponent:+}");
-        }
-    }
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
-    fn digests_are_those_that_ipfs_computes() {
+    fn digests_are_those_that_nosana_s_service_pins() {
         let cases = [
             (
                 r#"{"version":"0.1","type":"container","ops":[{"type":"container/run","id":"a","args":{"image":"ubuntu"}}]}"#,
+                "QmUKqL64Tg8JeqV9bTPPxTSBdsa6PAS9EZz93ecVKm4rGk",
                 "58f08c9ae8ead525c5c16a4f403d0becb548025d016c2a37d4e59776550a596d",
             ),
             (
                 r#"{"version":"0.1","type":"container","ops":[],"deployment_id":"11111111111111111111111111111111","meta":{"trigger":"deployment-manager"}}"#,
+                "QmbKiLbbjVK8tjymJWAH5UHjF5nLKovYr4eFY4xVLPcCG1",
                 "c0ea73e5e4b42f2deade2e8d12a70b16fce12dc20e86fcb5727261cafe80eb2a",
             ),
         ];
-        for (json, expected) in cases {
-            assert_eq!(hex(&digest(json.as_bytes()).unwrap()), expected);
-            let value: Value = serde_json::from_str(json).unwrap();
-            assert_eq!(stringify(&value), json);
+        for (json, name, hex) in cases {
+            let digest = digest(json.as_bytes());
+            let shown: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!((cid(&digest).as_str(), shown.as_str()), (name, hex));
+        }
+    }
+
+    /// Right: what the npm package ipfs-only-hash 4.0.0 says of n bytes, byte i being 31 i + 7.
+    #[test]
+    fn files_of_any_size_are_named_as_ipfs_names_them() {
+        let cases = [
+            (0, "QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH"),
+            (1, "QmXC9WjuLo7EfydBdbWyvpGif62nrxbDCX2vcz9ZqLTQvV"),
+            (262_144, "QmVV5RrHAR5ZerjbGLJSDXCBjkiR1DraddGdvKRAowDJvA"),
+            (262_145, "QmS7fy4bE586ZCgYuxrdNEhggP1Cm5FBuZaqmgtfSqFizr"),
+            (524_288, "QmPuckKbndF5UWST3PDx65jPCrVggFtaK9r9pQQyu2fA7i"),
+            (600_000, "QmRT38sDncNFH3zMM29Lr7c2BCxdBEj1uyEUMjyoKahvYK"),
+            // As many chunks as a node has links, and one more: a third layer.
+            (45_613_056, "QmNPiCxWYYb9VhwtSdter7P57Yt3Lwc1m3mvFwp9fDoCq1"),
+            (45_613_057, "QmQ7WSZzmsnaQuBHtVvLTbG2168kggQCHYXbA9wudKQ3ss"),
+        ];
+        for (size, name) in cases {
+            let bytes: Vec<u8> = (0..size)
+                .map(|i: usize| (i * 31 + 7).to_le_bytes()[0])
+                .collect();
+            assert_eq!(cid(&digest(&bytes)), name, "{size} bytes");
         }
     }
 
     #[test]
-    fn sizes_outside_one_block_are_refused() {
-        assert_eq!(digest(&[]), Err(SizeError(0)));
-        assert!(digest(&vec![b' '; MAX_BYTES]).is_ok());
-        assert_eq!(
-            digest(&vec![b' '; MAX_BYTES + 1]),
-            Err(SizeError(MAX_BYTES + 1))
-        );
-    }
-
-    #[test]
-    fn json_is_printed_as_javascript_prints_it() {
-        // Right: what node 20 prints for JSON.stringify(JSON.parse(left)).
-        let cases = [
-            ("1.0", "1"),
-            ("-0", "0"),
-            ("-1.50", "-1.5"),
-            ("100", "100"),
-            ("1e21", "1e+21"),
-            ("1e20", "100000000000000000000"),
-            ("123456789012345680000", "123456789012345680000"),
-            ("9007199254740993", "9007199254740992"),
-            ("0.000001", "0.000001"),
-            ("0.0000001", "1e-7"),
-            ("1.5e-9", "1.5e-9"),
-            ("0.1", "0.1"),
-            (
-                r#"{"b":1,"10":2,"a":3,"2":4,"01":5}"#,
-                r#"{"2":4,"10":2,"b":1,"a":3,"01":5}"#,
-            ),
-            (
-                r#"["\u0001\n\"\\/é\u007f"]"#,
-                "[\"\\u0001\\n\\\"\\\\/é\u{7f}\"]",
-            ),
-            ("[null, true,\tfalse, {}]", "[null,true,false,{}]"),
-        ];
-        for (input, expected) in cases {
-            let value: Value = serde_json::from_str(input).unwrap();
-            assert_eq!(stringify(&value), expected, "{input}");
+    fn a_cid_names_its_digest_and_nothing_else_does() {
+        let digest = digest(b"{}");
+        assert_eq!(from_cid(&cid(&digest)), Some(digest));
+        for wrong in ["", "Qm", "bafybeigdyrzt", "0O", &cid(&digest)[1..]] {
+            assert_eq!(from_cid(wrong), None, "{wrong}");
         }
     }
 }

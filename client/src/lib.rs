@@ -4,7 +4,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`spec`] | reads a deployment's JSON, comments included, and checks it |
-//! | [`digest`] | the 32 bytes on chain that name a job definition |
+//! | [`json`] | prints JSON as JavaScript does, which is what gets pinned |
+//! | [`digest`] | the 32 bytes on chain that name a job definition, and its IPFS CID |
 //! | [`instructions`] | a builder for every instruction of the program |
 //! | [`accounts`] | decodes the program's accounts, and where to filter them |
 //! | [`errors`] | turns the program's error codes into sentences |
@@ -13,6 +14,7 @@ pub mod accounts;
 pub mod digest;
 pub mod errors;
 pub mod instructions;
+pub mod json;
 pub mod spec;
 
 pub use deployments::{constants, state::seeds, ID as PROGRAM_ID};

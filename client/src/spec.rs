@@ -1,7 +1,7 @@
 //! A deployment as a person writes it: JSON with comments, every field checked before anything is
 //! sent. The rules are the domain crate's, which the program enforces again.
 
-use crate::digest;
+use crate::{digest, json};
 use deployments::instructions::CreateArgs;
 use deployments_domain::{
     cron::Schedule,
@@ -300,13 +300,7 @@ impl Fields {
         let definition = self.required("job_definition", valid, |value| {
             value.is_object().then(|| value.clone())
         })?;
-        let digest = digest::digest(digest::stringify(&definition).as_bytes()).map_err(
-            |digest::SizeError(bytes)| SpecError {
-                field: "job_definition".into(),
-                value: Some(format!("{bytes} bytes")),
-                valid: format!("use at most {} bytes of compact JSON", digest::MAX_BYTES),
-            },
-        )?;
+        let digest = digest::digest(json::stringify(&definition).as_bytes());
         Ok((definition, digest))
     }
 }

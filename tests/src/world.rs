@@ -19,7 +19,7 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
     instructions::{self as ix, JobToStop, RunningJob, Vault},
-    seeds, DeploymentSpec, PROGRAM_ID,
+    json, seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
 use solana_account::Account;
@@ -221,8 +221,7 @@ impl World {
             keeper_reward_lamports: 0,
             vault_index: 0,
             autostart: false,
-            job_definition_digest: digest::digest(digest::stringify(&job_definition).as_bytes())
-                .unwrap(),
+            job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
         }
     }

@@ -2,11 +2,10 @@
 //! [`super::check`] sees; what goes through may only do what any keeper may.
 
 use super::{
-    play::{list_jobs, reclaim},
+    keeper::{list_jobs, reclaim},
     stage::Stage,
 };
-use crate::chain::Refusal;
-use crate::FLOOR;
+use crate::{chain::Refusal, FLOOR};
 use deployments::instructions::{Amount, UpdateArgs};
 use nosana_deploy_client::{
     instructions::{self as ix, JobToStop, RunOfJob, RunningJob},

@@ -1,7 +1,7 @@
 //! Invariant 3: whatever happened, an owner and any keeper bring every deployment to an end, and the
 //! owner empties the vaults.
 
-use super::{play::jobs_to_stop, play::write_off, stage::Stage};
+use super::{keeper::jobs_to_stop, owner::write_off, stage::Stage};
 use crate::chain::Refusal;
 use deployments::instructions::Amount;
 use deployments_domain::status::Status;

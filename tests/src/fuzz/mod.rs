@@ -7,6 +7,9 @@
 mod attack;
 mod check;
 mod ending;
+mod keeper;
+mod market;
+mod owner;
 mod play;
 mod scenario;
 mod stage;

@@ -18,6 +18,7 @@ mod life;
 mod migration;
 mod refusals;
 mod revisions;
+mod scaling;
 mod settling;
 mod sharing;
 mod stand_in;

@@ -263,7 +263,7 @@ impl<'a> Demo<'a> {
     }
 
     /// Lamports that a round needs: rent of its jobs and runs, the keeper's rewards for listing and
-    /// settling, and the vault's floor.
+    /// settling, the rent of a further round, which rewards may not touch, and the vault's floor.
     fn round_lamports(&self) -> Result<u64> {
         let rent = Rent::default();
         let rents = Rents {
@@ -278,7 +278,10 @@ impl<'a> Demo<'a> {
             .saturating_mul(u64::from(replicas))
             .saturating_mul(2);
         let rent = listing_lamports(replicas, replicas, &rents).context("the rent overflows")?;
-        Ok(rent.saturating_add(rewards).saturating_add(rents.floor))
+        Ok(rent
+            .saturating_mul(2)
+            .saturating_add(rewards)
+            .saturating_add(rents.floor))
     }
 
     async fn by_owner(&mut self, name: &str, instructions: &[Instruction]) -> Result<()> {

@@ -5,6 +5,7 @@
 )]
 
 use super::*;
+use bytemuck::Zeroable;
 use std::mem::offset_of;
 
 #[test]

@@ -1,0 +1,186 @@
+//! What a wallet signs.
+
+use super::{build, create_nos_account, Vault, SYSTEM_PROGRAM};
+use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
+use anchor_spl::{associated_token::get_associated_token_address, token};
+use deployments::{
+    accounts,
+    constants::NOS_MINT,
+    instruction,
+    instructions::{AddRevisionArgs, Amount, FundArgs, UpdateArgs, WithdrawArgs},
+    state::deployment::FIRST_REVISION,
+};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+
+/// Creates the owner's deployment number `id` (the owner account's `next_deployment_id`), and the
+/// vault's token account before it. Signer: the owner.
+pub fn create(owner: &Pubkey, id: u64, spec: &DeploymentSpec) -> [Instruction; 2] {
+    let vault = Vault::new(*owner, spec.vault_index);
+    let accounts = accounts::Create {
+        owner: *owner,
+        owner_account: seeds::owner_address(owner).0,
+        deployment: seeds::deployment_address(owner, id).0,
+        vault: vault.address,
+        vault_nos: vault.nos,
+        nos_mint: NOS_MINT,
+        market: spec.market,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let args = spec.create_args(id);
+    [
+        create_nos_account(owner, &vault.address),
+        build(accounts, instruction::Create { args }, []),
+    ]
+}
+
+/// Adds NOS base units and lamports to a vault, whose token account is made before if need be.
+/// Signer: the funder, who may be anyone and pays from its associated token account.
+pub fn fund(funder: &Pubkey, vault: &Vault, nos: u64, lamports: u64) -> [Instruction; 2] {
+    let accounts = accounts::Fund {
+        funder: *funder,
+        owner: vault.owner,
+        vault: vault.address,
+        vault_nos: vault.nos,
+        funder_nos: get_associated_token_address(funder, &NOS_MINT),
+        nos_mint: NOS_MINT,
+        token_program: token::ID,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let args = FundArgs {
+        vault_index: vault.index,
+        nos,
+        lamports,
+    };
+    [
+        create_nos_account(funder, &vault.address),
+        build(accounts, instruction::Fund { args }, []),
+    ]
+}
+
+/// Takes NOS base units and lamports out of a vault, into the owner's wallet and associated token
+/// account, which is made before if need be. Signer: the owner.
+pub fn withdraw(vault: &Vault, nos: Amount, lamports: Amount) -> [Instruction; 2] {
+    let owner = vault.owner;
+    let accounts = accounts::Withdraw {
+        owner,
+        vault: vault.address,
+        vault_nos: vault.nos,
+        owner_nos: get_associated_token_address(&owner, &NOS_MINT),
+        nos_mint: NOS_MINT,
+        token_program: token::ID,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let args = WithdrawArgs {
+        vault_index: vault.index,
+        nos,
+        lamports,
+    };
+    [
+        create_nos_account(&owner, &owner),
+        build(accounts, instruction::Withdraw { args }, []),
+    ]
+}
+
+/// Starts a deployment, or starts it again. Signer: the owner.
+pub fn start(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    build(steer(owner, deployment), instruction::Start {}, [])
+}
+
+/// Stops a deployment. Signer: the owner.
+pub fn stop(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    build(steer(owner, deployment), instruction::Stop {}, [])
+}
+
+/// Archives a deployment, for good. Signer: the owner.
+pub fn archive(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    build(steer(owner, deployment), instruction::Archive {}, [])
+}
+
+/// Changes settings, replicas or the revision. Signer: the owner, who pays for further slots.
+pub fn update(owner: &Pubkey, deployment: &Pubkey, args: UpdateArgs) -> Instruction {
+    let revision = args
+        .revision
+        .filter(|number| *number != FIRST_REVISION)
+        .map(|number| seeds::revision_address(deployment, number).0);
+    let accounts = accounts::Update {
+        owner: *owner,
+        deployment: *deployment,
+        revision,
+        system_program: SYSTEM_PROGRAM,
+    };
+    build(accounts, instruction::Update { args }, [])
+}
+
+/// Adds revision `number` (the deployment's `latest_revision` and one) and rolls forward to it.
+/// Signer: the owner, who pays its rent.
+pub fn add_revision(
+    owner: &Pubkey,
+    deployment: &Pubkey,
+    number: u32,
+    job_definition: [u8; 32],
+) -> Instruction {
+    let accounts = accounts::AddRevision {
+        owner: *owner,
+        deployment: *deployment,
+        revision: seeds::revision_address(deployment, number).0,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let args = AddRevisionArgs {
+        number,
+        job_definition,
+    };
+    build(accounts, instruction::AddRevision { args }, [])
+}
+
+/// Closes a revision that does not run. Signer: the owner, who gets the rent.
+pub fn close_revision(owner: &Pubkey, deployment: &Pubkey, number: u32) -> Instruction {
+    let accounts = accounts::CloseRevision {
+        owner: *owner,
+        revision: seeds::revision_address(deployment, number).0,
+        deployment: *deployment,
+    };
+    build(accounts, instruction::CloseRevision {}, [])
+}
+
+/// Adds `more` replicas to a SIMPLE-EXTEND deployment. Signer: the owner, who pays for further
+/// slots.
+pub fn extend(owner: &Pubkey, deployment: &Pubkey, more: u32) -> Instruction {
+    let accounts = accounts::Extend {
+        owner: *owner,
+        deployment: *deployment,
+        system_program: SYSTEM_PROGRAM,
+    };
+    build(accounts, instruction::Extend { more }, [])
+}
+
+/// Gives up a job that no keeper can settle any more. Signer: the owner.
+pub fn write_off(
+    owner: &Pubkey,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+    index: u64,
+) -> Instruction {
+    let accounts = accounts::WriteOff {
+        owner: *owner,
+        deployment: *key,
+        market: deployment.header.market,
+        job: deployment.job_address(key, index),
+    };
+    build(accounts, instruction::WriteOff { index }, [])
+}
+
+/// Closes a DRAFT or ARCHIVED deployment's account. Signer: the owner, who gets the rent.
+pub fn close(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    let accounts = accounts::Close {
+        owner: *owner,
+        deployment: *deployment,
+    };
+    build(accounts, instruction::Close {}, [])
+}
+
+fn steer(owner: &Pubkey, deployment: &Pubkey) -> accounts::Steer {
+    accounts::Steer {
+        owner: *owner,
+        deployment: *deployment,
+    }
+}

@@ -1,0 +1,167 @@
+//! What an owner does to a deployment.
+
+use super::{Lifecycle, NEVER};
+use crate::{
+    cron::Schedule,
+    failsafe::FailSafe,
+    jobs::Job,
+    settings::Strategy,
+    status::{Event, Reason, Refused, Status},
+};
+
+impl Lifecycle {
+    /// Owner: begin, or begin again. From DRAFT and STOPPED a new round begins; from ERROR and
+    /// INSUFFICIENT_FUNDS the interrupted one goes on, so that no job is listed twice. The
+    /// fail-safe starts afresh.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it.
+    pub fn start(
+        &mut self,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Result<(), Refused> {
+        let begins_round = matches!(self.status, Status::Draft | Status::Stopped);
+        self.apply(Event::Start)?;
+        self.reason = Reason::None;
+        self.fail_safe = FailSafe::default();
+        if begins_round {
+            self.next_due_at = self.next_firing(now);
+        }
+        if begins_round || (self.active == 0 && self.owed == 0) {
+            self.owed = match self.strategy {
+                Strategy::Simple | Strategy::SimpleExtend => self.replicas,
+                Strategy::Scheduled | Strategy::Infinite => 0,
+            };
+        }
+        self.note_if_satisfied(jobs, now)
+    }
+
+    /// Owner: end what is active and list nothing more.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it.
+    pub fn stop(&mut self) -> Result<(), Refused> {
+        self.apply(Event::Stop {
+            jobs_active: self.active > 0,
+        })?;
+        self.forget_round();
+        Ok(())
+    }
+
+    /// Owner: end for good.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it, or jobs are active.
+    pub fn archive(&mut self) -> Result<(), Refused> {
+        self.apply(Event::Archive {
+            jobs_active: self.active > 0,
+        })?;
+        self.forget_round();
+        Ok(())
+    }
+
+    /// Owner: `more` replicas on top of those asked for, listed now; after the end as a round of
+    /// their own. The caller has validated the sum and made room for it.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status or the strategy does not allow it.
+    pub fn extend(&mut self, more: u32) -> Result<(), Refused> {
+        if self.strategy != Strategy::SimpleExtend {
+            return Err(Refused::Strategy);
+        }
+        let replicas = self.replicas.checked_add(more).ok_or(Refused::Status)?;
+        let owed = self.owed.checked_add(more).ok_or(Refused::Status)?;
+        self.apply(Event::Extend)?;
+        self.replicas = replicas;
+        self.owed = owed;
+        Ok(())
+    }
+
+    /// Owner: another number of replicas. What a round still owes grows by the difference, and
+    /// shrinks so that active and owed jobs together are no more than `replicas`; active jobs above
+    /// that number are then due to be stopped. A schedule's active jobs stay as they are.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it.
+    pub fn scale(
+        &mut self,
+        replicas: u32,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Result<(), Refused> {
+        self.apply(Event::Update)?;
+        let grown = replicas.saturating_sub(self.replicas);
+        let room = replicas.saturating_sub(self.census(jobs.clone(), now).fresh);
+        self.replicas = replicas;
+        self.owed = match self.strategy {
+            Strategy::Infinite => 0,
+            Strategy::Scheduled => self.owed.min(replicas),
+            _ if self.is_in_round() => self.owed.saturating_add(grown).min(room),
+            _ => 0,
+        };
+        self.note_if_satisfied(jobs, now)
+    }
+
+    /// Owner: another revision of the job definition, a new one or an old one. Replicas of the
+    /// round that run another revision are owed again, those that run this one no longer.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it.
+    pub fn change_revision(
+        &mut self,
+        revision: u32,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Result<(), Refused> {
+        self.apply(Event::Update)?;
+        let before = self.census(jobs.clone(), now).fresh;
+        self.revision = revision;
+        let after = self.census(jobs.clone(), now).fresh;
+        if self.is_in_round() && self.lists_round_once() {
+            self.owed = self
+                .owed
+                .saturating_add(before)
+                .saturating_sub(after)
+                .min(self.replicas);
+        }
+        self.note_if_satisfied(jobs, now)
+    }
+
+    /// Owner: another schedule. A firing that is already due stays due.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status or the strategy does not allow it.
+    pub fn reschedule(&mut self, schedule: Schedule, now: i64) -> Result<(), Refused> {
+        if self.strategy != Strategy::Scheduled {
+            return Err(Refused::Strategy);
+        }
+        self.apply(Event::Update)?;
+        self.fire(now);
+        self.schedule = Some(schedule);
+        if self.is_in_round() {
+            self.next_due_at = self.next_firing(now);
+        }
+        Ok(())
+    }
+
+    /// Owner: settings changed that this lifecycle already shows.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it.
+    pub fn updated(
+        &mut self,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Result<(), Refused> {
+        self.apply(Event::Update)?;
+        self.note_if_satisfied(jobs, now)
+    }
+
+    fn forget_round(&mut self) {
+        self.reason = Reason::None;
+        self.owed = 0;
+        self.next_due_at = NEVER;
+        self.fail_safe = FailSafe::default();
+    }
+}

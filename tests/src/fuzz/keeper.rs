@@ -1,0 +1,139 @@
+//! What keepers do.
+
+use super::{
+    play::{nothing, to_any},
+    scenario::Step,
+    stage::{Listed, Stage},
+};
+use crate::chain::Refusal;
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
+    seeds,
+};
+use nosana_jobs_localnet::state::{JOB_DONE, JOB_STOPPED};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+
+pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+    match *step {
+        Step::Clean { job } => {
+            let Some(job) = stage.pick(job, |_, state| state.state == JOB_DONE) else {
+                return nothing();
+            };
+            let vault = stage.job(&job).unwrap().payer;
+            stage.by_keeper(ix::clean_job(&job, &stage.market, &vault))
+        }
+        Step::Reclaim { job } => {
+            let Some(job) = stage.pick(job, |_, state| state.state == JOB_STOPPED) else {
+                return nothing();
+            };
+            stage.by_keeper(reclaim(stage, &job))
+        }
+        Step::List { d, count } => to_any(stage, d, |stage, d| {
+            let (keeper, key) = (stage.keeper, stage.deployments[d]);
+            let Some(deployment) = stage.deployment(d) else {
+                return nothing();
+            };
+            stage.listed_last = d;
+            let list = ix::list_jobs(&keeper, &key, &deployment, count);
+            list_jobs(stage, d, &deployment, list)
+        })
+        .inspect_err(|_| stage.listed_last = d),
+        Step::Settle { d } | Step::StopJobs { d } | Step::Track { d } | Step::ExtendJobs { d } => {
+            to_any(stage, d, |stage, d| handle_jobs(stage, d, step))
+        }
+        ref other => unreachable!("{other:?} is not a keeper's"),
+    }
+}
+
+/// Every active job of a deployment, with what an honest keeper passes for it.
+fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Refusal> {
+    let (keeper, key) = (stage.keeper, stage.deployments[d]);
+    let Some(deployment) = stage.deployment(d) else {
+        return nothing();
+    };
+    let indices: Vec<u64> = deployment.jobs.iter().map(|job| job.index).collect();
+    let instruction = match step {
+        Step::Settle { .. } => ix::settle_jobs(&keeper, &key, &deployment, &indices),
+        Step::StopJobs { .. } => {
+            let jobs = jobs_to_stop(stage, &key, &deployment);
+            ix::stop_jobs(&keeper, &key, &deployment, &jobs)
+        }
+        Step::Track { .. } => {
+            let jobs = running_jobs(stage, &key, &deployment);
+            ix::track_jobs(&keeper, &key, &deployment, &jobs)
+        }
+        _ => {
+            let jobs = running_jobs(stage, &key, &deployment);
+            ix::extend_jobs(&keeper, &key, &deployment, &jobs)
+        }
+    };
+    stage.by_keeper(instruction)
+}
+
+/// Lists, and notes what is new.
+pub(super) fn list_jobs(
+    stage: &mut Stage,
+    d: usize,
+    before: &DeploymentAccount,
+    instruction: Instruction,
+) -> Result<(), Refusal> {
+    stage.by_keeper(instruction)?;
+    let key = stage.deployments[d];
+    let after = stage.deployment(d).unwrap();
+    for slot in &after.jobs {
+        if slot.index >= before.header.next_job_index {
+            let address = seeds::job_address_with_bump(&key, slot.index, slot.job_bump).unwrap();
+            let listed = Listed {
+                deployment: d,
+                index: slot.index,
+                bump: slot.job_bump,
+            };
+            let again = stage.jobs.insert(address, listed);
+            assert!(again.is_none(), "a job's address was used twice");
+            stage.runs.insert(seeds::run_address(&key, slot.index).0);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn reclaim(stage: &Stage, job: &Pubkey) -> Instruction {
+    let listed = stage.jobs[job];
+    ix::reclaim_job(
+        &stage.vault_of(listed.deployment),
+        &stage.deployments[listed.deployment],
+        &stage.market,
+        listed.index,
+        listed.bump,
+    )
+}
+
+/// What an honest keeper passes to `stop_jobs`: every active job, with its run if it has one.
+pub(super) fn jobs_to_stop(
+    stage: &Stage,
+    key: &Pubkey,
+    deployment: &DeploymentAccount,
+) -> Vec<JobToStop> {
+    let jobs = deployment.jobs.iter().map(|slot| JobToStop {
+        index: slot.index,
+        run: stage
+            .run_of(&deployment.job_address(key, slot.index))
+            .map(|(address, run)| RunOfJob {
+                address,
+                node: run.node,
+                payer: run.payer,
+            }),
+    });
+    jobs.collect()
+}
+
+fn running_jobs(stage: &Stage, key: &Pubkey, deployment: &DeploymentAccount) -> Vec<RunningJob> {
+    let jobs = deployment.jobs.iter().filter_map(|slot| {
+        let (run, _) = stage.run_of(&deployment.job_address(key, slot.index))?;
+        Some(RunningJob {
+            index: slot.index,
+            run,
+        })
+    });
+    jobs.collect()
+}

@@ -1,0 +1,134 @@
+//! What the owner does.
+
+use super::{
+    play::{nothing, to_any},
+    scenario::Step,
+    stage::Stage,
+};
+use crate::{chain::Refusal, COST};
+use deployments::instructions::{Amount, UpdateArgs};
+use deployments_domain::cron::Schedule;
+use nosana_deploy_client::instructions as ix;
+
+pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+    let owner = stage.owner;
+    let update = |d: &usize, stage: &Stage, args| ix::update(&owner, &stage.deployments[*d], args);
+    let none = UpdateArgs::default();
+    let instruction = match step {
+        Step::Start { d } => {
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::start(&owner, &stage.deployments[d]))
+            })
+        }
+        Step::Stop { d } => ix::stop(&owner, &stage.deployments[*d]),
+        Step::Archive { d } => {
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::archive(&owner, &stage.deployments[d]))
+            })
+        }
+        Step::Close { d } => {
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::close(&owner, &stage.deployments[d]))
+            })
+        }
+        Step::Extend { d, more } => {
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::extend(&owner, &stage.deployments[d], *more))
+            })
+        }
+        Step::Scale { d, replicas } => {
+            let replicas = Some(*replicas);
+            update(d, stage, UpdateArgs { replicas, ..none })
+        }
+        Step::Retime { d, minutes } => {
+            let timeout_seconds = Some(minutes * 60);
+            update(
+                d,
+                stage,
+                UpdateArgs {
+                    timeout_seconds,
+                    ..none
+                },
+            )
+        }
+        Step::Reprice { d, cap } => {
+            let max_price_per_second = Some(*cap);
+            update(
+                d,
+                stage,
+                UpdateArgs {
+                    max_price_per_second,
+                    ..none
+                },
+            )
+        }
+        Step::Reschedule { d, hourly, overlap } => {
+            let text = if *hourly { "0 * * * *" } else { "*/10 * * * *" };
+            let schedule = Some(Schedule::parse(text).unwrap().into());
+            let overlap = Some(*overlap);
+            let args = UpdateArgs {
+                schedule,
+                overlap,
+                ..none
+            };
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::update(&owner, &stage.deployments[d], args.clone()))
+            });
+        }
+        Step::RollTo { d, revision } => {
+            let revision = Some(*revision);
+            update(d, stage, UpdateArgs { revision, ..none })
+        }
+        Step::AddRevision { d } => {
+            let Some(deployment) = stage.deployment(*d) else {
+                return nothing();
+            };
+            let number = deployment.header.latest_revision + 1;
+            let digest = [u8::try_from(number % 250).unwrap(); 32];
+            ix::add_revision(&owner, &stage.deployments[*d], number, digest)
+        }
+        Step::CloseRevision { d, revision } => {
+            ix::close_revision(&owner, &stage.deployments[*d], *revision)
+        }
+        Step::WriteOff { d, job } => {
+            return to_any(stage, *d, |stage, d| write_off(stage, d, *job))
+        }
+        Step::Fund { v, jobs, lamports } => {
+            let vault = stage.vaults[*v];
+            let fund = ix::fund(&owner, &vault, jobs * COST, *lamports);
+            return stage.chain.send(&fund, &owner);
+        }
+        Step::Withdraw {
+            v,
+            nos_percent,
+            lamports_percent,
+        } => {
+            let vault = stage.vaults[*v];
+            let share = |balance: u64, percent: u64| match percent {
+                100 => Amount::All,
+                _ => Amount::Exact(balance / 100 * percent),
+            };
+            let nos = share(stage.chain.nos(&vault.nos), *nos_percent);
+            let lamports = share(stage.chain.lamports(&vault.address), *lamports_percent);
+            let withdraw = ix::withdraw(&vault, nos, lamports);
+            return stage.chain.send(&withdraw, &owner);
+        }
+        other => unreachable!("{other:?} is not an owner's"),
+    };
+    stage.by_owner(instruction)
+}
+
+pub(super) fn write_off(stage: &mut Stage, d: usize, job: usize) -> Result<(), Refusal> {
+    let Some(deployment) = stage
+        .deployment(d)
+        .filter(|deployment| !deployment.jobs.is_empty())
+    else {
+        return nothing();
+    };
+    let key = stage.deployments[d];
+    let index = deployment.jobs[job % deployment.jobs.len()].index;
+    let address = deployment.job_address(&key, index);
+    stage.by_owner(ix::write_off(&stage.owner, &key, &deployment, index))?;
+    stage.written_off.insert(address);
+    Ok(())
+}
