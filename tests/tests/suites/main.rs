@@ -15,6 +15,7 @@ mod fail_safe;
 mod funds;
 mod griefing;
 mod life;
+mod limits;
 mod migration;
 mod refusals;
 mod revisions;
