@@ -67,6 +67,20 @@ impl fmt::Display for SpecError {
     }
 }
 
+/// Everything that is wrong with a deployment's JSON, a line each, in the order of the fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct SpecErrors(pub Vec<SpecError>);
+
+impl fmt::Display for SpecErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let separator = if number > 0 { "\n" } else { "" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
 /// The fields of a deployment's JSON.
 const FIELDS: [&str; 14] = [
     "name",
@@ -89,77 +103,67 @@ impl DeploymentSpec {
     /// Reads a deployment from JSON; comments and trailing commas are allowed.
     ///
     /// # Errors
-    /// [`SpecError`] for the first field that is missing, unknown or not valid.
-    pub fn from_json(text: &str) -> Result<Self, SpecError> {
-        let fields = Fields::parse(text)?;
-        let strategy = fields.required(
-            "strategy",
-            &InvalidSettings::Strategy.to_string(),
-            |value| value.as_str().and_then(Strategy::from_name),
-        )?;
+    /// [`SpecErrors`]: every field that is missing, unknown or not valid.
+    pub fn from_json(text: &str) -> Result<Self, SpecErrors> {
+        let mut fields = Fields::parse(text)?;
+        let strategy = fields.required("strategy", InvalidSettings::Strategy, |value| {
+            value.as_str().and_then(Strategy::from_name)
+        });
         let market = fields.required("market", "use the market's base58 public key", |value| {
             value.as_str().and_then(|text| Pubkey::from_str(text).ok())
-        })?;
-        let minutes = fields.required(
-            "timeout",
-            &InvalidSettings::Timeout.to_string(),
+        });
+        let name = fields.required("name", InvalidSettings::Name, |value| {
+            value.as_str().map(str::to_owned)
+        });
+        let replicas = fields.required("replicas", InvalidSettings::Replicas, as_u32);
+        let minutes = fields.required("timeout", InvalidSettings::Timeout, Value::as_u64);
+        let job_definition = fields.required(
+            "job_definition",
+            "use a Nosana job definition: an object with version, type and ops",
+            |value| value.is_object().then(|| value.clone()),
+        );
+        let max_price = fields.optional(
+            "max_price",
+            "use NOS base units per second, a whole number",
             Value::as_u64,
-        )?;
-        let (job_definition, job_definition_digest) = fields.job_definition()?;
+        );
+        let keeper_reward = fields.optional(
+            "keeper_reward",
+            InvalidSettings::KeeperReward,
+            Value::as_u64,
+        );
+        let vault = fields.optional(
+            "vault",
+            "use the number of one of your vaults, 0 to 65535",
+            |value| u16::try_from(value.as_u64()?).ok(),
+        );
+        let autostart = fields.optional("autostart", "use true or false", Value::as_bool);
+        let auto_extend = fields.optional("auto_extend", "use true or false", Value::as_bool);
+        let overlap = fields.optional("overlap", InvalidSettings::Overlap, |value| {
+            value.as_str().and_then(Overlap::from_name)
+        });
+        let job_definition = job_definition.unwrap_or_default();
+        // What is missing or wrong is reported already, and stands here as something valid.
         let spec = Self {
-            name: fields.required("name", &InvalidSettings::Name.to_string(), |value| {
-                value.as_str().map(str::to_owned)
-            })?,
-            market,
-            replicas: fields.required(
-                "replicas",
-                &InvalidSettings::Replicas.to_string(),
-                as_u32,
-            )?,
+            name: name.unwrap_or_default(),
+            market: market.unwrap_or_default(),
+            replicas: replicas.unwrap_or(1),
             // Out of range stays out of range, so the settings' own check refuses it.
-            timeout_seconds: minutes.saturating_mul(60),
-            strategy,
-            schedule: fields.schedule()?,
-            overlap: fields
-                .optional("overlap", &InvalidSettings::Overlap.to_string(), |value| {
-                    value.as_str().and_then(Overlap::from_name)
-                })?
-                .unwrap_or(Overlap::Allow),
-            rotation_seconds: fields.rotation_seconds(strategy)?,
-            auto_extend: fields
-                .optional("auto_extend", "use true or false", Value::as_bool)?
-                .unwrap_or(false),
-            max_price_per_second: fields
-                .optional(
-                    "max_price",
-                    "use NOS base units per second, a whole number",
-                    Value::as_u64,
-                )?
-                .unwrap_or(u64::MAX),
-            keeper_reward_lamports: fields
-                .optional(
-                    "keeper_reward",
-                    &InvalidSettings::KeeperReward.to_string(),
-                    Value::as_u64,
-                )?
-                .unwrap_or(0),
-            vault_index: fields
-                .optional(
-                    "vault",
-                    "use the number of one of your vaults, 0 to 65535",
-                    |value| u16::try_from(value.as_u64()?).ok(),
-                )?
-                .unwrap_or(0),
-            autostart: fields
-                .optional("autostart", "use true or false", Value::as_bool)?
-                .unwrap_or(false),
+            timeout_seconds: minutes.unwrap_or(60).saturating_mul(60),
+            strategy: strategy.unwrap_or(Strategy::Simple),
+            schedule: fields.schedule(),
+            overlap: overlap.unwrap_or(Overlap::Allow),
+            rotation_seconds: fields.rotation_seconds(strategy),
+            auto_extend: auto_extend.unwrap_or(false),
+            max_price_per_second: max_price.unwrap_or(u64::MAX),
+            keeper_reward_lamports: keeper_reward.unwrap_or(0),
+            vault_index: vault.unwrap_or(0),
+            autostart: autostart.unwrap_or(false),
+            job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
-            job_definition_digest,
         };
-        spec.settings()
-            .validate()
-            .map_err(|invalid| fields.error(invalid.field(), &invalid.to_string()))?;
-        Ok(spec)
+        fields.check_settings(&spec.settings());
+        fields.finish(spec)
     }
 
     /// The settings that the domain's rules constrain.
@@ -202,15 +206,20 @@ fn as_u32(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }
 
-/// The JSON's members, each looked up by name.
-struct Fields(Map<String, Value>);
+/// The JSON's members, each looked up by name, and what was wrong so far.
+struct Fields {
+    members: Map<String, Value>,
+    errors: Vec<SpecError>,
+}
 
 impl Fields {
-    fn parse(text: &str) -> Result<Self, SpecError> {
-        let no_json = |value: Option<String>, valid: String| SpecError {
-            field: "JSON".into(),
-            value,
-            valid,
+    fn parse(text: &str) -> Result<Self, SpecErrors> {
+        let no_json = |value: Option<String>, valid: String| {
+            SpecErrors(vec![SpecError {
+                field: "JSON".into(),
+                value,
+                valid,
+            }])
         };
         let value = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).map_err(
             |error| {
@@ -219,8 +228,8 @@ impl Fields {
                 no_json(Some(place), format!("{}", error.kind()))
             },
         )?;
-        let fields = match value {
-            Some(Value::Object(fields)) => Self(fields),
+        let members = match value {
+            Some(Value::Object(members)) => members,
             Some(other) => {
                 return Err(no_json(
                     Some(shorten(&other)),
@@ -229,79 +238,110 @@ impl Fields {
             }
             None => return Err(no_json(None, "use an object: {...}".into())),
         };
-        match fields.0.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-            None => Ok(fields),
-            Some(unknown) => Err(SpecError {
-                field: unknown.clone(),
-                value: fields.0.get(unknown).map(shorten),
-                valid: format!("no such field; there are {}", FIELDS.join(", ")),
-            }),
+        let mut fields = Self {
+            members,
+            errors: Vec::new(),
+        };
+        let known = |name: &&String| FIELDS.contains(&name.as_str());
+        let unknown: Vec<String> = fields
+            .members
+            .keys()
+            .filter(|name| !known(name))
+            .cloned()
+            .collect();
+        for name in unknown {
+            fields.report(
+                &name,
+                format!("no such field; there are {}", FIELDS.join(", ")),
+            );
         }
+        Ok(fields)
     }
 
-    fn error(&self, field: &str, valid: &str) -> SpecError {
-        SpecError {
+    fn report(&mut self, field: &str, valid: impl fmt::Display) {
+        self.errors.push(SpecError {
             field: field.into(),
-            value: self.0.get(field).map(shorten),
-            valid: valid.into(),
-        }
+            value: self.members.get(field).map(shorten),
+            valid: valid.to_string(),
+        });
+    }
+
+    fn has_error(&self, field: &str) -> bool {
+        self.errors.iter().any(|error| error.field == field)
     }
 
     fn optional<T>(
-        &self,
+        &mut self,
         field: &str,
-        valid: &str,
+        valid: impl fmt::Display,
         read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Result<Option<T>, SpecError> {
-        match self.0.get(field) {
-            None => Ok(None),
-            Some(value) => read(value)
-                .map(Some)
-                .ok_or_else(|| self.error(field, valid)),
+    ) -> Option<T> {
+        let found = read(self.members.get(field)?);
+        if found.is_none() {
+            self.report(field, valid);
         }
+        found
     }
 
     fn required<T>(
-        &self,
+        &mut self,
         field: &str,
-        valid: &str,
+        valid: impl fmt::Display,
         read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Result<T, SpecError> {
-        self.optional(field, valid, read)?
-            .ok_or_else(|| self.error(field, valid))
+    ) -> Option<T> {
+        if !self.members.contains_key(field) {
+            self.report(field, valid);
+            return None;
+        }
+        self.optional(field, valid, read)
     }
 
-    fn schedule(&self) -> Result<Option<Schedule>, SpecError> {
-        let valid = InvalidSettings::ScheduleMissing.to_string();
-        let Some(text) = self.optional("schedule", &valid, |value| {
+    fn schedule(&mut self) -> Option<Schedule> {
+        let text = self.optional("schedule", InvalidSettings::ScheduleMissing, |value| {
             value.as_str().map(str::to_owned)
-        })?
-        else {
-            return Ok(None);
-        };
-        let schedule = Schedule::parse(&text);
-        schedule
-            .map(Some)
-            .map_err(|error| self.error("schedule", &error.to_string()))
-    }
-
-    fn rotation_seconds(&self, strategy: Strategy) -> Result<u32, SpecError> {
-        let valid = InvalidSettings::Rotation.to_string();
-        let minutes = self.optional("rotation_time", &valid, as_u32)?;
-        Ok(match (minutes, strategy) {
-            (Some(minutes), _) => minutes.saturating_mul(60),
-            (None, Strategy::Infinite) => DEFAULT_ROTATION_SECONDS,
-            (None, _) => 0,
-        })
-    }
-
-    fn job_definition(&self) -> Result<(Value, [u8; 32]), SpecError> {
-        let valid = "use a Nosana job definition: an object with version, type and ops";
-        let definition = self.required("job_definition", valid, |value| {
-            value.is_object().then(|| value.clone())
         })?;
-        let digest = digest::digest(json::stringify(&definition).as_bytes());
-        Ok((definition, digest))
+        match Schedule::parse(&text) {
+            Ok(schedule) => Some(schedule),
+            Err(error) => {
+                self.report("schedule", error);
+                None
+            }
+        }
+    }
+
+    fn rotation_seconds(&mut self, strategy: Option<Strategy>) -> u32 {
+        match (
+            self.optional("rotation_time", InvalidSettings::Rotation, as_u32),
+            strategy,
+        ) {
+            (Some(minutes), _) => minutes.saturating_mul(60),
+            (None, Some(Strategy::Infinite)) => DEFAULT_ROTATION_SECONDS,
+            (None, _) => 0,
+        }
+    }
+
+    /// The rules of the domain crate, as far as what they are about could be read.
+    fn check_settings(&mut self, settings: &Settings) {
+        let by_strategy = ["schedule", "overlap", "rotation_time", "auto_extend"];
+        settings.check(|invalid| {
+            let field = invalid.field();
+            let unread = (by_strategy.contains(&field) && self.has_error("strategy"))
+                || (field == "rotation_time" && self.has_error("timeout"));
+            if !unread && !self.has_error(field) {
+                self.report(field, invalid);
+            }
+        });
+    }
+
+    fn finish<T>(mut self, spec: T) -> Result<T, SpecErrors> {
+        if self.errors.is_empty() {
+            return Ok(spec);
+        }
+        let place = |error: &SpecError| FIELDS.iter().position(|field| *field == error.field);
+        // Unknown fields last.
+        self.errors
+            .sort_by_key(|error| place(error).unwrap_or(FIELDS.len()));
+        Err(SpecErrors(self.errors))
     }
 }
 

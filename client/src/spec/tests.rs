@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 
@@ -149,7 +149,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, autostart, job_definition",
         ),
         (
             r#"{"ops": []}"#,
@@ -170,9 +170,9 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
     for (valid, mistake, message) in cases {
         let text = GOOD.replacen(valid, mistake, 1);
         assert_ne!(text, GOOD, "{mistake}");
-        let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
-        assert_eq!(error, message);
-        assert!(!error.contains('\n'));
+        let error = DeploymentSpec::from_json(&text).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.0.len(), message.lines().count());
     }
 }
 
@@ -180,7 +180,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
 fn text_that_is_no_json_object_is_refused_with_its_place() {
     for text in ["", "[]", "1", "{", "{\"name\": }", "{...}"] {
         let error = DeploymentSpec::from_json(text).unwrap_err();
-        assert_eq!(error.field, "JSON", "{text}");
+        assert_eq!(error.0[0].field, "JSON", "{text}");
         assert!(!error.to_string().contains('\n'));
     }
     let error = DeploymentSpec::from_json("{\n  \"name\": oops\n}").unwrap_err();
@@ -198,4 +198,42 @@ fn a_long_value_is_shortened_in_the_message() {
         error.ends_with("… is not valid; use at most 64 bytes of UTF-8"),
         "{error}"
     );
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_and_none_that_follows_from_another() {
+    let text = r#"{
+        "naem": "n", "market": "nowhere", "replicas": 101, "timeout": "an hour",
+        "strategy": "SIMPLE", "schedule": "0 0 * *", "overlap": "SOMETIMES", "job_definition": []
+    }"#;
+    let errors = DeploymentSpec::from_json(text).unwrap_err();
+    let fields: Vec<&str> = errors.0.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "name",
+            "market",
+            "replicas",
+            "timeout",
+            "schedule",
+            "overlap",
+            "job_definition",
+            "naem"
+        ]
+    );
+    assert_eq!(errors.to_string().lines().count(), 8);
+
+    // A strategy that nobody knows says nothing about the options that depend on it.
+    let text = r#"{"strategy": "CRON", "schedule": "0 0 * * *", "rotation_time": 5}"#;
+    let errors = DeploymentSpec::from_json(text).unwrap_err();
+    let fields: Vec<&str> = errors.0.iter().map(|error| error.field.as_str()).collect();
+    let missing = [
+        "name",
+        "market",
+        "replicas",
+        "timeout",
+        "strategy",
+        "job_definition",
+    ];
+    assert_eq!(fields, missing);
 }

@@ -234,70 +234,78 @@ impl fmt::Display for InvalidSettings {
 }
 
 impl Settings<'_> {
-    /// Checks every rule, in the order of the fields.
+    /// Checks every rule.
     ///
     /// # Errors
-    /// The first field that is not acceptable.
+    /// The first field that is not acceptable, in the order of [`Self::check`].
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        ensure(self.name.len() <= MAX_NAME_BYTES, InvalidSettings::Name)?;
+        let mut first = None;
+        self.check(|invalid| {
+            first.get_or_insert(invalid);
+        });
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Reports every rule that is broken, for those who want to mend all at once.
+    pub fn check(&self, mut report: impl FnMut(InvalidSettings)) {
+        let mut ensure = |holds: bool, otherwise| {
+            if !holds {
+                report(otherwise);
+            }
+        };
+        ensure(self.name.len() <= MAX_NAME_BYTES, InvalidSettings::Name);
         ensure(
             (1..=MAX_REPLICAS).contains(&self.replicas),
             InvalidSettings::Replicas,
-        )?;
+        );
+        let timeouts = MIN_TIMEOUT_SECONDS..=MAX_TIMEOUT_SECONDS;
         ensure(
-            (MIN_TIMEOUT_SECONDS..=MAX_TIMEOUT_SECONDS).contains(&self.timeout_seconds),
+            timeouts.contains(&self.timeout_seconds),
             InvalidSettings::Timeout,
-        )?;
+        );
         match (self.strategy, &self.schedule) {
-            (Strategy::Scheduled, None) => return Err(InvalidSettings::ScheduleMissing),
+            (Strategy::Scheduled, None) => ensure(false, InvalidSettings::ScheduleMissing),
             (Strategy::Scheduled, Some(schedule)) => {
-                schedule.validate().map_err(|_| InvalidSettings::Schedule)?
+                ensure(schedule.validate().is_ok(), InvalidSettings::Schedule);
             }
-            (_, Some(_)) => return Err(InvalidSettings::ScheduleNotAllowed),
-            (_, None) => {}
+            (_, schedule) => ensure(schedule.is_none(), InvalidSettings::ScheduleNotAllowed),
         }
-        self.validate_rotation()?;
+        if let Err(invalid) = self.validate_rotation() {
+            ensure(false, invalid);
+        }
         ensure(
             self.overlap == Overlap::Allow || self.strategy == Strategy::Scheduled,
             InvalidSettings::Overlap,
-        )?;
+        );
         ensure(
             !self.auto_extend || self.strategy == Strategy::SimpleExtend,
             InvalidSettings::AutoExtendNotAllowed,
-        )?;
+        );
         ensure(
             self.keeper_reward_lamports <= MAX_KEEPER_REWARD_LAMPORTS,
             InvalidSettings::KeeperReward,
-        )
+        );
     }
 
     fn validate_rotation(&self) -> Result<(), InvalidSettings> {
         if self.strategy != Strategy::Infinite {
-            return ensure(
-                self.rotation_seconds == 0,
-                InvalidSettings::RotationNotAllowed,
-            );
+            return match self.rotation_seconds {
+                0 => Ok(()),
+                _ => Err(InvalidSettings::RotationNotAllowed),
+            };
         }
-        ensure(
-            self.timeout_seconds >= MIN_INFINITE_TIMEOUT_SECONDS,
-            InvalidSettings::InfiniteTimeout,
-        )?;
         let first_rotation = self
             .timeout_seconds
             .saturating_sub(u64::from(self.rotation_seconds));
-        ensure(
-            self.rotation_seconds >= MIN_ROTATION_SECONDS
-                && first_rotation > MIN_SECONDS_BEFORE_ROTATION,
-            InvalidSettings::Rotation,
-        )
-    }
-}
-
-fn ensure(condition: bool, otherwise: InvalidSettings) -> Result<(), InvalidSettings> {
-    if condition {
-        Ok(())
-    } else {
-        Err(otherwise)
+        if self.timeout_seconds < MIN_INFINITE_TIMEOUT_SECONDS {
+            Err(InvalidSettings::InfiniteTimeout)
+        } else if self.rotation_seconds < MIN_ROTATION_SECONDS
+            || first_rotation <= MIN_SECONDS_BEFORE_ROTATION
+        {
+            Err(InvalidSettings::Rotation)
+        } else {
+            Ok(())
+        }
     }
 }
 
