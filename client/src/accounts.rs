@@ -30,6 +30,9 @@ pub enum DecodeError {
     /// The discriminator is another account kind's.
     #[error("the account is of another kind")]
     WrongKind,
+    /// No market of Nosana's is there.
+    #[error("the account is no GPU market of Nosana's")]
+    NoMarket,
     /// An earlier program wrote it.
     #[error("the account has layout version {0}; call the program's migrate, as anyone may")]
     OldVersion(u8),

@@ -4,18 +4,30 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`spec`] | reads a deployment's JSON, comments included, and checks it |
+//! | [`job`] | checks a job definition, and its JSON Schema |
 //! | [`json`] | prints JSON as JavaScript does, which is what gets pinned |
 //! | [`digest`] | the 32 bytes on chain that name a job definition, and its IPFS CID |
 //! | [`instructions`] | a builder for every instruction of the program |
-//! | [`accounts`] | decodes the program's accounts, and where to filter them |
-//! | [`errors`] | turns the program's error codes into sentences |
+//! | [`accounts`], [`markets`] | decode the accounts of both programs |
+//! | [`filters`] | what to ask an RPC node for |
+//! | [`transaction`] | a message to sign: version 0, lookup tables, compute budget, priority fee, nonce |
+//! | [`plan`] | what a keeper would do now |
+//! | [`forecast`] | what a deployment costs, and how long its vault lasts |
+//! | [`errors`] | turns error codes of every program involved into sentences |
 
 pub mod accounts;
 pub mod digest;
 pub mod errors;
+pub mod filters;
+pub mod forecast;
 pub mod instructions;
+pub mod job;
 pub mod json;
+pub mod markets;
+pub mod path;
+pub mod plan;
 pub mod spec;
+pub mod transaction;
 
 pub use deployments::{constants, state::seeds, ID as PROGRAM_ID};
 pub use deployments_domain as domain;

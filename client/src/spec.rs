@@ -1,7 +1,7 @@
 //! A deployment as a person writes it: JSON with comments, every field checked before anything is
 //! sent. The rules are the domain crate's, which the program enforces again.
 
-use crate::{digest, json};
+use crate::{digest, job, json};
 use deployments::instructions::CreateArgs;
 use deployments_domain::{
     cron::Schedule,
@@ -39,6 +39,9 @@ pub struct DeploymentSpec {
     pub keeper_reward_lamports: u64,
     /// Number of the owner's vault that pays.
     pub vault_index: u16,
+    /// A vault of its own: whoever sends `create` sets [`Self::vault_index`] to
+    /// [`unused_vault`]'s number first.
+    pub new_vault: bool,
     /// Start as soon as it is created.
     pub autostart: bool,
     /// What the nodes run.
@@ -50,9 +53,10 @@ pub struct DeploymentSpec {
 /// What is wrong with a deployment's JSON, in one line: the field, its value, and what is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SpecError {
-    /// The field's name, or `JSON` if the text is no JSON object.
+    /// The field's place, for example `job_definition.ops[0].id`, or `JSON` if the text is no JSON
+    /// object.
     pub field: String,
-    /// The value as it stands in the JSON; `None` if the field is missing.
+    /// The value as it stands in the JSON, secrets hidden; `None` if the field is missing.
     pub value: Option<String>,
     /// What would be valid.
     pub valid: String,
@@ -81,8 +85,33 @@ impl fmt::Display for SpecErrors {
     }
 }
 
+impl SpecErrors {
+    /// What is wrong with a job definition that stands at `root`, or by itself if that is empty.
+    pub fn of_job(root: &str, definition: &Value) -> Self {
+        let errors = job::check(definition).into_iter().map(|violation| {
+            let path = violation.path.to_string();
+            let dot = if root.is_empty() || path.is_empty() || path.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
+            SpecError {
+                field: format!("{root}{dot}{path}"),
+                value: violation.value,
+                valid: violation.valid,
+            }
+        });
+        Self(errors.collect())
+    }
+}
+
+/// The least number of a vault that `used` does not name, or `None` if all 65,536 are in use.
+pub fn unused_vault(used: &[u16]) -> Option<u16> {
+    (0..=u16::MAX).find(|index| !used.contains(index))
+}
+
 /// The fields of a deployment's JSON.
-const FIELDS: [&str; 14] = [
+pub(crate) const FIELDS: [&str; 15] = [
     "name",
     "market",
     "replicas",
@@ -95,6 +124,7 @@ const FIELDS: [&str; 14] = [
     "max_price",
     "keeper_reward",
     "vault",
+    "new_vault",
     "autostart",
     "job_definition",
 ];
@@ -117,11 +147,7 @@ impl DeploymentSpec {
         });
         let replicas = fields.required("replicas", InvalidSettings::Replicas, as_u32);
         let minutes = fields.required("timeout", InvalidSettings::Timeout, Value::as_u64);
-        let job_definition = fields.required(
-            "job_definition",
-            "use a Nosana job definition: an object with version, type and ops",
-            |value| value.is_object().then(|| value.clone()),
-        );
+        let job_definition = fields.job_definition();
         let max_price = fields.optional(
             "max_price",
             "use NOS base units per second, a whole number",
@@ -137,6 +163,10 @@ impl DeploymentSpec {
             "use the number of one of your vaults, 0 to 65535",
             |value| u16::try_from(value.as_u64()?).ok(),
         );
+        let new_vault = fields.optional("new_vault", "use true or false", Value::as_bool);
+        if new_vault == Some(true) && vault.is_some() {
+            fields.report("new_vault", "use either vault or new_vault");
+        }
         let autostart = fields.optional("autostart", "use true or false", Value::as_bool);
         let auto_extend = fields.optional("auto_extend", "use true or false", Value::as_bool);
         let overlap = fields.optional("overlap", InvalidSettings::Overlap, |value| {
@@ -158,6 +188,7 @@ impl DeploymentSpec {
             max_price_per_second: max_price.unwrap_or(u64::MAX),
             keeper_reward_lamports: keeper_reward.unwrap_or(0),
             vault_index: vault.unwrap_or(0),
+            new_vault: new_vault.unwrap_or(false),
             autostart: autostart.unwrap_or(false),
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
@@ -214,29 +245,9 @@ struct Fields {
 
 impl Fields {
     fn parse(text: &str) -> Result<Self, SpecErrors> {
-        let no_json = |value: Option<String>, valid: String| {
-            SpecErrors(vec![SpecError {
-                field: "JSON".into(),
-                value,
-                valid,
-            }])
-        };
-        let value = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default()).map_err(
-            |error| {
-                let (line, column) = (error.line_display(), error.column_display());
-                let place = format!("line {line}, column {column}");
-                no_json(Some(place), format!("{}", error.kind()))
-            },
-        )?;
-        let members = match value {
-            Some(Value::Object(members)) => members,
-            Some(other) => {
-                return Err(no_json(
-                    Some(shorten(&other)),
-                    "use an object: {...}".into(),
-                ))
-            }
-            None => return Err(no_json(None, "use an object: {...}".into())),
+        let members = match parse_json(text)? {
+            Value::Object(members) => members,
+            other => return Err(no_json(Some(shorten(&other)), NO_OBJECT)),
         };
         let mut fields = Self {
             members,
@@ -309,6 +320,18 @@ impl Fields {
         }
     }
 
+    /// Everything that is wrong with the definition is reported at its own place.
+    fn job_definition(&mut self) -> Option<Value> {
+        const FIELD: &str = "job_definition";
+        let definition = self.required(
+            FIELD,
+            "use a Nosana job definition: an object with version, type and ops",
+            |value| value.is_object().then(|| value.clone()),
+        )?;
+        self.errors.extend(SpecErrors::of_job(FIELD, &definition).0);
+        Some(definition)
+    }
+
     fn rotation_seconds(&mut self, strategy: Option<Strategy>) -> u32 {
         match (
             self.optional("rotation_time", InvalidSettings::Rotation, as_u32),
@@ -337,7 +360,11 @@ impl Fields {
         if self.errors.is_empty() {
             return Ok(spec);
         }
-        let place = |error: &SpecError| FIELDS.iter().position(|field| *field == error.field);
+        let field = |error: &SpecError| {
+            let end = error.field.find(['.', '[']).unwrap_or(error.field.len());
+            error.field.get(..end).unwrap_or_default().to_owned()
+        };
+        let place = |error: &SpecError| FIELDS.iter().position(|name| *name == field(error));
         // Unknown fields last.
         self.errors
             .sort_by_key(|error| place(error).unwrap_or(FIELDS.len()));
@@ -345,8 +372,31 @@ impl Fields {
     }
 }
 
+const NO_OBJECT: &str = "use an object: {...}";
+
+fn no_json(value: Option<String>, valid: impl fmt::Display) -> SpecErrors {
+    SpecErrors(vec![SpecError {
+        field: "JSON".into(),
+        value,
+        valid: valid.to_string(),
+    }])
+}
+
+/// Reads JSON in which comments and trailing commas are allowed.
+///
+/// # Errors
+/// [`SpecErrors`] with the place of what is no JSON.
+pub fn parse_json(text: &str) -> Result<Value, SpecErrors> {
+    let parsed = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default());
+    let value = parsed.map_err(|error| {
+        let (line, column) = (error.line_display(), error.column_display());
+        no_json(Some(format!("line {line}, column {column}")), error.kind())
+    })?;
+    value.ok_or_else(|| no_json(None, NO_OBJECT))
+}
+
 /// A value short enough for a one-line error.
-fn shorten(value: &Value) -> String {
+pub(crate) fn shorten(value: &Value) -> String {
     const MOST: usize = 60;
     let text = value.to_string();
     match text.char_indices().nth(MOST) {
@@ -355,5 +405,6 @@ fn shorten(value: &Value) -> String {
     }
 }
 
+pub mod schema;
 #[cfg(test)]
 mod tests;

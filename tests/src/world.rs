@@ -220,6 +220,7 @@ impl World {
             max_price_per_second: u64::MAX,
             keeper_reward_lamports: 0,
             vault_index: 0,
+            new_vault: false,
             autostart: false,
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,

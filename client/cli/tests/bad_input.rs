@@ -10,7 +10,7 @@ const GOOD: &str = r#"{
     "replicas": 1,
     "timeout": 60,
     "strategy": "SIMPLE",
-    "job_definition": {"version": "0.1", "type": "container", "ops": []}
+    "job_definition": {"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}
 }"#;
 
 const TIMEOUTS: &str = "use 1 to 43200 minutes";

@@ -6,9 +6,11 @@ const MISSION: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.
 /// The mission document's first block; it leaves its job definition out: `{...}`.
 const MISSION_OUTLINE: &str = include_str!("mission_outline.json");
 
+const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
+
 const GOOD: &str = r#"{
     "name": "n", "market": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",
-    "replicas": 1, "timeout": 60, "strategy": "SIMPLE", "job_definition": {"ops": []}
+    "replicas": 1, "timeout": 60, "strategy": "SIMPLE", "job_definition": {"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}
 }"#;
 
 #[test]
@@ -33,7 +35,7 @@ fn the_mission_s_example_is_read_byte_for_byte() {
 
 #[test]
 fn the_mission_s_outline_is_read_once_its_placeholder_is_filled() {
-    let filled = MISSION_OUTLINE.replace("{...}", r#"{"ops": []}"#);
+    let filled = MISSION_OUTLINE.replace("{...}", JOB);
     let spec = DeploymentSpec::from_json(&filled).unwrap();
     assert_eq!((spec.strategy, spec.schedule), (Strategy::Simple, None));
     assert_eq!(spec.timeout_seconds, 3600);
@@ -149,10 +151,10 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, new_vault, autostart, job_definition",
         ),
         (
-            r#"{"ops": []}"#,
+            JOB,
             "[]",
             "job_definition: [] is not valid; use a Nosana job definition: an object with version, type and ops",
         ),

@@ -148,6 +148,7 @@ impl Stage {
             max_price_per_second: if plan.capped { PRICE } else { u64::MAX },
             keeper_reward_lamports: plan.keeper_reward,
             vault_index: u16::from(number == 2),
+            new_vault: false,
             autostart: true,
             job_definition_digest: [1; 32],
             job_definition,

@@ -126,6 +126,7 @@ impl Scene {
             max_price_per_second: u64::MAX,
             keeper_reward_lamports: 1_000,
             vault_index: 0,
+            new_vault: false,
             autostart: true,
             job_definition: serde_json::json!({}),
             job_definition_digest: [1; 32],

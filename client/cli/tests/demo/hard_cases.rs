@@ -19,7 +19,7 @@ fn demo(name: &str, market: &str, fields: &str) -> Child {
     let deployment = format!(
         r#"{{
             "name": "{name}", "market": "{market}", "timeout": 60, {fields},
-            "job_definition": {{"version": "0.1", "type": "container", "ops": []}}
+            "job_definition": {{"version": "0.1", "type": "container", "ops": [{{"type": "container/run", "id": "a", "args": {{"image": "ubuntu"}}}}]}}
         }}"#
     );
     fs::write(&file, deployment).unwrap();

@@ -4,12 +4,6 @@ use super::{field, JOB, RUN};
 use crate::{constants::JOBS_PROGRAM, errors::DeployError};
 use anchor_lang::prelude::*;
 
-/// Whether an account is the jobs program's and of the kind that `discriminator` names.
-fn is_of_kind(account: &AccountInfo, discriminator: [u8; 8]) -> Result<bool> {
-    Ok(*account.owner == JOBS_PROGRAM
-        && account.try_borrow_data()?.first_chunk::<8>() == Some(&discriminator))
-}
-
 /// What became of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
@@ -41,25 +35,39 @@ pub fn job_state(account: &AccountInfo) -> Result<JobState> {
         // that someone sent there since change nothing.
         return Ok(JobState::Gone);
     }
-    require!(is_of_kind(account, JOB)?, DeployError::CorruptAccount);
-    let data = account.try_borrow_data()?;
-    let [state] = field::<1>(&data, 208, DeployError::CorruptAccount)?;
-    let number = |offset| field(&data, offset, DeployError::CorruptAccount);
-    Ok(match state {
-        2 => JobState::Done {
-            started_at: number(217).map(i64::from_le_bytes)?,
-            ended_at: number(209).map(i64::from_le_bytes)?,
-        },
-        3 => JobState::Quit,
-        _ => JobState::Open {
-            price_per_second: number(168).map(u64::from_le_bytes)?,
-        },
-    })
+    JobState::parse(&account.try_borrow_data()?)
+}
+
+impl JobState {
+    /// Reads the data of an account of the jobs program.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if it is no job's.
+    pub fn parse(data: &[u8]) -> Result<Self> {
+        require!(
+            data.first_chunk::<8>() == Some(&JOB),
+            DeployError::CorruptAccount
+        );
+        let [state] = field::<1>(data, 208, DeployError::CorruptAccount)?;
+        let number = |offset| field(data, offset, DeployError::CorruptAccount);
+        Ok(match state {
+            2 => JobState::Done {
+                started_at: number(217).map(i64::from_le_bytes)?,
+                ended_at: number(209).map(i64::from_le_bytes)?,
+            },
+            3 => JobState::Quit,
+            _ => JobState::Open {
+                price_per_second: number(168).map(u64::from_le_bytes)?,
+            },
+        })
+    }
 }
 
 /// A running job's run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The job that it runs.
+    pub job: Pubkey,
     /// The node's wallet.
     pub node: Pubkey,
     /// Who paid the run's rent and gets it back.
@@ -73,18 +81,29 @@ pub struct Run {
 /// # Errors
 /// If the account's data is borrowed.
 pub fn run_of(account: &AccountInfo, job: &Pubkey) -> Result<Option<Run>> {
-    if !is_of_kind(account, RUN)? {
+    if *account.owner != JOBS_PROGRAM {
         return Ok(None);
     }
-    let data = account.try_borrow_data()?;
-    let key =
-        |offset| field(&data, offset, DeployError::CorruptAccount).map(Pubkey::new_from_array);
-    if key(8)? != *job {
-        return Ok(None);
+    let run = Run::parse(&account.try_borrow_data()?)?;
+    Ok(run.filter(|run| run.job == *job))
+}
+
+impl Run {
+    /// Reads the data of an account of the jobs program, or `None` if it is no run's.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if it is cut short.
+    pub fn parse(data: &[u8]) -> Result<Option<Self>> {
+        if data.first_chunk::<8>() != Some(&RUN) {
+            return Ok(None);
+        }
+        let key =
+            |offset| field(data, offset, DeployError::CorruptAccount).map(Pubkey::new_from_array);
+        Ok(Some(Run {
+            job: key(8)?,
+            node: key(40)?,
+            payer: key(72)?,
+            started_at: field(data, 105, DeployError::CorruptAccount).map(i64::from_le_bytes)?,
+        }))
     }
-    Ok(Some(Run {
-        node: key(40)?,
-        payer: key(72)?,
-        started_at: field(&data, 105, DeployError::CorruptAccount).map(i64::from_le_bytes)?,
-    }))
 }

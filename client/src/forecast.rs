@@ -1,0 +1,193 @@
+//! What a deployment costs, and how long its vault lasts at the market's price of today.
+
+use crate::plan::Snapshot;
+use deployments_domain::{
+    funding::{affordable_jobs, job_cost, Funds},
+    lifecycle::Market,
+    settings::Strategy,
+};
+
+/// How long a vault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runway {
+    /// Nothing will be listed as things are.
+    Idle,
+    /// The market costs nothing.
+    Free,
+    /// All that is still to be listed is paid for.
+    Enough,
+    /// A job that is due cannot be paid for: this many of so many can.
+    Short {
+        /// Jobs that the vault can pay for.
+        paid: u32,
+        /// Jobs of the round.
+        wanted: u32,
+    },
+    /// It pays for what is due until this time, unix seconds; `None` for more than a year.
+    Until(Option<i64>),
+}
+
+/// What a deployment costs at today's price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// NOS base units that one job deposits; `None` if the market takes no jobs.
+    pub job_nos: Option<u64>,
+    /// NOS base units that go on average per day, as long as it lists.
+    pub nos_per_day: u128,
+    /// How long the vault's NOS last if nothing else draws on it. SOL is not looked at but for the
+    /// jobs that are due now: rent comes back.
+    pub runway: Runway,
+}
+
+const DAY_SECONDS: u128 = 86_400;
+/// Further than this nobody plans.
+const MOST_SECONDS: i64 = 366 * 86_400;
+/// Most firings that are counted; of one a minute, those of a week.
+const MOST_FIRINGS: u64 = 10_080;
+
+/// Forecasts a deployment.
+pub fn forecast(snapshot: &Snapshot) -> Forecast {
+    let header = &snapshot.deployment.header;
+    let price = match snapshot.market {
+        Market::Open {
+            price_per_second, ..
+        } => Some(price_per_second),
+        Market::Unusable => None,
+    };
+    let job_nos = price.and_then(|price| job_cost(price, header.timeout_seconds));
+    let nos_per_day = match price {
+        Some(price) if snapshot.deployment.lifecycle.status.lists_jobs() => {
+            nos_per_day(snapshot, price)
+        }
+        _ => 0,
+    };
+    Forecast {
+        job_nos,
+        nos_per_day,
+        runway: runway(snapshot, job_nos, nos_per_day),
+    }
+}
+
+/// The times at which the schedule fires, from now until `until`, both unix seconds.
+pub fn firings(snapshot: &Snapshot, until: i64) -> Vec<i64> {
+    let lifecycle = &snapshot.deployment.lifecycle;
+    let Some(schedule) = lifecycle.schedule.filter(|_| lifecycle.status.lists_jobs()) else {
+        return Vec::new();
+    };
+    let mut times = Vec::new();
+    let mut next = Some(lifecycle.next_due_at);
+    while let Some(time) = next.filter(|time| *time <= until) {
+        times.push(time);
+        next = schedule.next_after(time.max(snapshot.now));
+    }
+    times
+}
+
+fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
+    let header = &snapshot.deployment.header;
+    let per_second = u128::from(price).saturating_mul(header.replicas.into());
+    let timeout = u128::from(header.timeout_seconds);
+    match snapshot.deployment.strategy() {
+        // A replica's next job is listed `rotation` before the end of the one it replaces.
+        Strategy::Infinite => {
+            let period = timeout
+                .saturating_sub(header.rotation_seconds.into())
+                .max(1);
+            let paid = per_second
+                .saturating_mul(DAY_SECONDS)
+                .saturating_mul(timeout);
+            paid.checked_div(period).unwrap_or(0)
+        }
+        Strategy::Scheduled => {
+            let day = snapshot.now.saturating_add(86_400);
+            let firings = u128::try_from(firings(snapshot, day).len()).unwrap_or(0);
+            per_second.saturating_mul(timeout).saturating_mul(firings)
+        }
+        Strategy::SimpleExtend if header.auto_extend != 0 => {
+            let active = u128::from(header.active.max(header.replicas));
+            u128::from(price)
+                .saturating_mul(active)
+                .saturating_mul(DAY_SECONDS)
+        }
+        Strategy::Simple | Strategy::SimpleExtend => 0,
+    }
+}
+
+fn runway(snapshot: &Snapshot, job_nos: Option<u64>, nos_per_day: u128) -> Runway {
+    let lifecycle = &snapshot.deployment.lifecycle;
+    if !lifecycle.status.lists_jobs() {
+        return Runway::Idle;
+    }
+    let Some(job_nos) = job_nos else {
+        return Runway::Idle;
+    };
+    let slots = snapshot.jobs.iter().map(|job| job.slot.view());
+    let wanted = lifecycle.missing(slots, snapshot.now);
+    let paid = affordable(snapshot, job_nos, wanted);
+    if paid < wanted {
+        return Runway::Short { paid, wanted };
+    }
+    if job_nos == 0 {
+        return Runway::Free;
+    }
+    let left = snapshot
+        .funds
+        .nos
+        .saturating_sub(job_nos.saturating_mul(wanted.into()));
+    match lifecycle.strategy {
+        Strategy::Scheduled => Runway::Until(scheduled_until(snapshot, job_nos)),
+        _ if nos_per_day == 0 => Runway::Enough,
+        _ => {
+            let seconds = u128::from(left)
+                .saturating_mul(DAY_SECONDS)
+                .checked_div(nos_per_day);
+            let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+            let until = seconds.filter(|seconds| *seconds <= MOST_SECONDS);
+            Runway::Until(until.map(|seconds| {
+                // The running jobs are paid for already.
+                let paid_until = snapshot
+                    .jobs
+                    .iter()
+                    .filter_map(|job| job.view().deadline())
+                    .min();
+                paid_until
+                    .unwrap_or(snapshot.now)
+                    .max(snapshot.now)
+                    .saturating_add(seconds)
+            }))
+        }
+    }
+}
+
+fn affordable(snapshot: &Snapshot, job_nos: u64, wanted: u32) -> u32 {
+    let Market::Open { nodes_waiting, .. } = snapshot.market else {
+        return 0;
+    };
+    let Funds { nos, lamports } = snapshot.funds;
+    affordable_jobs(
+        &Funds { nos, lamports },
+        job_nos,
+        nodes_waiting,
+        &snapshot.rents,
+        wanted,
+    )
+}
+
+/// The first firing that the vault cannot pay in full.
+fn scheduled_until(snapshot: &Snapshot, job_nos: u64) -> Option<i64> {
+    let lifecycle = &snapshot.deployment.lifecycle;
+    let owed = job_nos.saturating_mul(lifecycle.owed.into());
+    let round = job_nos.saturating_mul(lifecycle.replicas.into());
+    let rounds = snapshot.funds.nos.saturating_sub(owed).checked_div(round)?;
+    if rounds > MOST_FIRINGS {
+        return None;
+    }
+    let (schedule, mut time) = (lifecycle.schedule?, lifecycle.next_due_at);
+    for _ in 0..rounds {
+        time = schedule.next_after(time.max(snapshot.now))?;
+    }
+    (time <= snapshot.now.saturating_add(MOST_SECONDS)).then_some(time)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+//! What a keeper would do for a deployment now. Pure: the domain crate decides, as it does on
+//! chain, from facts that somebody read off a cluster.
+
+use crate::{
+    accounts::DeploymentAccount,
+    instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
+    markets::JobState,
+};
+use deployments::state::ActiveJob;
+use deployments_domain::{
+    funding::{Funds, Rents},
+    jobs::{Job, StopReason},
+    lifecycle::{Extension, Listing, Market, Offer},
+    status::Reason,
+};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use std::fmt;
+
+/// An active job as the markets' program sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedJob {
+    /// The slot that it takes.
+    pub slot: ActiveJob,
+    /// What became of it.
+    pub state: JobState,
+    /// Where it runs, if a node has taken it.
+    pub run: Option<ObservedRun>,
+    /// Whether it waits in the market's queue.
+    pub queued: bool,
+}
+
+/// A job's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObservedRun {
+    /// The run's account.
+    pub address: Pubkey,
+    /// The node's wallet.
+    pub node: Pubkey,
+    /// Who gets the run's rent.
+    pub payer: Pubkey,
+    /// Unix seconds.
+    pub started_at: i64,
+}
+
+impl ObservedJob {
+    /// The job as rules see it once its run has been shown.
+    pub fn view(&self) -> Job {
+        let mut slot = self.slot;
+        if let Some(run) = &self.run {
+            slot.note_start(run.started_at);
+        }
+        slot.view()
+    }
+}
+
+/// Everything that decides, read at one time.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The deployment's address.
+    pub key: Pubkey,
+    /// Its account.
+    pub deployment: DeploymentAccount,
+    /// Its market.
+    pub market: Market,
+    /// What its vault holds.
+    pub funds: Funds,
+    /// The cluster's rents.
+    pub rents: Rents,
+    /// The active jobs.
+    pub jobs: Vec<ObservedJob>,
+    /// On-chain time, unix seconds.
+    pub now: i64,
+}
+
+/// Something that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `list_jobs`, for this many.
+    List(u32),
+    /// `list_jobs`, which records INSUFFICIENT_FUNDS.
+    RecordShortage,
+    /// `list_jobs`, which records ERROR.
+    RecordError(Reason),
+    /// `settle_jobs`: these ended by themselves.
+    Settle(Vec<u64>),
+    /// `stop_jobs`: these should not go on.
+    Stop(Vec<(JobToStop, StopReason)>),
+    /// `track_jobs`: nodes have taken these.
+    Track(Vec<RunningJob>),
+    /// `extend_jobs`: these near their deadline.
+    Extend(Vec<RunningJob>),
+}
+
+impl Action {
+    /// The instruction that does it.
+    pub fn instruction(&self, keeper: &Pubkey, snapshot: &Snapshot) -> Instruction {
+        let (key, deployment) = (&snapshot.key, &snapshot.deployment);
+        match self {
+            Self::List(count) => ix::list_jobs(keeper, key, deployment, *count),
+            Self::RecordShortage | Self::RecordError(_) => {
+                ix::list_jobs(keeper, key, deployment, 0)
+            }
+            Self::Settle(indices) => ix::settle_jobs(keeper, key, deployment, indices),
+            Self::Stop(jobs) => {
+                let jobs: Vec<JobToStop> = jobs.iter().map(|(job, _)| *job).collect();
+                ix::stop_jobs(keeper, key, deployment, &jobs)
+            }
+            Self::Track(jobs) => ix::track_jobs(keeper, key, deployment, jobs),
+            Self::Extend(jobs) => ix::extend_jobs(keeper, key, deployment, jobs),
+        }
+    }
+}
+
+/// As a person reads it: "list 2 jobs", "stop 1 job (SURPLUS)".
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let jobs = |count: usize| if count == 1 { "job" } else { "jobs" };
+        match self {
+            Self::List(count) => {
+                let jobs = if *count == 1 { "job" } else { "jobs" };
+                write!(f, "list {count} {jobs}")
+            }
+            Self::RecordShortage => f.write_str("record INSUFFICIENT_FUNDS"),
+            Self::RecordError(reason) => write!(f, "record ERROR ({})", reason.name()),
+            Self::Settle(indices) => {
+                write!(f, "settle {} {}", indices.len(), jobs(indices.len()))
+            }
+            Self::Stop(stopped) => {
+                write!(f, "stop {} {}", stopped.len(), jobs(stopped.len()))?;
+                let mut reasons: Vec<&str> =
+                    stopped.iter().map(|(_, reason)| why(*reason)).collect();
+                reasons.sort_unstable();
+                reasons.dedup();
+                write!(f, " ({})", reasons.join(", "))
+            }
+            Self::Track(shown) => {
+                write!(f, "note the start of {} {}", shown.len(), jobs(shown.len()))
+            }
+            Self::Extend(extended) => {
+                write!(f, "prolong {} {}", extended.len(), jobs(extended.len()))
+            }
+        }
+    }
+}
+
+fn why(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Stopping => "the deployment is STOPPING",
+        StopReason::Overdue => "past the deadline",
+        StopReason::Superseded => "a later firing is due",
+        StopReason::Outdated => "of another revision",
+        StopReason::Surplus => "more than replicas",
+    }
+}
+
+impl Snapshot {
+    /// What is due now, in the order in which a keeper should do it: an action may make a later one
+    /// unnecessary, so look again after each.
+    pub fn due(&self) -> Vec<Action> {
+        let settle = self.settle();
+        let mut actions = Vec::new();
+        if !settle.is_empty() {
+            actions.push(Action::Settle(settle));
+        }
+        let (track, extend, stop) = (self.track(), self.extend(), self.stop());
+        if !track.is_empty() {
+            actions.push(Action::Track(track));
+        }
+        if !extend.is_empty() {
+            actions.push(Action::Extend(extend));
+        }
+        actions.extend(self.list());
+        if !stop.is_empty() {
+            actions.push(Action::Stop(stop));
+        }
+        actions
+    }
+
+    /// When the schedule fires next, the back-off ends or a job's deadline comes into reach,
+    /// whichever is first and later than now: nothing becomes due before, unless somebody changes
+    /// something.
+    pub fn next_at(&self) -> Option<i64> {
+        let lifecycle = &self.deployment.lifecycle;
+        let lead = i64::from(lifecycle.rotation_seconds).max(EXTENSION_LEAD_SECONDS);
+        let deadlines = self.jobs.iter().filter_map(|job| job.view().deadline());
+        let of_jobs = deadlines
+            .flat_map(|deadline| [deadline.saturating_sub(lead), deadline.saturating_add(1)]);
+        let times = [lifecycle.next_due_at, lifecycle.fail_safe.backoff_until];
+        times
+            .into_iter()
+            .chain(of_jobs)
+            .filter(|time| *time > self.now && *time < i64::MAX)
+            .min()
+    }
+
+    fn views(&self) -> impl Iterator<Item = Job> + Clone + '_ {
+        self.jobs.iter().map(ObservedJob::view)
+    }
+
+    /// As the slots say it, without what is known besides: the program sees no more when it lists.
+    fn slots(&self) -> impl Iterator<Item = Job> + Clone + '_ {
+        self.jobs.iter().map(|job| job.slot.view())
+    }
+
+    fn list(&self) -> Option<Action> {
+        let offer = Offer {
+            market: self.market,
+            funds: self.funds,
+            rents: self.rents,
+            max_price_per_second: self.deployment.header.max_price_per_second,
+        };
+        match self
+            .deployment
+            .lifecycle
+            .listing(self.slots(), &offer, self.now)
+        {
+            Listing::NothingDue | Listing::NoFreeSlot | Listing::QueueFull => None,
+            Listing::CannotPay => Some(Action::RecordShortage),
+            Listing::Fail(reason) => Some(Action::RecordError(reason)),
+            Listing::Jobs(count) => Some(Action::List(count)),
+        }
+    }
+
+    fn has_market(&self) -> bool {
+        matches!(self.market, Market::Open { .. })
+    }
+
+    fn settle(&self) -> Vec<u64> {
+        let ended = self.jobs.iter().filter(|job| match job.state {
+            JobState::Open { .. } => false,
+            JobState::Quit => self.has_market(),
+            JobState::Done { .. } | JobState::Gone => true,
+        });
+        ended.map(|job| job.slot.index).collect()
+    }
+
+    fn open_jobs(&self) -> impl Iterator<Item = (&ObservedJob, u64)> {
+        self.jobs.iter().filter_map(|job| match job.state {
+            JobState::Open { price_per_second } => Some((job, price_per_second)),
+            _ => None,
+        })
+    }
+
+    fn track(&self) -> Vec<RunningJob> {
+        if !self
+            .deployment
+            .lifecycle
+            .tracks_runs(self.slots(), self.now)
+        {
+            return Vec::new();
+        }
+        let unknown = self
+            .open_jobs()
+            .filter(|(job, _)| job.slot.view().started_at.is_none());
+        unknown.filter_map(|(job, _)| running(job)).collect()
+    }
+
+    fn extend(&self) -> Vec<RunningJob> {
+        if !self.has_market() {
+            return Vec::new();
+        }
+        let mut nos = self.funds.nos;
+        let header = &self.deployment.header;
+        let due = self.open_jobs().filter(|(job, price)| {
+            let extension = self.deployment.lifecycle.extension(
+                &job.view(),
+                *price,
+                header.max_price_per_second,
+                nos,
+                self.now,
+            );
+            if let Extension::To(_) = extension {
+                nos = nos.saturating_sub(price.saturating_mul(header.timeout_seconds));
+            }
+            extension != Extension::NotDue
+        });
+        due.filter_map(|(job, _)| running(job)).collect()
+    }
+
+    fn stop(&self) -> Vec<(JobToStop, StopReason)> {
+        if !self.has_market() {
+            return Vec::new();
+        }
+        let stopped = self
+            .open_jobs()
+            .filter(|(job, _)| job.run.is_some() || job.queued);
+        stopped
+            .filter_map(|(job, _)| {
+                let lifecycle = &self.deployment.lifecycle;
+                let reason = lifecycle.stop_reason(&job.view(), self.views(), self.now)?;
+                let run = job.run.map(|run| RunOfJob {
+                    address: run.address,
+                    node: run.node,
+                    payer: run.payer,
+                });
+                let index = job.slot.index;
+                Some((JobToStop { index, run }, reason))
+            })
+            .collect()
+    }
+}
+
+/// The longest lead of an extension over its deadline.
+const EXTENSION_LEAD_SECONDS: i64 = 300;
+
+fn running(job: &ObservedJob) -> Option<RunningJob> {
+    let run = job.run?.address;
+    let index = job.slot.index;
+    Some(RunningJob { index, run })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

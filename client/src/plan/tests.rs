@@ -1,0 +1,206 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use super::*;
+use anchor_lang::Discriminator;
+use bytemuck::Zeroable;
+use deployments::state::Deployment;
+use deployments_domain::{
+    cron::Schedule,
+    settings::{Overlap, Strategy},
+    status::Status,
+};
+
+/// 2026-11-24 12:00 UTC.
+pub(crate) const NOON: i64 = 1_795_521_600;
+
+/// A deployment of two replicas for an hour each, at a price of 100, with NOS for three jobs.
+pub(crate) fn snapshot(strategy: Strategy, status: Status) -> Snapshot {
+    let mut header = Deployment::zeroed();
+    header.version = Deployment::VERSION;
+    header.strategy = strategy as u8;
+    header.status = status as u8;
+    header.overlap = Overlap::Allow as u8;
+    header.replicas = 2;
+    header.timeout_seconds = 3_600;
+    header.max_price_per_second = u64::MAX;
+    header.revision = 1;
+    header.next_due_at = i64::MAX;
+    if strategy == Strategy::Scheduled {
+        header.set_schedule(&Schedule::parse("0 0 * * *").unwrap());
+        header.next_due_at = NOON + 43_200;
+    }
+    if strategy == Strategy::Infinite {
+        header.rotation_seconds = 1_200;
+    }
+    Snapshot {
+        key: Pubkey::new_from_array([1; 32]),
+        deployment: account(&header, &[]),
+        market: Market::Open {
+            price_per_second: 100,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
+        funds: Funds {
+            nos: 3 * 360_000,
+            lamports: 1_000_000_000,
+        },
+        rents: Rents {
+            floor: 890_880,
+            job: 2_561_280,
+            run: 1_726_080,
+        },
+        jobs: Vec::new(),
+        now: NOON,
+    }
+}
+
+/// The account with this header and these slots in use.
+fn account(header: &Deployment, slots: &[ActiveJob]) -> DeploymentAccount {
+    let mut data = Deployment::DISCRIMINATOR.to_vec();
+    data.extend_from_slice(bytemuck::bytes_of(header));
+    for slot in slots {
+        data.extend_from_slice(bytemuck::bytes_of(slot));
+    }
+    data.resize(Deployment::space(6), 0);
+    DeploymentAccount::decode(&crate::PROGRAM_ID, &data).unwrap()
+}
+
+impl Snapshot {
+    /// The same with other settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Deployment)) -> Self {
+        let mut header = self.deployment.header;
+        change(&mut header);
+        self.deployment = account(&header, &self.deployment.jobs);
+        self
+    }
+
+    /// The same with one more active job, listed half an hour ago or when it started, if earlier.
+    pub(crate) fn and_job(mut self, state: JobState, started_at: Option<i64>) -> Self {
+        let mut slot = ActiveJob::zeroed();
+        slot.index = u64::try_from(self.jobs.len()).unwrap();
+        slot.listed_at = (self.now - 1_800).min(started_at.unwrap_or(self.now));
+        slot.revision = 1;
+        slot.timeout_seconds = 3_600;
+        slot.waited_seconds = ActiveJob::NOT_RUNNING;
+        let run = started_at.map(|started_at| ObservedRun {
+            address: Pubkey::new_from_array([2; 32]),
+            node: Pubkey::new_from_array([3; 32]),
+            payer: Pubkey::new_from_array([3; 32]),
+            started_at,
+        });
+        self.jobs.push(ObservedJob {
+            slot,
+            state,
+            run,
+            queued: run.is_none(),
+        });
+        let mut header = self.deployment.header;
+        header.active += 1;
+        header.next_job_index += 1;
+        let slots: Vec<ActiveJob> = self.jobs.iter().map(|job| job.slot).collect();
+        self.deployment = account(&header, &slots);
+        self
+    }
+}
+
+pub(crate) const OPEN: JobState = JobState::Open {
+    price_per_second: 100,
+};
+const DONE: JobState = JobState::Done {
+    started_at: NOON - 1_000,
+    ended_at: NOON - 10,
+};
+
+fn said(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.due().iter().map(Action::to_string).collect()
+}
+
+#[test]
+fn what_is_owed_is_listed_and_a_shortage_is_recorded_once() {
+    let owing = snapshot(Strategy::Simple, Status::Starting).with(|header| header.owed = 2);
+    assert_eq!(said(&owing), ["list 2 jobs"]);
+    let mut poor = owing.clone();
+    poor.funds.nos = 359_999;
+    assert_eq!(said(&poor), ["record INSUFFICIENT_FUNDS"]);
+    let poor = poor.with(|header| header.status = Status::InsufficientFunds as u8);
+    assert!(said(&poor).is_empty());
+    let dear = owing
+        .clone()
+        .with(|header| header.max_price_per_second = 99);
+    assert_eq!(said(&dear), ["record ERROR (PRICE_ABOVE_CAP)"]);
+    let mut gone = owing;
+    gone.market = Market::Unusable;
+    assert_eq!(said(&gone), ["record ERROR (MARKET_UNUSABLE)"]);
+}
+
+#[test]
+fn ended_jobs_are_settled_and_running_ones_noted_prolonged_and_stopped_when_it_is_time() {
+    let running = snapshot(Strategy::SimpleExtend, Status::Running)
+        .with(|header| (header.auto_extend, header.replicas) = (1, 3))
+        .and_job(DONE, None)
+        .and_job(JobState::Gone, None)
+        .and_job(OPEN, Some(NOON - 3_400));
+    assert_eq!(said(&running), ["settle 2 jobs", "prolong 1 job"]);
+
+    let stopping = snapshot(Strategy::Simple, Status::Stopping)
+        .and_job(OPEN, None)
+        .and_job(OPEN, Some(NOON - 60));
+    assert_eq!(
+        said(&stopping),
+        ["stop 2 jobs (the deployment is STOPPING)"]
+    );
+
+    let overdue = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON - 3_601));
+    assert_eq!(said(&overdue), ["stop 1 job (past the deadline)"]);
+
+    let infinite = snapshot(Strategy::Infinite, Status::Running)
+        .and_job(OPEN, Some(NOON - 60))
+        .and_job(OPEN, None)
+        .and_job(OPEN, None);
+    assert_eq!(
+        said(&infinite),
+        ["note the start of 1 job", "stop 1 job (more than replicas)"]
+    );
+}
+
+#[test]
+fn without_its_market_only_jobs_that_are_over_are_settled() {
+    let mut stranded = snapshot(Strategy::Simple, Status::Stopping)
+        .and_job(JobState::Quit, None)
+        .and_job(OPEN, None)
+        .and_job(DONE, None);
+    stranded.market = Market::Unusable;
+    assert_eq!(stranded.due(), [Action::Settle(vec![2])]);
+}
+
+#[test]
+fn the_next_time_is_the_first_at_which_something_can_become_due() {
+    let quiet = snapshot(Strategy::Simple, Status::Stopped);
+    assert_eq!(quiet.next_at(), None);
+    let scheduled = snapshot(Strategy::Scheduled, Status::Running);
+    assert_eq!(scheduled.next_at(), Some(NOON + 43_200));
+    let held_back = snapshot(Strategy::Infinite, Status::Running)
+        .with(|header| header.backoff_until = NOON + 60);
+    assert_eq!(held_back.next_at(), Some(NOON + 60));
+    let job = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON));
+    assert_eq!(job.next_at(), Some(NOON + 3_300));
+    let late = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON - 3_400));
+    assert_eq!(late.next_at(), Some(NOON + 201), "past its deadline");
+}
+
+#[test]
+fn every_action_has_its_instruction() {
+    let keeper = Pubkey::new_from_array([9; 32]);
+    let busy = snapshot(Strategy::Infinite, Status::Stopping)
+        .and_job(DONE, None)
+        .and_job(OPEN, Some(NOON - 60));
+    for action in busy.due() {
+        let instruction = action.instruction(&keeper, &busy);
+        assert_eq!(instruction.program_id, crate::PROGRAM_ID, "{action}");
+        assert!(instruction.accounts[0].is_signer && instruction.accounts[0].pubkey == keeper);
+    }
+}
