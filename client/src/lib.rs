@@ -13,6 +13,8 @@
 //! | [`transaction`] | a message to sign: version 0, lookup tables, compute budget, priority fee, nonce |
 //! | [`plan`] | what a keeper would do now |
 //! | [`forecast`] | what a deployment costs, and how long its vault lasts |
+//! | `rpc` | a cluster over JSON-RPC: reading, simulating, sending (feature `rpc`) |
+//! | `localnet` | a validator inside this process (feature `embedded`) |
 //! | [`errors`] | turns error codes of every program involved into sentences |
 
 pub mod accounts;
@@ -23,9 +25,13 @@ pub mod forecast;
 pub mod instructions;
 pub mod job;
 pub mod json;
+#[cfg(feature = "embedded")]
+pub mod localnet;
 pub mod markets;
 pub mod path;
 pub mod plan;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 pub mod spec;
 pub mod transaction;
 

@@ -1,46 +1,128 @@
 //! `nosana-deploy`: the command line for deployments on Nosana's GPU markets.
 
+mod commands;
+mod context;
 mod demo;
+mod exit;
+mod human;
+mod ipfs;
+mod output;
+mod submit;
+mod wallet;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, Subcommand};
+use context::{Context, Options};
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Deployments on Nosana's GPU markets, held and enforced on chain.
 #[derive(Parser)]
-#[command(name = "nosana-deploy", version)]
+#[command(name = "nosana-deploy", version, max_term_width = 100, after_long_help = exit::STATUSES)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
 enum Command {
-    /// Run a deployment through its whole life on an embedded localnet, and account for every unit.
+    Create(commands::create::Create),
+    Update(commands::update::Update),
+    Start(commands::steer::Start),
+    Extend(commands::steer::Extend),
+    Stop(commands::steer::Stop),
+    Archive(commands::steer::Archive),
+    Close(commands::steer::Close),
+    WriteOff(commands::steer::WriteOff),
+    Fund(commands::funds::Fund),
+    Withdraw(commands::funds::Withdraw),
+    Status(commands::status::Show),
+    List(commands::list::List),
+    Watch(commands::watch::Watch),
+    Revisions(commands::revisions::Revisions),
+    Market(commands::market::ShowMarket),
+    Vault(commands::vault::ShowVault),
+    Schedule(commands::schedule::Show),
+    Validate(commands::validate::Validate),
+    Localnet(commands::localnet::Run),
+    /// Run a deployment through its whole life on an embedded localnet, and account for every unit
     ///
     /// Starts a validator inside this process, loads the programs, makes a NOS mint and a market,
     /// and needs neither a wallet nor a network. Exits 0 only if the books balance.
     Demo {
-        /// The deployment's JSON; without it the mission's example, SCHEDULED daily at midnight.
+        /// The deployment's JSON; without it the mission's example, SCHEDULED daily at midnight
         file: Option<PathBuf>,
-        /// Print JSON lines instead of a timeline and a table.
+        /// Print JSON lines instead of a timeline and a table
         #[arg(long)]
         json: bool,
-        /// Folder of deployments.so and nosana_jobs_localnet.so [default: <target dir>/deploy].
+        /// Folder of deployments.so and nosana_jobs_localnet.so [default: <target dir>/deploy]
         #[arg(long, env = "SBF_OUT_DIR", hide_env = true)]
         programs: Option<PathBuf>,
+    },
+    /// Print a shell's completion script
+    ///
+    /// For example `nosana-deploy completions bash > ~/.local/share/bash-completion/completions/nosana-deploy`.
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
     },
 }
 
 fn main() -> ExitCode {
-    let outcome = match Command::parse() {
+    let Cli { options, command } = Cli::parse();
+    let code = match run(&options, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            exit::report(&error);
+            exit::status(&error)
+        }
+    };
+    let _ = std::io::stdout().flush();
+    code
+}
+
+fn run(options: &Options, command: Command) -> anyhow::Result<()> {
+    let context = Context::new(options);
+    match command {
+        Command::Create(create) => create.run(&context?),
+        Command::Update(update) => update.run(&context?),
+        Command::Start(start) => start.run(&context?),
+        Command::Extend(extend) => extend.run(&context?),
+        Command::Stop(stop) => stop.run(&context?),
+        Command::Archive(archive) => archive.run(&context?),
+        Command::Close(close) => close.run(&context?),
+        Command::WriteOff(write_off) => write_off.run(&context?),
+        Command::Fund(fund) => fund.run(&context?),
+        Command::Withdraw(withdraw) => withdraw.run(&context?),
+        Command::Status(show) => show.run(&context?),
+        Command::List(list) => list.run(&context?),
+        Command::Watch(watch) => watch.run(&context?),
+        Command::Revisions(revisions) => revisions.run(&context?),
+        Command::Market(market) => market.run(&context?),
+        Command::Vault(vault) => vault.run(&context?),
+        Command::Schedule(schedule) => schedule.run(options.output()),
+        Command::Validate(validate) => validate.run(options.output()),
+        Command::Localnet(localnet) => localnet.run(options.output()),
         Command::Demo {
             file,
             json,
             programs,
         } => demo::run(file.as_deref(), json, programs),
-    };
-    let code = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // An RPC node's errors may bring the program's log along, line by line.
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
-            ExitCode::FAILURE
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "nosana-deploy", &mut script);
+            std::io::stdout().write_all(&script)?;
+            Ok(())
         }
-    };
-    let _ = std::io::stdout().flush();
-    code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

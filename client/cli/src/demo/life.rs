@@ -243,7 +243,7 @@ impl<'a> Demo<'a> {
         let keeper = self.wallets.keeper.insecure_clone();
         let job = seeds::job_address(&self.deployment, index).0;
         let vault = self.wallets.vault(self.spec.vault_index);
-        let clean = super::node::clean(job, &self.spec.market, &vault);
+        let clean = ix::clean_job(&job, &self.spec.market, &vault.address);
         self.act("clean", &[clean], &[&keeper]).await
     }
 

@@ -7,7 +7,8 @@ mod node;
 mod report;
 mod wallets;
 
-use anyhow::{Context, Result};
+use crate::commands::read;
+use anyhow::Result;
 use nosana_deploy_client::DeploymentSpec;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ const EXAMPLE: &str = include_str!("../../../../examples/pytorch-jupyter-schedul
 /// balance.
 pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) -> Result<()> {
     let text = match file {
-        Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+        Some(path) => read(path)?,
         None => EXAMPLE.to_owned(),
     };
     let spec = DeploymentSpec::from_json(&text)?;
@@ -31,7 +32,7 @@ pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) ->
 }
 
 /// Where `cargo xtask build-program` puts the programs.
-fn default_programs() -> PathBuf {
+pub(crate) fn default_programs() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     target.join("deploy")

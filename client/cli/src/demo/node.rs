@@ -1,4 +1,4 @@
-//! What others than our program send to the markets' program: a node, and anyone who cleans.
+//! What a node sends to the markets' program.
 
 use anchor_lang::{system_program, InstructionData, ToAccountMetas};
 use anchor_spl::{associated_token::get_associated_token_address, token};
@@ -50,18 +50,6 @@ pub(crate) fn finish(
         instruction::Finish {
             ipfs_result: [1; 32],
         },
-    )
-}
-
-/// Anyone closes a job that is done and expired; its rent returns to the vault.
-pub(crate) fn clean(job: Pubkey, market: &Pubkey, vault: &Vault) -> Instruction {
-    build(
-        accounts::Clean {
-            job,
-            market: *market,
-            payer: vault.address,
-        },
-        instruction::Clean {},
     )
 }
 

@@ -1,7 +1,7 @@
 //! Prints the demo: a timeline and a table for people, or JSON lines.
 
 use super::ledger::{Balance, Change, Ledger};
-use chrono::DateTime;
+use crate::human::{decimal, grouped, signed, time};
 use serde_json::{json, Value};
 use std::io::{stdout, Write};
 
@@ -176,68 +176,4 @@ fn moved(change: &Change) -> String {
     let nos = (change.nos != 0).then(|| format!("{} NOS", signed(change.nos, 6)));
     let sol = (change.lamports != 0).then(|| format!("{} SOL", signed(change.lamports, 9)));
     nos.into_iter().chain(sol).collect::<Vec<_>>().join("  ")
-}
-
-fn time(at: i64) -> String {
-    match DateTime::from_timestamp(at, 0) {
-        Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
-        None => at.to_string(),
-    }
-}
-
-/// Base units with a decimal point, e.g. `0.360000`.
-fn decimal(base_units: i128, decimals: u32) -> String {
-    let one = 10_u128.saturating_pow(decimals);
-    let amount = base_units.unsigned_abs();
-    let whole = amount.checked_div(one).unwrap_or_default();
-    let fraction = amount.checked_rem(one).unwrap_or_default();
-    let sign = if base_units < 0 { "-" } else { "" };
-    let width = usize::try_from(decimals).unwrap_or_default();
-    format!("{sign}{whole}.{fraction:0width$}")
-}
-
-fn signed(base_units: i128, decimals: u32) -> String {
-    let sign = if base_units > 0 { "+" } else { "" };
-    format!("{sign}{}", decimal(base_units, decimals))
-}
-
-/// A number in groups of three digits.
-fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && digits.len().saturating_sub(position) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_exact() {
-        assert_eq!(decimal(0, 6), "0.000000");
-        assert_eq!(decimal(360_000, 6), "0.360000");
-        assert_eq!(decimal(u64::MAX.into(), 9), "18446744073.709551615");
-        assert_eq!(signed(-1, 9), "-0.000000001");
-        assert_eq!(signed(1_500_000, 6), "+1.500000");
-    }
-
-    #[test]
-    fn numbers_are_grouped_and_times_are_utc() {
-        let cases = [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ];
-        for (value, text) in cases {
-            assert_eq!(grouped(value), text);
-        }
-        assert_eq!(time(1_767_229_200), "2026-01-01 01:00:00");
-    }
 }

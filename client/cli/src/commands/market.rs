@@ -1,0 +1,90 @@
+//! `market`: a GPU market as deployments see it.
+
+use crate::{
+    context::Context,
+    human::{self, counted},
+    output::Facts,
+};
+use anyhow::Result;
+use clap::Args;
+use deployments_domain::lifecycle::Market;
+use nosana_deploy_client::{
+    filters::DeploymentFilter, instructions::market_vault_address, markets::QUEUE_CAPACITY,
+};
+use solana_program::pubkey::Pubkey;
+
+/// Show a GPU market: its price, its queue, and what deployments want of it
+#[derive(Args)]
+pub(crate) struct ShowMarket {
+    /// The market's address
+    market: Pubkey,
+}
+
+impl ShowMarket {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let key = self.market;
+        let (market, deployments) = context.block_on(async {
+            context.cluster.require_program().await?;
+            let market = context.cluster.market(&key).await?;
+            let filter = DeploymentFilter {
+                market: Some(key),
+                ..Default::default()
+            };
+            Ok((market, context.cluster.deployments(&filter).await?))
+        })?;
+        let mut facts = Facts::default();
+        facts.text("Market", "market", key);
+        facts.add(
+            "Price",
+            human::market(&market),
+            "price_per_second",
+            price(&market),
+        );
+        facts.text("Deposits", "vault", market_vault_address(&key));
+        if let Market::Open {
+            nodes_waiting,
+            queue_room,
+            ..
+        } = market
+        {
+            let jobs_waiting = QUEUE_CAPACITY.saturating_sub(queue_room);
+            facts.add("Jobs waiting", jobs_waiting, "jobs_waiting", jobs_waiting);
+            facts.add(
+                "Nodes waiting",
+                nodes_waiting,
+                "nodes_waiting",
+                nodes_waiting,
+            );
+        }
+        let listing = deployments
+            .iter()
+            .filter_map(|(_, found)| found.as_ref().ok());
+        let listing = listing.filter(|deployment| deployment.status().lists_jobs());
+        let (count, replicas) = listing.fold((0_u64, 0_u64), |(count, replicas), deployment| {
+            let more = u64::from(deployment.header.replicas);
+            (count.saturating_add(1), replicas.saturating_add(more))
+        });
+        facts.add(
+            "Demand",
+            format!(
+                "{} of {}",
+                counted(replicas, "replica"),
+                counted(count, "deployment")
+            ),
+            "replicas_wanted",
+            replicas,
+        );
+        facts.add("", "", "deployments", count);
+        context.output.print(&facts)
+    }
+}
+
+/// NOS base units per second, if the market takes jobs.
+pub(crate) fn price(market: &Market) -> Option<u64> {
+    match market {
+        Market::Open {
+            price_per_second, ..
+        } => Some(*price_per_second),
+        Market::Unusable => None,
+    }
+}

@@ -1,0 +1,225 @@
+//! `revisions`: the job definitions that a deployment has run.
+
+use crate::{
+    commands::read,
+    context::Context,
+    exit::invalid,
+    human::time,
+    ipfs::Ipfs,
+    output::table,
+    submit::{Request, TransactionOptions},
+};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use deployments::instructions::UpdateArgs;
+use nosana_deploy_client::{
+    digest, instructions as ix, json, seeds,
+    spec::{parse_json, SpecErrors},
+    DeploymentSpec,
+};
+use serde::Serialize;
+use serde_json::{json, Value};
+use std::{fmt, path::PathBuf};
+
+/// Show a deployment's revisions, add one, roll back to one, or close one
+#[derive(Args)]
+pub(crate) struct Revisions {
+    /// The deployment's address, or its number among those of the wallet
+    deployment: String,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show them; what happens if nothing else is asked for
+    List,
+    Add(Add),
+    Use(Use),
+    Close(Close),
+}
+
+/// Add a job definition and run it from now on
+#[derive(Args)]
+struct Add {
+    /// A job definition's JSON, or a deployment's, of which only the definition is used
+    file: PathBuf,
+    /// Its number, the latest and one; needed with --blockhash
+    #[arg(long)]
+    number: Option<u32>,
+    /// Pin the job definition here first, for example http://127.0.0.1:5001
+    #[arg(long, value_name = "URL")]
+    ipfs_api: Option<String>,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+/// Run a revision that was added before, from now on
+#[derive(Args)]
+struct Use {
+    /// Its number
+    number: u32,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+/// Close the account of a revision that does not run; its rent returns to the wallet
+#[derive(Args)]
+struct Close {
+    /// Its number, from 2: the first has no account of its own
+    #[arg(value_parser = clap::value_parser!(u32).range(2..))]
+    number: u32,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+impl Revisions {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let address = context.deployment_address(&self.deployment)?;
+        match self.action.unwrap_or(Action::List) {
+            Action::List => list(context, &address),
+            Action::Add(add) => add.run(context, &address),
+            Action::Use(Use {
+                number,
+                transaction,
+            }) => {
+                let args = UpdateArgs {
+                    revision: Some(number),
+                    ..Default::default()
+                };
+                submit(context, &transaction, &address, number, |owner| {
+                    ix::update(owner, &address, args)
+                })
+            }
+            Action::Close(Close {
+                number,
+                transaction,
+            }) => submit(context, &transaction, &address, number, |owner| {
+                ix::close_revision(owner, &address, number)
+            }),
+        }
+    }
+}
+
+type Address = solana_program::pubkey::Pubkey;
+
+fn submit(
+    context: &Context,
+    transaction: &TransactionOptions,
+    address: &Address,
+    number: u32,
+    build: impl FnOnce(&Address) -> solana_program::instruction::Instruction,
+) -> Result<()> {
+    let signers = transaction.signers()?;
+    let wallet = context.wallet(&signers)?;
+    if !transaction.is_offline() {
+        context.block_on(context.own_deployment(address, &wallet.pubkey()))?;
+    }
+    let mut request = Request::of(build(&wallet.pubkey()))
+        .name(*address, "deployment")
+        .name(seeds::revision_address(address, number).0, "revision");
+    request.facts.text("Deployment", "deployment", address);
+    request.facts.add("Revision", number, "revision", number);
+    transaction.submit(context, &signers, wallet.as_ref(), request)
+}
+
+impl Add {
+    fn run(self, context: &Context, address: &Address) -> Result<()> {
+        let definition = definition(&read(&self.file)?)?;
+        let pinned = json::stringify(&definition);
+        let digest = digest::digest(pinned.as_bytes());
+        let number = context.block_on(async {
+            if let Some(url) = &self.ipfs_api {
+                Ipfs::new(url)?.pin(&pinned, &digest).await?;
+            }
+            match self.number {
+                Some(number) => Ok(number),
+                None if self.transaction.is_offline() => {
+                    Err(invalid("--number: missing; use the revision's number with --blockhash, so that every signer makes the same transaction"))
+                }
+                None => {
+                    let deployment = context.cluster.deployment(address).await?;
+                    Ok(deployment.header.latest_revision.saturating_add(1))
+                }
+            }
+        })?;
+        submit(context, &self.transaction, address, number, |owner| {
+            ix::add_revision(owner, address, number, digest)
+        })
+    }
+}
+
+/// The job definition in a file that holds one, or a deployment with one.
+fn definition(text: &str) -> Result<Value> {
+    let value = parse_json(text)?;
+    if value.get("job_definition").is_some() {
+        return Ok(DeploymentSpec::from_json(text)?.job_definition);
+    }
+    let errors = SpecErrors::of_job("", &value);
+    match errors.0.is_empty() {
+        true => Ok(value),
+        false => Err(errors.into()),
+    }
+}
+
+fn list(context: &Context, address: &Address) -> Result<()> {
+    let lines = context.block_on(async {
+        context.cluster.require_program().await?;
+        let deployment = context.cluster.deployment(address).await?;
+        let revisions = context.cluster.revisions(address, &deployment).await?;
+        let runs = deployment.header.revision;
+        Ok(revisions
+            .into_iter()
+            .map(move |(number, digest, added_at)| Line {
+                number,
+                job_definition: digest::cid(&digest),
+                added_at,
+                runs: number == runs,
+            }))
+    })?;
+    context.output.print(&Lines(lines.collect()))
+}
+
+struct Line {
+    number: u32,
+    job_definition: String,
+    added_at: Option<i64>,
+    runs: bool,
+}
+
+struct Lines(Vec<Line>);
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .0
+            .iter()
+            .map(|line| {
+                vec![
+                    line.number.to_string(),
+                    if line.runs {
+                        "runs".into()
+                    } else {
+                        String::new()
+                    },
+                    line.added_at.map(time).unwrap_or_default(),
+                    line.job_definition.clone(),
+                ]
+            })
+            .collect();
+        table(f, &["REVISION", "", "ADDED (UTC)", "JOB DEFINITION"], &rows)
+    }
+}
+
+impl Serialize for Lines {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|line| {
+            json!({
+                "revision": line.number,
+                "runs": line.runs,
+                "added_at": line.added_at,
+                "job_definition": line.job_definition,
+            })
+        }))
+    }
+}

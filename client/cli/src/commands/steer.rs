@@ -1,0 +1,171 @@
+//! What an owner does to a deployment that exists: start, extend, stop, archive, close, write off.
+
+use crate::{
+    context::Context,
+    human::counted,
+    ipfs::Ipfs,
+    submit::{Request, TransactionOptions},
+};
+use anyhow::Result;
+use clap::Args;
+use nosana_deploy_client::{accounts::DeploymentAccount, instructions as ix};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+
+/// What every command here takes.
+#[derive(Args)]
+pub(crate) struct Target {
+    /// The deployment's address, or its number among those of the wallet
+    deployment: String,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+impl Target {
+    /// Builds from the wallet and the address, and submits. Online, the deployment is looked at
+    /// first: it must be the wallet's.
+    fn submit(
+        &self,
+        context: &Context,
+        build: impl FnOnce(&Pubkey, &Pubkey) -> Instruction,
+        question: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<()> {
+        let signers = self.transaction.signers()?;
+        let wallet = context.wallet(&signers)?;
+        let address = context.deployment_address(&self.deployment)?;
+        let mut name = address.to_string();
+        if !self.transaction.is_offline() {
+            let found = context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
+            name = format!("{:?} ({address})", found.header.name());
+        }
+        let mut request =
+            Request::of(build(&wallet.pubkey(), &address)).name(address, "deployment");
+        request.facts.text("Deployment", "deployment", address);
+        request.question = question(&name);
+        self.transaction
+            .submit(context, &signers, wallet.as_ref(), request)
+    }
+}
+
+/// Start a deployment, or start it again
+///
+/// From then on keepers list its jobs, paid by its vault.
+#[derive(Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    target: Target,
+    /// Refuse to start unless the job definition is pinned here, for example http://127.0.0.1:5001
+    #[arg(long, value_name = "URL", conflicts_with = "blockhash")]
+    ipfs_api: Option<String>,
+}
+
+impl Start {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        if let Some(url) = &self.ipfs_api {
+            let ipfs = Ipfs::new(url)?;
+            let address = context.deployment_address(&self.target.deployment)?;
+            context.block_on(async {
+                let deployment = context.cluster.deployment(&address).await?;
+                ipfs.require_pinned(&deployment.header.job_definition).await
+            })?;
+        }
+        self.target.submit(context, ix::start, |_| None)
+    }
+}
+
+/// Add replicas to a SIMPLE-EXTEND deployment
+#[derive(Args)]
+pub(crate) struct Extend {
+    #[command(flatten)]
+    target: Target,
+    /// How many replicas more
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    replicas: u32,
+}
+
+impl Extend {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let more = self.replicas;
+        let build = |owner: &Pubkey, address: &Pubkey| ix::extend(owner, address, more);
+        self.target.submit(context, build, |name| {
+            let replicas = counted(more, "replica");
+            Some(format!("Extend {name} by {replicas}, paid by its vault?"))
+        })
+    }
+}
+
+/// Stop a deployment; keepers end its active jobs
+#[derive(Args)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Stop {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        self.target.submit(context, ix::stop, |_| None)
+    }
+}
+
+/// Archive a deployment of which nothing is active, for good
+#[derive(Args)]
+pub(crate) struct Archive {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Archive {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        self.target.submit(context, ix::archive, |name| {
+            Some(format!("Archive {name}? It can never be started again."))
+        })
+    }
+}
+
+/// Close the account of a DRAFT or ARCHIVED deployment; its rent returns to the wallet
+#[derive(Args)]
+pub(crate) struct Close {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Close {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        self.target.submit(context, ix::close, |name| {
+            Some(format!("Close {name} and return its rent to the wallet?"))
+        })
+    }
+}
+
+/// Give up a job that no keeper can settle any more, for example because its market is gone
+#[derive(Args)]
+pub(crate) struct WriteOff {
+    /// The deployment's address, or its number among those of the wallet
+    deployment: String,
+    /// The job's number, as `status` shows it
+    job: u64,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+impl WriteOff {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let signers = self.transaction.signers()?;
+        let wallet = context.wallet(&signers)?;
+        let address = context.deployment_address(&self.deployment)?;
+        // Also with --blockhash: the job's address is made from what the deployment's account says.
+        let deployment: DeploymentAccount =
+            context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
+        let write_off = ix::write_off(&wallet.pubkey(), &address, &deployment, self.job);
+        let job = self.job;
+        let mut request = Request::of(write_off)
+            .name(address, "deployment")
+            .ask(format!(
+                "Write off job {job} of {:?} ({address}) and give up its deposit?",
+                deployment.header.name()
+            ));
+        request.facts.text("Deployment", "deployment", address);
+        request.facts.add("Job", job, "job", job);
+        self.transaction
+            .submit(context, &signers, wallet.as_ref(), request)
+    }
+}

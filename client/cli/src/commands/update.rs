@@ -1,0 +1,113 @@
+//! `update`: other settings for a deployment.
+
+use crate::{
+    commands::seconds,
+    context::Context,
+    exit::invalid,
+    submit::{Request, TransactionOptions},
+};
+use anyhow::Result;
+use clap::Args;
+use deployments::instructions::UpdateArgs;
+use deployments_domain::{cron::Schedule, settings::Overlap};
+use nosana_deploy_client::instructions as ix;
+
+/// Change a deployment's settings; what is not named stays
+///
+/// What each change does to active jobs is in docs/updates.md. Another job definition is a new
+/// revision: see `revisions`.
+#[derive(Args)]
+pub(crate) struct Update {
+    /// The deployment's address, or its number among those of the wallet
+    deployment: String,
+    /// The name that people see, at most 64 bytes
+    #[arg(long)]
+    name: Option<String>,
+    /// Jobs per round, 1 to 100
+    #[arg(long)]
+    replicas: Option<u32>,
+    /// Longest run of one job in minutes, 1 to 43200
+    #[arg(long, value_name = "MINUTES")]
+    timeout: Option<u64>,
+    /// SCHEDULED: a cron expression of five fields, in UTC
+    #[arg(long, value_name = "CRON")]
+    schedule: Option<String>,
+    /// SCHEDULED: ALLOW, FORBID or REPLACE
+    #[arg(long)]
+    overlap: Option<String>,
+    /// INFINITE: minutes by which a replacement is listed before a deadline
+    #[arg(long, value_name = "MINUTES")]
+    rotation_time: Option<u32>,
+    /// SIMPLE-EXTEND: whether running jobs are prolonged
+    #[arg(long, value_name = "BOOL")]
+    auto_extend: Option<bool>,
+    /// Most NOS base units per second that the market may ask, or `none`
+    #[arg(long, value_name = "UNITS")]
+    max_price: Option<String>,
+    /// Lamports for a keeper per job handled
+    #[arg(long, value_name = "LAMPORTS")]
+    keeper_reward: Option<u64>,
+    /// Run this revision, an earlier one to roll back
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u32>,
+    #[command(flatten)]
+    transaction: TransactionOptions,
+}
+
+impl Update {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let args = self.args()?;
+        if args == UpdateArgs::default() {
+            return Err(invalid(
+                "nothing to change; name at least one setting, for example --replicas 2",
+            ));
+        }
+        let signers = self.transaction.signers()?;
+        let wallet = context.wallet(&signers)?;
+        let address = context.deployment_address(&self.deployment)?;
+        if !self.transaction.is_offline() {
+            context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
+        }
+        let update = ix::update(&wallet.pubkey(), &address, args);
+        let mut request = Request::of(update).name(address, "deployment");
+        request.facts.text("Deployment", "deployment", address);
+        self.transaction
+            .submit(context, &signers, wallet.as_ref(), request)
+    }
+
+    /// The program checks the values, by the domain's rules, against the strategy.
+    fn args(&self) -> Result<UpdateArgs> {
+        let schedule = self.schedule.as_deref().map(Schedule::parse).transpose();
+        let schedule = schedule.map_err(|error| invalid(format!("--schedule: {error}")))?;
+        let overlap = self.overlap.as_deref().map(|name| {
+            let valid = || {
+                invalid(format!(
+                    "--overlap: {name:?} is not valid; use ALLOW, FORBID or REPLACE"
+                ))
+            };
+            Overlap::from_name(name)
+                .map(|overlap| overlap as u8)
+                .ok_or_else(valid)
+        });
+        let max_price = self.max_price.as_deref().map(|text| match text {
+            "none" => Ok(u64::MAX),
+            units => units.parse().map_err(|_| {
+                invalid(format!(
+                    "--max-price: {units:?} is not valid; use NOS base units per second, or none"
+                ))
+            }),
+        });
+        Ok(UpdateArgs {
+            name: self.name.clone(),
+            replicas: self.replicas,
+            timeout_seconds: self.timeout.map(seconds),
+            schedule: schedule.map(Into::into),
+            overlap: overlap.transpose()?,
+            rotation_seconds: self.rotation_time.map(|minutes| minutes.saturating_mul(60)),
+            auto_extend: self.auto_extend,
+            max_price_per_second: max_price.transpose()?,
+            keeper_reward_lamports: self.keeper_reward,
+            revision: self.revision,
+        })
+    }
+}

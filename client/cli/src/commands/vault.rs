@@ -1,0 +1,156 @@
+//! `vault`: what a wallet's vaults hold, and for how long that lasts.
+
+use crate::{
+    context::Context,
+    human::{self, duration, nos, nos_sum, sol},
+    output::table,
+};
+use anyhow::Result;
+use clap::Args;
+use deployments_domain::funding::Funds;
+use nosana_deploy_client::{
+    filters::DeploymentFilter, forecast::forecast, instructions::Vault, plan::Snapshot,
+};
+use serde::Serialize;
+use serde_json::json;
+use solana_program::pubkey::Pubkey;
+use std::{collections::BTreeMap, fmt};
+
+/// Show the wallet's vaults: what they hold, what draws on them, and how long they last
+#[derive(Args)]
+pub(crate) struct ShowVault {
+    /// A vault's number [default: every vault that a deployment uses]
+    vault: Option<u16>,
+    /// Whose vaults [default: the wallet's]
+    #[arg(long, value_name = "PUBKEY")]
+    owner: Option<Pubkey>,
+}
+
+impl ShowVault {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let owner = match self.owner {
+            Some(owner) => owner,
+            None => context.wallet_address()?,
+        };
+        let lines = context.block_on(async {
+            let _spinner = context.output.spinner("reading vaults");
+            context.cluster.require_program().await?;
+            let filter = DeploymentFilter {
+                owner: Some(owner),
+                ..Default::default()
+            };
+            let found = context.cluster.deployments(&filter).await?;
+            let readable = found
+                .into_iter()
+                .filter_map(|(key, found)| Some((key, found.ok()?)));
+            let snapshots = context.cluster.overview(readable.collect()).await?;
+            let mut lines = Vec::new();
+            for (index, snapshots) in by_vault(&snapshots, self.vault) {
+                let vault = Vault::new(owner, index);
+                let funds = context.cluster.funds(&vault).await?;
+                lines.push(VaultLine::new(vault, funds, &snapshots));
+            }
+            Ok(lines)
+        })?;
+        context.output.print(&Vaults(lines))
+    }
+}
+
+fn by_vault(snapshots: &[Snapshot], only: Option<u16>) -> BTreeMap<u16, Vec<&Snapshot>> {
+    let mut vaults: BTreeMap<u16, Vec<&Snapshot>> = BTreeMap::new();
+    vaults.entry(only.unwrap_or(0)).or_default();
+    for snapshot in snapshots {
+        vaults
+            .entry(snapshot.deployment.header.vault_index)
+            .or_default()
+            .push(snapshot);
+    }
+    vaults.retain(|index, _| only.is_none_or(|only| only == *index));
+    vaults
+}
+
+/// One vault.
+struct VaultLine {
+    vault: Vault,
+    funds: Funds,
+    /// Deployments that list jobs, paid by it.
+    drawing: usize,
+    nos_per_day: u128,
+}
+
+impl VaultLine {
+    fn new(vault: Vault, funds: Funds, snapshots: &[&Snapshot]) -> Self {
+        let drawing = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.deployment.status().lists_jobs());
+        Self {
+            vault,
+            funds,
+            drawing: drawing.count(),
+            nos_per_day: snapshots
+                .iter()
+                .map(|snapshot| forecast(snapshot).nos_per_day)
+                .sum(),
+        }
+    }
+
+    /// Seconds until its NOS are gone at today's prices.
+    fn runway_seconds(&self) -> Option<u64> {
+        const DAY_SECONDS: u128 = 86_400;
+        let seconds = u128::from(self.funds.nos).saturating_mul(DAY_SECONDS);
+        u64::try_from(seconds.checked_div(self.nos_per_day)?).ok()
+    }
+}
+
+struct Vaults(Vec<VaultLine>);
+
+impl fmt::Display for Vaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .0
+            .iter()
+            .map(|line| {
+                vec![
+                    line.vault.index.to_string(),
+                    nos(line.funds.nos),
+                    sol(line.funds.lamports),
+                    human::grouped(u64::try_from(line.drawing).unwrap_or(u64::MAX)),
+                    nos_sum(line.nos_per_day),
+                    line.runway_seconds().map_or_else(|| "-".into(), duration),
+                    line.vault.address.to_string(),
+                ]
+            })
+            .collect();
+        table(
+            f,
+            &[
+                "VAULT",
+                "NOS",
+                "SOL",
+                "DEPLOYMENTS",
+                "A DAY",
+                "LASTS",
+                "ADDRESS",
+            ],
+            &rows,
+        )
+    }
+}
+
+impl Serialize for Vaults {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|line| {
+            json!({
+                "vault": line.vault.address.to_string(),
+                "vault_index": line.vault.index,
+                "owner": line.vault.owner.to_string(),
+                "nos_account": line.vault.nos.to_string(),
+                "nos": line.funds.nos,
+                "lamports": line.funds.lamports,
+                "deployments_listing": line.drawing,
+                "nos_per_day": u64::try_from(line.nos_per_day).unwrap_or(u64::MAX),
+                "runway_seconds": line.runway_seconds(),
+            })
+        }))
+    }
+}

@@ -1,0 +1,144 @@
+//! The options that every command shares, and what they lead to: a cluster, a wallet, an output.
+
+use crate::{
+    exit::invalid,
+    output::Output,
+    wallet::{Presigned, Signers},
+};
+use anyhow::Result;
+use clap::Args;
+use nosana_deploy_client::{accounts::DeploymentAccount, rpc::Cluster, seeds};
+use solana_clap_v3_utils::input_validators::normalize_to_url_if_moniker;
+use solana_cli_config::{Config, ConfigInput, CONFIG_FILE};
+use solana_commitment_config::CommitmentConfig;
+use solana_program::pubkey::Pubkey;
+use solana_signer::Signer;
+use std::future::Future;
+
+/// As `solana` has them.
+#[derive(Args, Clone)]
+pub(crate) struct Options {
+    /// Configuration file to use [default: that of `solana config`]
+    #[arg(short = 'C', long, global = true, value_name = "FILE", help_heading = HEADING)]
+    config: Option<String>,
+    /// URL for Solana's JSON RPC or moniker (or their first letter): mainnet-beta, testnet, devnet,
+    /// localhost
+    #[arg(short, long, global = true, value_name = "URL_OR_MONIKER", help_heading = HEADING)]
+    url: Option<String>,
+    /// Filepath, pubkey, prompt:// or usb:// URI of the wallet, or - for stdin
+    #[arg(short, long, global = true, value_name = "KEYPAIR", help_heading = HEADING)]
+    keypair: Option<String>,
+    /// How sure the answers must be: processed, confirmed or finalized [default: confirmed]
+    #[arg(long, global = true, value_name = "COMMITMENT_LEVEL", help_heading = HEADING)]
+    commitment: Option<CommitmentConfig>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value = "display", value_name = "FORMAT", help_heading = HEADING)]
+    output: Output,
+}
+
+const HEADING: &str = "Options of every command";
+
+impl Options {
+    pub(crate) fn output(&self) -> Output {
+        self.output
+    }
+}
+
+/// What a command works with.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) cluster: Cluster,
+    /// The wallet's URI.
+    keypair: String,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Context {
+    pub(crate) fn new(options: &Options) -> Result<Self> {
+        let config = config(options.config.as_deref())?;
+        let url = options
+            .url
+            .as_deref()
+            .map(normalize_to_url_if_moniker)
+            .unwrap_or(config.json_rpc_url);
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(invalid("--url: use an address that begins with http:// or https://, or one of mainnet-beta, testnet, devnet, localhost"));
+        }
+        let (_, commitment) = ConfigInput::compute_commitment_config(
+            &options
+                .commitment
+                .map(|level| level.commitment.to_string())
+                .unwrap_or_default(),
+            &config.commitment,
+        );
+        Ok(Self {
+            output: options.output,
+            cluster: Cluster::new(&url, commitment),
+            keypair: options.keypair.clone().unwrap_or(config.keypair_path),
+            runtime: tokio::runtime::Runtime::new()?,
+        })
+    }
+
+    /// Runs what waits for a cluster.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime.block_on(work)
+    }
+
+    /// The wallet, to sign with.
+    pub(crate) fn wallet(&self, signers: &Signers) -> Result<Box<dyn Signer>> {
+        signers.find(&self.keypair, "keypair")
+    }
+
+    /// The wallet's public key.
+    pub(crate) fn wallet_address(&self) -> Result<Pubkey> {
+        let absent_allowed = true;
+        let none: &[Presigned] = &[];
+        Ok(self.wallet(&Signers::new(absent_allowed, none)?)?.pubkey())
+    }
+
+    /// The address that an argument names: itself, or the wallet's deployment of that number.
+    pub(crate) fn deployment_address(&self, argument: &str) -> Result<Pubkey> {
+        if let Ok(address) = argument.parse() {
+            return Ok(address);
+        }
+        match argument.parse() {
+            Ok(id) => Ok(seeds::deployment_address(&self.wallet_address()?, id).0),
+            Err(_) => Err(invalid(format!(
+                "{argument:?} is no deployment; use its address, or its number among those of your wallet"
+            ))),
+        }
+    }
+
+    /// The deployment at an address, if it is the wallet's.
+    pub(crate) async fn own_deployment(
+        &self,
+        address: &Pubkey,
+        wallet: &Pubkey,
+    ) -> Result<DeploymentAccount> {
+        self.cluster.require_program().await?;
+        let deployment = self.cluster.deployment(address).await?;
+        let owner = deployment.header.owner;
+        if owner != *wallet {
+            return Err(invalid(format!(
+                "deployment {address} belongs to {owner}, not to your wallet {wallet}; use --keypair with its owner's"
+            )));
+        }
+        Ok(deployment)
+    }
+}
+
+/// The file that `solana config` writes; what is not set has Solana's defaults.
+fn config(path: Option<&str>) -> Result<Config> {
+    let chosen = path.or(CONFIG_FILE.as_deref());
+    let loaded = chosen.map(|path| (path, Config::load(path)));
+    match loaded {
+        Some((_, Ok(config))) => Ok(config),
+        // Without one that was asked for, the defaults would be a surprise.
+        Some((file, Err(error)))
+            if path.is_some() || error.kind() != std::io::ErrorKind::NotFound =>
+        {
+            Err(invalid(format!("--config {file}: {error}")))
+        }
+        _ => Ok(Config::default()),
+    }
+}

@@ -1,0 +1,90 @@
+//! Errors for people, and exit statuses for scripts.
+
+use nosana_deploy_client::{rpc::ClusterError, spec::SpecErrors, transaction::AssemblyError};
+use std::process::ExitCode;
+
+/// The exit statuses, for `--help` and the README.
+pub(crate) const STATUSES: &str = "Exit statuses:
+  0  done
+  1  refused by a program, a node or you; nothing changed but perhaps a fee
+  2  the command line, a file or an address is not valid; nothing was sent
+  3  the cluster cannot be reached, limits requests, or lacks the program; nothing was sent
+  4  sent, but not confirmed in time: look before you send it again";
+
+/// Input that is not valid: nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Invalid(pub(crate) String);
+
+/// An [`Invalid`] as an error.
+pub(crate) fn invalid(message: impl Into<String>) -> anyhow::Error {
+    Invalid(message.into()).into()
+}
+
+/// The exit status of a failure.
+pub(crate) fn status(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(number(error))
+}
+
+fn number(error: &anyhow::Error) -> u8 {
+    const REFUSED: u8 = 1;
+    const INVALID: u8 = 2;
+    const CLUSTER: u8 = 3;
+    const UNKNOWN: u8 = 4;
+    if error.is::<Invalid>() || error.is::<SpecErrors>() || error.is::<AssemblyError>() {
+        return INVALID;
+    }
+    match error.downcast_ref::<ClusterError>() {
+        Some(ClusterError::Missing { .. } | ClusterError::Decode { .. }) => INVALID,
+        Some(
+            ClusterError::Unreachable { .. }
+            | ClusterError::RateLimited(_)
+            | ClusterError::NotDeployed(_),
+        ) => CLUSTER,
+        Some(ClusterError::Expired(_)) => UNKNOWN,
+        Some(ClusterError::Refused(_) | ClusterError::Rpc { .. }) | None => REFUSED,
+    }
+}
+
+/// Prints a failure: a line, or a line for each mistake of a file.
+pub(crate) fn report(error: &anyhow::Error) {
+    let text = format!("{error:#}");
+    match error.downcast_ref::<SpecErrors>() {
+        Some(_) => eprintln!("error: {text}"),
+        None => eprintln!("error: {}", text.replace('\n', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use solana_program::pubkey::Pubkey;
+
+    #[test]
+    fn every_failure_has_the_status_that_is_documented() {
+        let url = || "http://localhost".to_owned();
+        let cases: [(anyhow::Error, u8); 8] = [
+            (invalid("x"), 2),
+            (AssemblyError::TooLarge { bytes: 1_233 }.into(), 2),
+            (ClusterError::Refused(url()).into(), 1),
+            (ClusterError::RateLimited(url()).into(), 3),
+            (ClusterError::NotDeployed(url()).into(), 3),
+            (ClusterError::Expired(url()).into(), 4),
+            (
+                ClusterError::Missing {
+                    what: "deployment",
+                    key: Pubkey::default(),
+                    url: url(),
+                }
+                .into(),
+                2,
+            ),
+            (anyhow::anyhow!("x"), 1),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(number(&error), expected, "{error}");
+            assert!(STATUSES.contains(&format!("\n  {expected}  ")));
+            assert_eq!(number(&error.context("while testing")), expected);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Pinning job definitions: where nodes fetch them from. Kubo's HTTP API, which others speak too.
+
+use crate::exit::invalid;
+use anyhow::{bail, Context, Result};
+use nosana_deploy_client::digest;
+use serde_json::Value;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An IPFS node's HTTP API, for example `http://127.0.0.1:5001`.
+pub(crate) struct Ipfs {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Ipfs {
+    pub(crate) fn new(url: &str) -> Result<Self> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(invalid(
+                "--ipfs-api: use an address such as http://127.0.0.1:5001",
+            ));
+        }
+        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Self { base, client })
+    }
+
+    /// Pins a file and makes sure that it got the name that is on chain.
+    pub(crate) async fn pin(&self, content: &str, digest: &[u8; 32]) -> Result<()> {
+        let cid = digest::cid(digest);
+        // A boundary that the content cannot hold: the content would have to hold its own digest.
+        let body = format!(
+            "--{cid}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"job.json\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n{content}\r\n--{cid}--\r\n"
+        );
+        let answer = self
+            .call(
+                "add?pin=true&cid-version=0",
+                Some((format!("multipart/form-data; boundary={cid}"), body)),
+            )
+            .await?;
+        let pinned = answer
+            .get("Hash")
+            .and_then(Value::as_str)
+            .unwrap_or("nothing");
+        if pinned != cid {
+            bail!("--ipfs-api pinned {pinned}, but the job definition is {cid}; nothing was sent");
+        }
+        Ok(())
+    }
+
+    /// Refuses what is not pinned here.
+    pub(crate) async fn require_pinned(&self, digest: &[u8; 32]) -> Result<()> {
+        let cid = digest::cid(digest);
+        let answer = self.call(&format!("pin/ls?arg={cid}"), None).await;
+        let pinned = answer.is_ok_and(|answer| {
+            answer
+                .get("Keys")
+                .is_some_and(|keys| keys.get(&cid).is_some())
+        });
+        if !pinned {
+            bail!("the job definition {cid} is not pinned at --ipfs-api, so no node may find it; pin it there first, nothing was sent");
+        }
+        Ok(())
+    }
+
+    async fn call(&self, path: &str, body: Option<(String, String)>) -> Result<Value> {
+        let mut request = self.client.post(format!("{}/api/v0/{path}", self.base));
+        if let Some((kind, body)) = body {
+            request = request.header("Content-Type", kind).body(body);
+        }
+        let answer = request.send().await.map_err(reqwest::Error::without_url);
+        let answer = answer.context("--ipfs-api cannot be reached")?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("--ipfs-api answered {status}");
+        }
+        let text = answer.text().await.map_err(reqwest::Error::without_url)?;
+        serde_json::from_str(&text).context("--ipfs-api answered something that is no JSON")
+    }
+}

@@ -1,0 +1,469 @@
+//! From instructions to a transaction: signed here, elsewhere or by several, simulated, sent.
+
+use crate::{
+    context::Context,
+    exit::invalid,
+    human::{decimal, signed, SOL_DECIMALS},
+    output::{say, table, with_fields, Facts},
+    wallet::{Presigned, Signers},
+};
+use anyhow::{anyhow, Context as _, Result};
+use base64::{prelude::BASE64_STANDARD, Engine};
+use clap::Args;
+use nosana_deploy_client::{
+    constants::NOS_DECIMALS,
+    instructions::Vault,
+    rpc::{BalanceChange, Simulation},
+    transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
+};
+use serde::Serialize;
+use serde_json::json;
+use solana_hash::Hash;
+use solana_message::VersionedMessage;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signature::Signature;
+use solana_signer::Signer;
+use solana_transaction::versioned::VersionedTransaction;
+use std::{
+    fmt,
+    io::{BufRead, IsTerminal, Write},
+    str::FromStr,
+};
+
+/// How a transaction is paid, signed and sent; as `solana` has it.
+#[derive(Args, Clone)]
+pub(crate) struct TransactionOptions {
+    /// Who pays the fee, as --keypair [default: the wallet]
+    #[arg(long, value_name = "KEYPAIR", help_heading = HEADING)]
+    fee_payer: Option<String>,
+    /// Priority fee in micro-lamports per compute unit, or `auto`: what three of four recent
+    /// transactions paid, at most --max-compute-unit-price
+    #[arg(long, value_name = "PRICE", help_heading = HEADING)]
+    with_compute_unit_price: Option<UnitPrice>,
+    /// Most that `--with-compute-unit-price auto` pays, in micro-lamports per compute unit
+    #[arg(long, value_name = "PRICE", default_value_t = 100_000, help_heading = HEADING)]
+    max_compute_unit_price: u64,
+    /// Most compute units [default: what a simulation used and a tenth more]
+    #[arg(long, value_name = "UNITS", help_heading = HEADING)]
+    with_compute_unit_limit: Option<u32>,
+    /// Sign the transaction offline and print the signatures; needs --blockhash
+    #[arg(long, requires = "blockhash", help_heading = HEADING)]
+    sign_only: bool,
+    /// Use this blockhash, or the nonce's value with --nonce. The transaction is then made of the
+    /// command line alone, so that every signer makes the same one
+    #[arg(long, value_name = "BLOCKHASH", help_heading = HEADING)]
+    blockhash: Option<Hash>,
+    /// A signature made elsewhere
+    #[arg(long, value_name = "PUBKEY=SIGNATURE", requires = "blockhash", help_heading = HEADING)]
+    signer: Vec<Presigned>,
+    /// A nonce account, so that the transaction does not expire
+    #[arg(long, value_name = "PUBKEY", help_heading = HEADING)]
+    nonce: Option<Pubkey>,
+    /// Who may use the nonce, as --keypair [default: the wallet]
+    #[arg(long, value_name = "KEYPAIR", requires = "nonce", help_heading = HEADING)]
+    nonce_authority: Option<String>,
+    /// Also print the message that is signed, in base64, for multisigs
+    #[arg(long, requires = "sign_only", help_heading = HEADING)]
+    dump_transaction_message: bool,
+    /// Simulate, show every balance that would change, and sign nothing
+    #[arg(long, conflicts_with = "sign_only", help_heading = HEADING)]
+    dry_run: bool,
+    /// Answer every question with yes
+    #[arg(short, long, help_heading = HEADING)]
+    yes: bool,
+}
+
+const HEADING: &str = "Transaction options";
+
+/// A priority fee.
+#[derive(Clone, Copy, Debug)]
+enum UnitPrice {
+    Auto,
+    MicroLamports(u64),
+}
+
+impl FromStr for UnitPrice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => number
+                .parse()
+                .map(Self::MicroLamports)
+                .map_err(|_| "use a whole number of micro-lamports, or auto".into()),
+        }
+    }
+}
+
+/// What a command wants done.
+#[derive(Default)]
+pub(crate) struct Request {
+    pub(crate) instructions: Vec<Instruction>,
+    /// Asked before anything is signed, if it moves funds or cannot be undone.
+    pub(crate) question: Option<String>,
+    /// What the result says besides the signature.
+    pub(crate) facts: Facts,
+    /// Names of accounts, for the dry run.
+    pub(crate) names: Vec<(Pubkey, String)>,
+}
+
+impl Request {
+    pub(crate) fn of(instruction: Instruction) -> Self {
+        Self {
+            instructions: vec![instruction],
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn ask(mut self, question: impl Into<String>) -> Self {
+        self.question = Some(question.into());
+        self
+    }
+
+    pub(crate) fn name(mut self, key: Pubkey, name: impl Into<String>) -> Self {
+        self.names.push((key, name.into()));
+        self
+    }
+
+    pub(crate) fn name_vault(self, vault: &Vault) -> Self {
+        let index = vault.index;
+        self.name(vault.address, format!("vault {index}"))
+            .name(vault.nos, format!("vault {index}'s NOS"))
+    }
+}
+
+impl TransactionOptions {
+    /// Whether the transaction is made of the command line alone.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.blockhash.is_some()
+    }
+
+    pub(crate) fn signers(&self) -> Result<Signers> {
+        // A dry run needs nobody's signature.
+        Signers::new(self.sign_only || self.dry_run, &self.signer)
+    }
+
+    /// Signs and sends what `request` asks for, or what the options make of that.
+    pub(crate) fn submit(
+        &self,
+        context: &Context,
+        signers: &Signers,
+        wallet: &dyn Signer,
+        request: Request,
+    ) -> Result<()> {
+        let fee_payer = self.signer_or(signers, self.fee_payer.as_deref(), "fee-payer")?;
+        let fee_payer = fee_payer.as_deref().unwrap_or(wallet);
+        let authority =
+            self.signer_or(signers, self.nonce_authority.as_deref(), "nonce-authority")?;
+        let authority = authority.as_deref().unwrap_or(wallet);
+        context.block_on(async {
+            let spinner = context.output.spinner("preparing the transaction");
+            let lifetime = self.lifetime(context, &authority.pubkey()).await?;
+            let assembled = |budget: &Budget| {
+                assemble(&fee_payer.pubkey(), &request.instructions, &[], budget, lifetime)
+            };
+            let (mut budget, mut simulation) = (self.fixed_budget(), None);
+            if !self.is_offline() || self.dry_run {
+                spinner.now("simulating");
+                budget = self.priced_budget(context, &assembled(&budget)?).await?;
+                let simulated = context.cluster.simulate(&assembled(&budget)?).await?;
+                let limit = compute_unit_limit(simulated.compute_units);
+                budget.compute_unit_limit = budget.compute_unit_limit.or(Some(limit));
+                simulation = Some(simulated);
+            }
+            let message = assembled(&budget)?;
+            drop(spinner);
+            if let (true, Some(simulation)) = (self.dry_run, &simulation) {
+                return context.output.print(&DryRun {
+                    simulation,
+                    request: &request,
+                    wallet: wallet.pubkey(),
+                    fee_payer: fee_payer.pubkey(),
+                    priority_fee_lamports: budget.priority_fee_lamports(),
+                });
+            }
+            if let Some(question) = request.question.as_deref().filter(|_| !self.sign_only) {
+                self.confirm(question)?;
+            }
+            let signed = sign(message, &[fee_payer, authority, wallet])?;
+            if self.sign_only {
+                return context.output.print(&SignedOffline {
+                    transaction: &signed,
+                    facts: &request.facts,
+                    with_message: self.dump_transaction_message,
+                });
+            }
+            signed.verify_and_hash_message().map_err(|_| {
+                invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
+            })?;
+            let spinner = context.output.spinner("waiting for confirmation");
+            let receipt = context.cluster.send(&signed, lifetime).await?;
+            drop(spinner);
+            let mut facts = request.facts;
+            facts.text("Signature", "signature", receipt.signature);
+            facts.add("", "", "slot", receipt.slot);
+            context.output.print(&facts)
+        })
+    }
+
+    fn signer_or(
+        &self,
+        signers: &Signers,
+        uri: Option<&str>,
+        role: &str,
+    ) -> Result<Option<Box<dyn Signer>>> {
+        uri.map(|uri| signers.find(uri, role)).transpose()
+    }
+
+    fn fixed_budget(&self) -> Budget {
+        Budget {
+            compute_unit_limit: self.with_compute_unit_limit,
+            compute_unit_price_micro_lamports: match self.with_compute_unit_price {
+                Some(UnitPrice::MicroLamports(price)) => Some(price),
+                _ => None,
+            },
+        }
+    }
+
+    async fn priced_budget(&self, context: &Context, message: &VersionedMessage) -> Result<Budget> {
+        let mut budget = self.fixed_budget();
+        if let Some(UnitPrice::Auto) = self.with_compute_unit_price {
+            let keys = message.static_account_keys();
+            let recent = context.cluster.recent_fees(keys).await?;
+            let price = priority_fee(&recent, self.max_compute_unit_price);
+            budget.compute_unit_price_micro_lamports = Some(price);
+        }
+        Ok(budget)
+    }
+
+    async fn lifetime(&self, context: &Context, authority: &Pubkey) -> Result<Lifetime> {
+        if let (true, Some(UnitPrice::Auto)) = (self.is_offline(), self.with_compute_unit_price) {
+            return Err(invalid("--with-compute-unit-price: use a number with --blockhash, so that every signer makes the same transaction"));
+        }
+        match (self.nonce, self.blockhash) {
+            (None, Some(blockhash)) => Ok(Lifetime::Blockhash(blockhash)),
+            (None, None) => Ok(Lifetime::Blockhash(
+                context.cluster.latest_blockhash().await?.0,
+            )),
+            (Some(account), blockhash) => {
+                let nonce = match blockhash {
+                    Some(value) => value,
+                    None => context.cluster.nonce(&account).await?,
+                };
+                let authority = *authority;
+                Ok(Lifetime::Nonce {
+                    account,
+                    authority,
+                    nonce,
+                })
+            }
+        }
+    }
+
+    fn confirm(&self, question: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        let stdin = std::io::stdin();
+        if !stdin.is_terminal() {
+            return Err(invalid(format!(
+                "{question} Nobody is there to answer; confirm with --yes"
+            )));
+        }
+        eprint!("{question} [y/N] ");
+        std::io::stderr().flush()?;
+        let mut answer = String::new();
+        stdin.lock().read_line(&mut answer)?;
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(anyhow!("not confirmed; nothing was sent")),
+        }
+    }
+}
+
+/// Signs with those of `signers` that the message asks for; others stay absent.
+fn sign(message: VersionedMessage, signers: &[&dyn Signer]) -> Result<VersionedTransaction> {
+    let bytes = message.serialize();
+    let required = usize::from(message.header().num_required_signatures);
+    let keys = message.static_account_keys().iter().take(required);
+    let signatures = keys.map(|key| {
+        let signer = signers.iter().find(|signer| signer.pubkey() == *key);
+        let signature = signer.map_or(Ok(Signature::default()), |signer| {
+            signer.try_sign_message(&bytes)
+        });
+        signature.map_err(|error| {
+            invalid(format!(
+                "{key} cannot sign: {error}; sign the same command with the same --blockhash"
+            ))
+        })
+    });
+    let signatures = signatures.collect::<Result<Vec<_>>>().context("signing")?;
+    Ok(VersionedTransaction {
+        signatures,
+        message,
+    })
+}
+
+/// What `--sign-only` prints, in the words and fields of `solana`.
+struct SignedOffline<'a> {
+    transaction: &'a VersionedTransaction,
+    facts: &'a Facts,
+    with_message: bool,
+}
+
+impl SignedOffline<'_> {
+    fn signers(&self) -> impl Iterator<Item = (&Pubkey, &Signature)> {
+        let keys = self.transaction.message.static_account_keys().iter();
+        keys.zip(&self.transaction.signatures)
+    }
+
+    fn absent(&self) -> Vec<String> {
+        let absent = self
+            .signers()
+            .filter(|(_, signature)| **signature == Signature::default());
+        absent.map(|(key, _)| key.to_string()).collect()
+    }
+
+    fn present(&self) -> Vec<String> {
+        let present = self
+            .signers()
+            .filter(|(_, signature)| **signature != Signature::default());
+        present
+            .map(|(key, signature)| format!("{key}={signature}"))
+            .collect()
+    }
+
+    fn message(&self) -> Option<String> {
+        let encoded = || BASE64_STANDARD.encode(self.transaction.message.serialize());
+        self.with_message.then(encoded)
+    }
+}
+
+impl fmt::Display for SignedOffline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.facts)?;
+        writeln!(
+            f,
+            "Blockhash: {}",
+            self.transaction.message.recent_blockhash()
+        )?;
+        if let Some(message) = self.message() {
+            writeln!(f, "Transaction Message: {message}")?;
+        }
+        for (title, lines) in [
+            ("Signers (Pubkey=Signature):", self.present()),
+            ("Absent Signers (Pubkey):", self.absent()),
+        ] {
+            if !lines.is_empty() {
+                writeln!(f, "{title}\n  {}", lines.join("\n  "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for SignedOffline<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = [
+            (
+                "blockhash",
+                json!(self.transaction.message.recent_blockhash().to_string()),
+            ),
+            ("signers", json!(self.present())),
+            ("absent", json!(self.absent())),
+            ("message", json!(self.message())),
+        ];
+        with_fields(self.facts, fields).serialize(serializer)
+    }
+}
+
+/// What `--dry-run` prints.
+struct DryRun<'a> {
+    simulation: &'a Simulation,
+    request: &'a Request,
+    wallet: Pubkey,
+    fee_payer: Pubkey,
+    priority_fee_lamports: u64,
+}
+
+impl DryRun<'_> {
+    fn name(&self, key: &Pubkey) -> String {
+        let given = self.request.names.iter().find(|(named, _)| named == key);
+        match given {
+            Some((_, name)) => name.clone(),
+            None if *key == self.wallet => "wallet".into(),
+            None if *key == self.fee_payer => "fee payer".into(),
+            None => String::new(),
+        }
+    }
+}
+
+fn delta((before, after): (u64, u64)) -> i128 {
+    i128::from(after).saturating_sub(i128::from(before))
+}
+
+impl fmt::Display for DryRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.request.facts)?;
+        let cells = |(before, after): (u64, u64), decimals: u32| match before == after {
+            true => [String::new(), String::new()],
+            false => [
+                signed(delta((before, after)), decimals),
+                decimal(after.into(), decimals),
+            ],
+        };
+        let rows: Vec<Vec<String>> = self
+            .simulation
+            .changes
+            .iter()
+            .map(|BalanceChange { key, lamports, nos }| {
+                let [sol, sol_after] = cells(*lamports, SOL_DECIMALS);
+                let [nos, nos_after] = cells(*nos, NOS_DECIMALS.into());
+                vec![
+                    key.to_string(),
+                    self.name(key),
+                    sol,
+                    sol_after,
+                    nos,
+                    nos_after,
+                ]
+            })
+            .collect();
+        table(f, &["ACCOUNT", "", "SOL", "THEN", "NOS", "THEN"], &rows)?;
+        let units = crate::human::grouped(self.simulation.compute_units);
+        let fee = crate::human::sol(self.priority_fee_lamports);
+        writeln!(
+            f,
+            "{units} compute units, priority fee {fee}. Simulated; nothing was signed or sent."
+        )
+    }
+}
+
+impl Serialize for DryRun<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let changes = self.simulation.changes.iter().map(|change| {
+            json!({
+                "account": change.key.to_string(),
+                "name": self.name(&change.key),
+                "lamports": {"before": change.lamports.0, "after": change.lamports.1},
+                "nos": {"before": change.nos.0, "after": change.nos.1},
+            })
+        });
+        let fields = [
+            ("dry_run", json!(true)),
+            ("compute_units", json!(self.simulation.compute_units)),
+            ("priority_fee_lamports", json!(self.priority_fee_lamports)),
+            ("changes", json!(changes.collect::<Vec<_>>())),
+        ];
+        with_fields(&self.request.facts, fields).serialize(serializer)
+    }
+}
+
+/// A line that is no result, for people only.
+pub(crate) fn note(context: &Context, line: impl fmt::Display) -> Result<()> {
+    match context.output.is_json() {
+        true => Ok(()),
+        false => say(line),
+    }
+}

@@ -1,0 +1,198 @@
+//! A validator inside this process, with real JSON-RPC and WebSocket ports, that needs no network.
+//! Accounts can be put anywhere: so a market stands at the address that a deployment names, and the
+//! NOS mint at its real one. With feature `embedded`, for demos and tests.
+
+use crate::{
+    constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT},
+    PROGRAM_ID,
+};
+use anchor_lang::{
+    solana_program::{program_option::COption, program_pack::Pack},
+    AccountSerialize,
+};
+use anchor_spl::{
+    associated_token::get_associated_token_address,
+    token::{
+        self,
+        spl_token::state::{Account as TokenAccount, AccountState, Mint},
+    },
+};
+use anyhow::{anyhow, Result};
+use nosana_jobs_localnet::{
+    constants::MARKET_SIZE,
+    state::{MarketAccount, QUEUE_EMPTY},
+};
+use solana_program::{pubkey::Pubkey, rent::Rent};
+use std::path::Path;
+use surfpool_sdk::{
+    cheatcodes::builders::{DeployProgram, SetAccount},
+    BlockProductionMode, Surfnet,
+};
+
+/// NOS base units in existence: a hundred million NOS.
+const SUPPLY: u64 = 100_000_000_000_000;
+/// Seconds after which anyone may clean a finished job.
+pub const JOB_EXPIRATION_SECONDS: i64 = 86_400;
+
+/// The programs' bytecode.
+pub struct Programs {
+    deployments: Vec<u8>,
+    jobs: Vec<u8>,
+}
+
+impl Programs {
+    /// Reads both ELFs.
+    ///
+    /// # Errors
+    /// If one is not there, with what to run.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|error| {
+                let path = path.display();
+                anyhow!("{path}: {error}; run `cargo xtask build-program` first")
+            })
+        };
+        Ok(Self {
+            deployments: read("deployments.so")?,
+            jobs: read("nosana_jobs_localnet.so")?,
+        })
+    }
+}
+
+/// The running validator; it stops when this is dropped.
+pub struct Localnet {
+    surfnet: Surfnet,
+}
+
+impl Localnet {
+    /// Starts the validator, loads the programs and makes the NOS mint.
+    ///
+    /// # Errors
+    /// If the validator does not start.
+    pub async fn start(programs: Programs) -> Result<Self> {
+        // `Clock`: only then do confirmations arrive as on a cluster.
+        let builder = Surfnet::builder()
+            .offline(true)
+            .block_production_mode(BlockProductionMode::Clock);
+        let surfnet = builder.slot_time_ms(100).start().await?;
+        ignore_events(&surfnet);
+        let cheats = surfnet.cheatcodes();
+        cheats.deploy(DeployProgram::new(PROGRAM_ID).so_bytes(programs.deployments))?;
+        cheats.deploy(DeployProgram::new(JOBS_PROGRAM).so_bytes(programs.jobs))?;
+        let localnet = Self { surfnet };
+        let mint = Mint {
+            mint_authority: COption::None,
+            supply: SUPPLY,
+            decimals: NOS_DECIMALS,
+            is_initialized: true,
+            freeze_authority: COption::None,
+        };
+        localnet.place(&NOS_MINT, token::ID, pack(mint))?;
+        Ok(localnet)
+    }
+
+    /// Where it answers JSON-RPC.
+    pub fn rpc_url(&self) -> &str {
+        self.surfnet.rpc_url()
+    }
+
+    /// Where it answers subscriptions.
+    pub fn ws_url(&self) -> &str {
+        self.surfnet.ws_url()
+    }
+
+    /// The validator itself.
+    pub fn surfnet(&self) -> &Surfnet {
+        &self.surfnet
+    }
+
+    /// Gives a wallet lamports, and a token account with NOS base units.
+    ///
+    /// # Errors
+    /// If the validator refuses.
+    pub fn fund(&self, wallet: &Pubkey, lamports: u64, nos: u64) -> Result<()> {
+        self.surfnet.cheatcodes().fund_sol(wallet, lamports)?;
+        let account = get_associated_token_address(wallet, &NOS_MINT);
+        self.place(&account, token::ID, token_account(*wallet, nos))
+    }
+
+    /// Makes a market whose queue is empty, with its vault, or changes an empty one's price.
+    ///
+    /// # Errors
+    /// If the validator refuses.
+    pub fn open_market(
+        &self,
+        market: &Pubkey,
+        authority: &Pubkey,
+        price_per_second: u64,
+    ) -> Result<()> {
+        let seeds: [&[u8]; 2] = [market.as_ref(), NOS_MINT.as_ref()];
+        let (vault, vault_bump) = Pubkey::find_program_address(&seeds, &JOBS_PROGRAM);
+        self.place(&vault, token::ID, token_account(vault, 0))?;
+        let mut data = vec![0; MARKET_SIZE];
+        let state = MarketAccount {
+            authority: *authority,
+            job_expiration: JOB_EXPIRATION_SECONDS,
+            job_price: price_per_second,
+            job_timeout: 7_200,
+            job_type: 0,
+            vault,
+            vault_bump,
+            node_access_key: Pubkey::default(),
+            node_xnos_minimum: 0,
+            queue_type: QUEUE_EMPTY,
+            queue: Vec::new(),
+        };
+        state.try_serialize(&mut &mut data[..])?;
+        self.place(market, JOBS_PROGRAM, data)
+    }
+
+    /// Puts a rent-exempt account anywhere.
+    ///
+    /// # Errors
+    /// If the validator refuses.
+    pub fn place(&self, key: &Pubkey, owner: Pubkey, data: Vec<u8>) -> Result<()> {
+        let lamports = Rent::default().minimum_balance(data.len());
+        let account = SetAccount::new(*key)
+            .lamports(lamports)
+            .owner(owner)
+            .data(data);
+        Ok(self.surfnet.cheatcodes().execute(account)?)
+    }
+
+    /// Moves the clock forward to `unix_seconds`.
+    ///
+    /// # Errors
+    /// If that is in the past.
+    pub fn travel(&self, unix_seconds: i64) -> Result<()> {
+        let milliseconds = u64::try_from(unix_seconds)?.saturating_mul(1_000);
+        let cheats = self.surfnet.cheatcodes();
+        cheats.time_travel_to_timestamp(milliseconds)?;
+        Ok(())
+    }
+}
+
+/// Takes the validator's events out of their channel, which holds 1,024 of them: with nobody there
+/// to read, the validator stops for good at the next one, after some 100 seconds. The thread ends
+/// with the validator.
+fn ignore_events(surfnet: &Surfnet) {
+    let events = surfnet.events().clone();
+    std::thread::spawn(move || events.iter().for_each(drop));
+}
+
+fn token_account(owner: Pubkey, amount: u64) -> Vec<u8> {
+    pack(TokenAccount {
+        mint: NOS_MINT,
+        owner,
+        amount,
+        state: AccountState::Initialized,
+        ..TokenAccount::default()
+    })
+}
+
+fn pack<T: Pack>(state: T) -> Vec<u8> {
+    let mut data = vec![0; T::LEN];
+    state.pack_into_slice(&mut data);
+    data
+}

@@ -1,0 +1,454 @@
+//! Reading accounts. What a cluster answers is believed only after it is decoded.
+
+use super::{Cluster, ClusterError};
+use crate::{
+    accounts::{decode_owner, decode_revision, DecodeError, DeploymentAccount},
+    filters::{self, DeploymentFilter, Memcmp},
+    instructions::Vault,
+    markets::{
+        decode_job, decode_market, decode_run, is_queued, JobState, Run, JOB_SIZE, RUN_SIZE,
+    },
+    plan::{ObservedJob, ObservedRun, Snapshot},
+    seeds, PROGRAM_ID,
+};
+use anchor_lang::solana_program::program_pack::Pack;
+use anchor_spl::token::{self, spl_token::state::Account as TokenAccount};
+use deployments::{
+    constants::{JOBS_PROGRAM, NOS_MINT},
+    state::{deployment::FIRST_REVISION, Owner},
+};
+use deployments_domain::{
+    funding::{Funds, Rents},
+    lifecycle::Market,
+};
+use solana_account::{from_account, Account};
+use solana_hash::Hash;
+use solana_program::{clock::Clock, pubkey::Pubkey, rent::Rent, sysvar};
+use solana_rpc_client_api::{
+    config::{RpcAccountInfoConfig, RpcProgramAccountsConfig, UiAccountEncoding},
+    filter::{Memcmp as RpcMemcmp, RpcFilterType},
+};
+
+use std::collections::BTreeMap;
+
+/// An account that a filter found, decoded or not.
+pub type Found<T> = (Pubkey, Result<T, DecodeError>);
+
+/// Numbers and digests of a deployment's job definitions.
+pub type Revisions = Vec<(u32, [u8; 32], Option<i64>)>;
+
+impl Cluster {
+    /// Accounts at these addresses, in their order.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn accounts(&self, keys: &[Pubkey]) -> Result<Vec<Option<Account>>, ClusterError> {
+        const MOST_PER_REQUEST: usize = 100;
+        let mut accounts = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MOST_PER_REQUEST) {
+            let found = self.client().get_multiple_accounts(keys).await;
+            accounts.extend(found.map_err(|error| self.explain(error, &[]))?);
+        }
+        Ok(accounts)
+    }
+
+    /// Refuses a cluster without the program.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotDeployed`], or that the node does not answer.
+    pub async fn require_program(&self) -> Result<(), ClusterError> {
+        match self.accounts(&[PROGRAM_ID]).await?.pop().flatten() {
+            Some(program) if program.executable => Ok(()),
+            _ => Err(ClusterError::NotDeployed(self.url().to_owned())),
+        }
+    }
+
+    /// A deployment.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is none at this address.
+    pub async fn deployment(&self, key: &Pubkey) -> Result<DeploymentAccount, ClusterError> {
+        let account = self.accounts(&[*key]).await?.pop().flatten();
+        self.decode_deployment(key, account)
+    }
+
+    fn decode_deployment(
+        &self,
+        key: &Pubkey,
+        account: Option<Account>,
+    ) -> Result<DeploymentAccount, ClusterError> {
+        let account = account.ok_or_else(|| self.missing("deployment", key))?;
+        DeploymentAccount::decode(&account.owner, &account.data)
+            .map_err(|error| ClusterError::Decode { key: *key, error })
+    }
+
+    fn missing(&self, what: &'static str, key: &Pubkey) -> ClusterError {
+        let url = self.url().to_owned();
+        ClusterError::Missing {
+            what,
+            key: *key,
+            url,
+        }
+    }
+
+    /// The number of the wallet's next deployment.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the account is damaged.
+    pub async fn next_deployment_id(&self, wallet: &Pubkey) -> Result<u64, ClusterError> {
+        let key = seeds::owner_address(wallet).0;
+        let Some(account) = self.accounts(&[key]).await?.pop().flatten() else {
+            return Ok(0);
+        };
+        // Whoever sends lamports there makes no Owner account of it.
+        if account.owner == anchor_lang::system_program::ID {
+            return Ok(0);
+        }
+        let owner: Owner = decode_owner(&account.owner, &account.data)
+            .map_err(|error| ClusterError::Decode { key, error })?;
+        Ok(owner.next_deployment_id)
+    }
+
+    /// Deployments that a filter finds, those of another layout among them.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn deployments(
+        &self,
+        filter: &DeploymentFilter,
+    ) -> Result<Vec<Found<DeploymentAccount>>, ClusterError> {
+        let found = self.program_accounts(&PROGRAM_ID, filter.memcmp()).await?;
+        let decoded = found.into_iter().map(|(key, account)| {
+            (
+                key,
+                DeploymentAccount::decode(&account.owner, &account.data),
+            )
+        });
+        Ok(decoded.collect())
+    }
+
+    async fn program_accounts(
+        &self,
+        program: &Pubkey,
+        filters: Vec<Memcmp>,
+    ) -> Result<Vec<(Pubkey, Account)>, ClusterError> {
+        let filters = filters.into_iter().map(|filter| {
+            RpcFilterType::Memcmp(RpcMemcmp::new_raw_bytes(filter.offset, filter.bytes))
+        });
+        let config = RpcProgramAccountsConfig {
+            filters: Some(filters.collect()),
+            account_config: RpcAccountInfoConfig {
+                encoding: Some(UiAccountEncoding::Base64),
+                commitment: Some(self.client().commitment()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let found = self
+            .client()
+            .get_program_ui_accounts_with_config(program, config)
+            .await;
+        let found = found.map_err(|error| self.explain(error, &[]))?;
+        let decoded = found
+            .into_iter()
+            .filter_map(|(key, account)| Some((key, account.decode::<Account>()?)));
+        Ok(decoded.collect())
+    }
+
+    /// Runs of the markets' program.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn runs(&self, job: Option<&Pubkey>) -> Result<Vec<(Pubkey, Run)>, ClusterError> {
+        let found = self
+            .program_accounts(&JOBS_PROGRAM, filters::runs(job))
+            .await?;
+        let runs = found.into_iter().filter_map(|(key, account)| {
+            let run = decode_run(&account.owner, &account.data).ok()?;
+            Some((key, run))
+        });
+        Ok(runs.collect())
+    }
+
+    /// A market.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is none at this address.
+    pub async fn market(&self, key: &Pubkey) -> Result<Market, ClusterError> {
+        let account = self.accounts(&[*key]).await?.pop().flatten();
+        let account = account.ok_or_else(|| self.missing("market", key))?;
+        decode_market(&account.owner, &account.data)
+            .map_err(|error| ClusterError::Decode { key: *key, error })
+    }
+
+    /// What a vault holds.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn funds(&self, vault: &Vault) -> Result<Funds, ClusterError> {
+        let accounts = self.accounts(&[vault.address, vault.nos]).await?;
+        Ok(funds(&accounts))
+    }
+
+    /// NOS base units in a wallet's associated token account, and the wallet's lamports.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn wallet_funds(&self, wallet: &Pubkey) -> Result<Funds, ClusterError> {
+        let nos = anchor_spl::associated_token::get_associated_token_address(wallet, &NOS_MINT);
+        Ok(funds(&self.accounts(&[*wallet, nos]).await?))
+    }
+
+    /// On-chain time, unix seconds.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn now(&self) -> Result<i64, ClusterError> {
+        let account = self.accounts(&[sysvar::clock::ID]).await?.pop().flatten();
+        self.clock(account.as_ref())
+    }
+
+    fn clock(&self, account: Option<&Account>) -> Result<i64, ClusterError> {
+        let clock = account.and_then(from_account::<Clock, Account>);
+        let clock = clock.ok_or_else(|| self.missing("sysvar", &sysvar::clock::ID))?;
+        Ok(clock.unix_timestamp)
+    }
+
+    /// The value of a nonce account, to be used in place of a blockhash.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is none at this address.
+    pub async fn nonce(&self, key: &Pubkey) -> Result<Hash, ClusterError> {
+        let account = self.accounts(&[*key]).await?.pop().flatten();
+        let account = account.ok_or_else(|| self.missing("nonce account", key))?;
+        match solana_rpc_client_nonce_utils::data_from_account(&account) {
+            Ok(data) => Ok(data.blockhash()),
+            Err(_) => Err(ClusterError::Decode {
+                key: *key,
+                error: DecodeError::WrongKind,
+            }),
+        }
+    }
+
+    /// The cluster's rent.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn rent(&self) -> Result<Rent, ClusterError> {
+        let account = self.accounts(&[sysvar::rent::ID]).await?.pop().flatten();
+        account
+            .as_ref()
+            .and_then(from_account::<Rent, Account>)
+            .ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))
+    }
+
+    /// Everything that decides what is due for a deployment, read at one time.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is no deployment at this address.
+    pub async fn snapshot(&self, key: &Pubkey) -> Result<Snapshot, ClusterError> {
+        let mut known = self.deployment(key).await?;
+        loop {
+            let header = &known.header;
+            let mut keys = vec![*key, header.market, header.vault, header.vault_nos];
+            keys.extend([sysvar::clock::ID, sysvar::rent::ID]);
+            let fixed = keys.len();
+            keys.extend(
+                known
+                    .jobs
+                    .iter()
+                    .map(|slot| known.job_address(key, slot.index)),
+            );
+            let mut accounts = self.accounts(&keys).await?;
+            let jobs = accounts.split_off(fixed.min(accounts.len()));
+            let [deployment, market, vault, vault_nos, clock, rent] =
+                <[Option<Account>; 6]>::try_from(accounts)
+                    .map_err(|_| self.missing("deployment", key))?;
+            let deployment = self.decode_deployment(key, deployment)?;
+            if deployment.jobs != known.jobs {
+                known = deployment; // it changed between the two reads
+                continue;
+            }
+            let rent = rent
+                .as_ref()
+                .and_then(from_account::<Rent, Account>)
+                .ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
+            return Ok(Snapshot {
+                key: *key,
+                market: market_state(market.as_ref()),
+                funds: funds(&[vault, vault_nos]),
+                rents: rents(&rent),
+                jobs: self
+                    .observe(key, &deployment, &jobs, market.as_ref())
+                    .await?,
+                now: self.clock(clock.as_ref())?,
+                deployment,
+            });
+        }
+    }
+
+    /// Snapshots of many deployments for their forecasts, with few requests: their jobs are as the
+    /// slots say, so nothing can be planned from them.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn overview(
+        &self,
+        deployments: Vec<(Pubkey, DeploymentAccount)>,
+    ) -> Result<Vec<Snapshot>, ClusterError> {
+        let mut keys: Vec<Pubkey> = Vec::new();
+        for (_, deployment) in &deployments {
+            let header = &deployment.header;
+            keys.extend([header.market, header.vault, header.vault_nos]);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let found = self.accounts(&keys).await?;
+        let accounts: BTreeMap<Pubkey, Account> = keys
+            .into_iter()
+            .zip(found)
+            .filter_map(|(key, account)| Some((key, account?)))
+            .collect();
+        let (now, rents) = (self.now().await?, rents(&self.rent().await?));
+        let snapshots = deployments.into_iter().map(|(key, deployment)| {
+            let header = &deployment.header;
+            let vault = [&header.vault, &header.vault_nos].map(|key| accounts.get(key).cloned());
+            let jobs = deployment.jobs.iter().map(|slot| ObservedJob {
+                slot: *slot,
+                state: JobState::Open {
+                    price_per_second: 0,
+                },
+                run: None,
+                queued: false,
+            });
+            Snapshot {
+                key,
+                market: market_state(accounts.get(&header.market)),
+                funds: funds(&vault),
+                rents,
+                jobs: jobs.collect(),
+                now,
+                deployment,
+            }
+        });
+        Ok(snapshots.collect())
+    }
+
+    async fn observe(
+        &self,
+        key: &Pubkey,
+        deployment: &DeploymentAccount,
+        accounts: &[Option<Account>],
+        market: Option<&Account>,
+    ) -> Result<Vec<ObservedJob>, ClusterError> {
+        let mut jobs = Vec::with_capacity(accounts.len());
+        for (slot, account) in deployment.jobs.iter().zip(accounts) {
+            let address = deployment.job_address(key, slot.index);
+            let account = account
+                .as_ref()
+                .map(|account| (&account.owner, &account.data[..]));
+            let state = decode_job(account).map_err(|error| ClusterError::Decode {
+                key: address,
+                error,
+            })?;
+            let queued = market.is_some_and(|market| {
+                is_queued(&market.owner, &market.data, &address).unwrap_or(false)
+            });
+            jobs.push(ObservedJob {
+                slot: *slot,
+                state,
+                run: None,
+                queued,
+            });
+        }
+        let with_a_node =
+            |job: &ObservedJob| matches!(job.state, JobState::Open { .. }) && !job.queued;
+        if jobs.iter().any(with_a_node) {
+            let runs = self.runs(None).await?;
+            for job in jobs.iter_mut().filter(|job| with_a_node(job)) {
+                let address = deployment.job_address(key, job.slot.index);
+                let found = runs.iter().find(|(_, run)| run.job == address);
+                job.run = found.map(|(address, run)| ObservedRun {
+                    address: *address,
+                    node: run.node,
+                    payer: run.payer,
+                    started_at: run.started_at,
+                });
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// A deployment's revisions, oldest first; those whose accounts are closed are left out. The
+    /// time is when a revision was added, unix seconds; the first came with the deployment.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn revisions(
+        &self,
+        key: &Pubkey,
+        deployment: &DeploymentAccount,
+    ) -> Result<Revisions, ClusterError> {
+        let header = &deployment.header;
+        let later: Vec<u32> = (FIRST_REVISION..=header.latest_revision).skip(1).collect();
+        let keys: Vec<Pubkey> = later
+            .iter()
+            .map(|number| seeds::revision_address(key, *number).0)
+            .collect();
+        let first = (
+            FIRST_REVISION,
+            header.first_job_definition,
+            Some(header.created_at),
+        );
+        let mut revisions = vec![first];
+        for ((number, key), account) in later.iter().zip(&keys).zip(self.accounts(&keys).await?) {
+            let Some(account) = account.filter(|account| account.owner == PROGRAM_ID) else {
+                continue;
+            };
+            let revision = decode_revision(&account.owner, &account.data)
+                .map_err(|error| ClusterError::Decode { key: *key, error })?;
+            revisions.push((*number, revision.job_definition, Some(revision.created_at)));
+        }
+        Ok(revisions)
+    }
+}
+
+fn market_state(account: Option<&Account>) -> Market {
+    let decoded = account.map(|account| decode_market(&account.owner, &account.data));
+    match decoded {
+        Some(Ok(market)) => market,
+        _ => Market::Unusable,
+    }
+}
+
+/// What a vault, or a wallet, and its token account hold.
+fn funds(accounts: &[Option<Account>]) -> Funds {
+    let lamports = accounts
+        .first()
+        .and_then(Option::as_ref)
+        .map_or(0, |account| account.lamports);
+    let nos = accounts
+        .get(1)
+        .and_then(Option::as_ref)
+        .and_then(nos_in)
+        .unwrap_or(0);
+    Funds { nos, lamports }
+}
+
+/// NOS base units in an account; `None` if it is no token account of NOS.
+pub(super) fn nos_in(account: &Account) -> Option<u64> {
+    if account.owner != token::ID {
+        return None;
+    }
+    let account = TokenAccount::unpack(&account.data).ok()?;
+    (account.mint == NOS_MINT).then_some(account.amount)
+}
+
+/// Rent-exempt minimums as the domain's rules take them.
+fn rents(rent: &Rent) -> Rents {
+    Rents {
+        floor: rent.minimum_balance(0),
+        job: rent.minimum_balance(JOB_SIZE),
+        run: rent.minimum_balance(RUN_SIZE),
+    }
+}

@@ -1,0 +1,242 @@
+//! Simulating, sending and confirming.
+
+use super::{read::nos_in, Cluster, ClusterError};
+use crate::{errors, transaction::Lifetime};
+use solana_account::Account;
+use solana_hash::Hash;
+use solana_message::VersionedMessage;
+use solana_program::pubkey::Pubkey;
+use solana_rpc_client_api::config::{
+    RpcSendTransactionConfig, RpcSimulateTransactionAccountsConfig, RpcSimulateTransactionConfig,
+    UiAccountEncoding,
+};
+use solana_signature::Signature;
+use solana_transaction::versioned::VersionedTransaction;
+use solana_transaction_error::TransactionError;
+use std::time::Duration;
+
+/// How often the cluster is asked whether a transaction is confirmed.
+const POLL: Duration = Duration::from_millis(250);
+/// A transaction is sent again after this many polls: nodes drop some.
+const POLLS_PER_SEND: u32 = 8;
+/// Longest wait for a transaction with a nonce, which does not expire by itself: two minutes.
+const MOST_POLLS_WITH_NONCE: u32 = 480;
+
+/// What an account holds before and after a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalanceChange {
+    /// The account.
+    pub key: Pubkey,
+    /// Lamports before and after.
+    pub lamports: (u64, u64),
+    /// NOS base units before and after; zero where it is no token account.
+    pub nos: (u64, u64),
+}
+
+/// What a transaction would do.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    /// Compute units that it uses.
+    pub compute_units: u64,
+    /// Accounts whose balance changes, the fee included.
+    pub changes: Vec<BalanceChange>,
+}
+
+/// A confirmed transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its first signature, its name.
+    pub signature: Signature,
+    /// The slot that holds it.
+    pub slot: u64,
+}
+
+impl Cluster {
+    /// The latest blockhash, and the last block height at which it counts.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn latest_blockhash(&self) -> Result<(Hash, u64), ClusterError> {
+        let commitment = self.client().commitment();
+        let latest = self
+            .client()
+            .get_latest_blockhash_with_commitment(commitment)
+            .await;
+        latest.map_err(|error| self.explain(error, &[]))
+    }
+
+    /// Micro-lamports per compute unit that recent transactions paid which wrote these accounts.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn recent_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ClusterError> {
+        const MOST_ACCOUNTS: usize = 128;
+        let keys = writable.get(..MOST_ACCOUNTS).unwrap_or(writable);
+        let fees = self.client().get_recent_prioritization_fees(keys).await;
+        let fees = fees.map_err(|error| self.explain(error, &[]))?;
+        Ok(fees.into_iter().map(|fee| fee.prioritization_fee).collect())
+    }
+
+    /// Runs a message without signatures and without effect.
+    ///
+    /// # Errors
+    /// [`ClusterError::Refused`] if it fails.
+    pub async fn simulate(&self, message: &VersionedMessage) -> Result<Simulation, ClusterError> {
+        let keys = writable_keys(message);
+        let before = self.accounts(&keys).await?;
+        let signatures = usize::from(message.header().num_required_signatures);
+        let transaction = VersionedTransaction {
+            signatures: vec![Signature::default(); signatures],
+            message: message.clone(),
+        };
+        let config = RpcSimulateTransactionConfig {
+            sig_verify: false,
+            replace_recent_blockhash: true,
+            commitment: Some(self.client().commitment()),
+            accounts: Some(RpcSimulateTransactionAccountsConfig {
+                encoding: Some(UiAccountEncoding::Base64),
+                addresses: keys.iter().map(Pubkey::to_string).collect(),
+            }),
+            ..Default::default()
+        };
+        let programs = programs(message);
+        let answer = self
+            .client()
+            .simulate_transaction_with_config(&transaction, config)
+            .await;
+        let result = answer
+            .map_err(|error| self.explain(error, &programs))?
+            .value;
+        if let Some(error) = result.err {
+            let logs = result.logs.unwrap_or_default();
+            let error = TransactionError::from(error);
+            return Err(ClusterError::Refused(errors::explain(
+                &error, &programs, &logs,
+            )));
+        }
+        let after = result.accounts.unwrap_or_default().into_iter();
+        let after = after.map(|account| account.and_then(|account| account.decode::<Account>()));
+        let changes = keys.iter().zip(before.iter().zip(after));
+        let changes = changes
+            .filter_map(|(key, (before, after))| change(key, before.as_ref(), after.as_ref()));
+        Ok(Simulation {
+            compute_units: result.units_consumed.unwrap_or(0),
+            changes: changes.collect(),
+        })
+    }
+
+    /// Sends a signed transaction and waits until the cluster confirms it. It is sent again until
+    /// it is confirmed or expires; that does it at most once.
+    ///
+    /// # Errors
+    /// [`ClusterError::Refused`] if it fails, [`ClusterError::Expired`] if nothing is known of it
+    /// when its blockhash expires.
+    pub async fn send(
+        &self,
+        transaction: &VersionedTransaction,
+        lifetime: Lifetime,
+    ) -> Result<Receipt, ClusterError> {
+        let programs = programs(&transaction.message);
+        let config = RpcSendTransactionConfig {
+            preflight_commitment: Some(self.client().commitment().commitment),
+            max_retries: Some(0), // by this loop instead
+            ..Default::default()
+        };
+        let sent = self
+            .client()
+            .send_transaction_with_config(transaction, config)
+            .await;
+        let signature = sent.map_err(|error| self.explain(error, &programs))?;
+        let mut polls: u32 = 0;
+        loop {
+            // Asked before the status: what expired before that cannot be confirmed after.
+            let expired = match lifetime {
+                Lifetime::Nonce { .. } => polls >= MOST_POLLS_WITH_NONCE,
+                Lifetime::Blockhash(hash) => {
+                    polls.is_multiple_of(POLLS_PER_SEND) && !self.is_valid(&hash).await?
+                }
+            };
+            if let Some(receipt) = self.status(&signature, &programs).await? {
+                return Ok(receipt);
+            }
+            if expired {
+                return Err(ClusterError::Expired(signature.to_string()));
+            }
+            tokio::time::sleep(POLL).await;
+            polls = polls.saturating_add(1);
+            if polls.is_multiple_of(POLLS_PER_SEND) {
+                let again = RpcSendTransactionConfig {
+                    skip_preflight: true,
+                    ..config
+                };
+                // Its outcome shows in the status.
+                let _ = self
+                    .client()
+                    .send_transaction_with_config(transaction, again)
+                    .await;
+            }
+        }
+    }
+
+    async fn is_valid(&self, blockhash: &Hash) -> Result<bool, ClusterError> {
+        let commitment = self.client().commitment();
+        let valid = self
+            .client()
+            .is_blockhash_valid(blockhash, commitment)
+            .await;
+        valid.map_err(|error| self.explain(error, &[]))
+    }
+
+    async fn status(
+        &self,
+        signature: &Signature,
+        programs: &[Pubkey],
+    ) -> Result<Option<Receipt>, ClusterError> {
+        let statuses = self.client().get_signature_statuses(&[*signature]).await;
+        let statuses = statuses.map_err(|error| self.explain(error, &[]))?.value;
+        let Some(status) = statuses.into_iter().next().flatten() else {
+            return Ok(None);
+        };
+        if let Some(error) = &status.err {
+            return Err(ClusterError::Refused(errors::explain(error, programs, &[])));
+        }
+        let confirmed = status.satisfies_commitment(self.client().commitment());
+        let slot = status.slot;
+        Ok(confirmed.then_some(Receipt {
+            signature: *signature,
+            slot,
+        }))
+    }
+}
+
+/// Programs of a message's instructions, in order.
+pub(super) fn programs(message: &VersionedMessage) -> Vec<Pubkey> {
+    let keys = message.static_account_keys();
+    let ids = message.instructions().iter();
+    ids.filter_map(|instruction| keys.get(usize::from(instruction.program_id_index)).copied())
+        .collect()
+}
+
+/// Accounts that a message names itself and may change.
+fn writable_keys(message: &VersionedMessage) -> Vec<Pubkey> {
+    let keys = message.static_account_keys().iter().enumerate();
+    keys.filter(|(position, _)| message.is_maybe_writable(*position, None))
+        .map(|(_, key)| *key)
+        .collect()
+}
+
+fn change(
+    key: &Pubkey,
+    before: Option<&Account>,
+    after: Option<&Account>,
+) -> Option<BalanceChange> {
+    let lamports = |account: Option<&Account>| account.map_or(0, |account| account.lamports);
+    let nos = |account: Option<&Account>| account.and_then(nos_in).unwrap_or(0);
+    let change = BalanceChange {
+        key: *key,
+        lamports: (lamports(before), lamports(after)),
+        nos: (nos(before), nos(after)),
+    };
+    let changed = change.lamports.0 != change.lamports.1 || change.nos.0 != change.nos.1;
+    changed.then_some(change)
+}
