@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | demo | docs | idl`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | demo | docs | idl | schema`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -8,6 +8,7 @@ mod idl;
 mod paths;
 mod process;
 mod sbf;
+mod schema;
 mod stamp;
 mod suites;
 
@@ -50,6 +51,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Generate the JSON Schemas in schema/ from the client's types.
+    Schema {
+        /// Only compare, and fail if they differ.
+        #[arg(long)]
+        check: bool,
+    },
     /// Run `nosana-deploy demo`, after build-program.
     Demo {
         /// Passed on to the demo.
@@ -65,6 +72,7 @@ fn main() -> ExitCode {
         Task::Fuzz { args } => suites::fuzz(&args),
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
+        Task::Schema { check } => schema::schema(check),
         Task::Demo { args } => suites::demo(&args),
     };
     match done {

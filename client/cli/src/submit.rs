@@ -7,11 +7,12 @@ use crate::{
     output::{say, table, with_fields, Facts},
     wallet::{Presigned, Signers},
 };
+use anchor_spl::associated_token::get_associated_token_address;
 use anyhow::{anyhow, Context as _, Result};
 use base64::{prelude::BASE64_STANDARD, Engine};
 use clap::Args;
 use nosana_deploy_client::{
-    constants::NOS_DECIMALS,
+    constants::{NOS_DECIMALS, NOS_MINT},
     instructions::Vault,
     rpc::{BalanceChange, Simulation},
     transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
@@ -167,7 +168,7 @@ impl TransactionOptions {
             if !self.is_offline() || self.dry_run {
                 spinner.now("simulating");
                 budget = self.priced_budget(context, &assembled(&budget)?).await?;
-                let simulated = context.cluster.simulate(&assembled(&budget)?).await?;
+                let simulated = context.cluster.simulate(&assembled(&budget)?, lifetime).await?;
                 let limit = compute_unit_limit(simulated.compute_units);
                 budget.compute_unit_limit = budget.compute_unit_limit.or(Some(limit));
                 simulation = Some(simulated);
@@ -393,10 +394,15 @@ impl DryRun<'_> {
         match given {
             Some((_, name)) => name.clone(),
             None if *key == self.wallet => "wallet".into(),
+            None if *key == nos_account(&self.wallet) => "wallet's NOS".into(),
             None if *key == self.fee_payer => "fee payer".into(),
             None => String::new(),
         }
     }
+}
+
+fn nos_account(wallet: &Pubkey) -> Pubkey {
+    get_associated_token_address(wallet, &NOS_MINT)
 }
 
 fn delta((before, after): (u64, u64)) -> i128 {

@@ -41,17 +41,15 @@ pub(crate) struct Signers {
 impl Signers {
     /// `absent_allowed`: a public key without signature stands for a signer who signs elsewhere.
     pub(crate) fn new(absent_allowed: bool, presigned: &[Presigned]) -> Result<Self> {
-        let mut command = Command::new("signers").arg(
+        let command = Command::new("signers").arg(
             Arg::new("signer")
                 .long("signer")
                 .takes_value(true)
                 .action(ArgAction::Append),
         );
+        let command = command.arg(Arg::new("sign_only").long("sign-only").takes_value(false));
         let mut line = vec!["signers".to_owned()];
-        // Its parser looks only whether the argument is defined.
-        if absent_allowed {
-            command = command.arg(Arg::new("sign_only").long("sign-only").takes_value(false));
-        }
+        line.extend(absent_allowed.then(|| "--sign-only".to_owned()));
         for Presigned { pubkey, signature } in presigned {
             line.extend(["--signer".to_owned(), format!("{pubkey}={signature}")]);
         }
@@ -68,7 +66,7 @@ impl Signers {
             )));
         }
         signer_from_path(&self.matches, uri, role, &mut self.devices.borrow_mut())
-            .map_err(|error| invalid(format!("--{role}: {error}")))
+            .map_err(|error| invalid(format!("--{role} {uri}: {error}")))
     }
 }
 
@@ -99,7 +97,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             error.to_string(),
-            format!("--keypair: missing signature for supplied pubkey: {uri}")
+            format!("--keypair {uri}: missing signature for supplied pubkey: {uri}")
         );
 
         let absent = Signers::new(true, &[])

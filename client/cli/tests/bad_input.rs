@@ -132,7 +132,7 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
     for (name, content, expected) in cases {
         let (code, stdout, stderr) = demo_of(name, &content);
         assert_eq!(stderr, format!("error: {expected}\n"), "{name}");
-        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{name}");
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{name}");
     }
 }
 
@@ -143,7 +143,7 @@ fn a_file_that_is_not_there_is_named() {
         stderr,
         "error: /nonexistent/deployment.json: No such file or directory (os error 2)\n"
     );
-    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
 }
 
 #[test]

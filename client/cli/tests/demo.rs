@@ -144,7 +144,7 @@ fn a_market_that_is_something_else_is_refused_before_anything_is_sent() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("market_is_a_program.json");
     std::fs::write(&path, example.unwrap().replace(market, system_program)).unwrap();
     let output = demo(&[path.to_str().unwrap(), "--json"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty(), "nothing was sent");
     let expected = format!(
         "error: market: \"{system_program}\" is not valid; use a market's account, not a program's or a mint's\n"

@@ -81,7 +81,11 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError::Refused`] if it fails.
-    pub async fn simulate(&self, message: &VersionedMessage) -> Result<Simulation, ClusterError> {
+    pub async fn simulate(
+        &self,
+        message: &VersionedMessage,
+        lifetime: Lifetime,
+    ) -> Result<Simulation, ClusterError> {
         let keys = writable_keys(message);
         let before = self.accounts(&keys).await?;
         let signatures = usize::from(message.header().num_required_signatures);
@@ -91,7 +95,8 @@ impl Cluster {
         };
         let config = RpcSimulateTransactionConfig {
             sig_verify: false,
-            replace_recent_blockhash: true,
+            // Not a nonce: then it would be no longer the transaction that uses it.
+            replace_recent_blockhash: matches!(lifetime, Lifetime::Blockhash(_)),
             commitment: Some(self.client().commitment()),
             accounts: Some(RpcSimulateTransactionAccountsConfig {
                 encoding: Some(UiAccountEncoding::Base64),

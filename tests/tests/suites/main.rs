@@ -9,6 +9,7 @@
     missing_docs
 )]
 
+mod assembly;
 mod create;
 mod edges;
 mod fail_safe;

@@ -148,7 +148,7 @@ impl Withdraw {
         let wallet = context.wallet(&signers)?;
         let vault = Vault::new(wallet.pubkey(), self.vault);
         if !self.transaction.is_offline() {
-            context.block_on(async { Ok(context.cluster.require_program().await?) })?;
+            context.block_on(require_something(context, &vault))?;
         }
         let shown = |amount, unit: fn(u64) -> String, all: &str| match amount {
             Amount::All => all.to_owned(),
@@ -165,5 +165,17 @@ impl Withdraw {
         request.facts.text("Vault", "vault", vault.address);
         self.transaction
             .submit(context, &signers, wallet.as_ref(), request)
+    }
+}
+
+async fn require_something(context: &Context, vault: &Vault) -> Result<()> {
+    context.cluster.require_program().await?;
+    let held = context.cluster.funds(vault).await?;
+    match (held.nos, held.lamports) {
+        (0, 0) => Err(invalid(format!(
+            "vault {} of {} holds nothing",
+            vault.index, vault.owner
+        ))),
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! `list`: deployments, the wallet's or those of a market.
 
 use crate::{
-    commands::status::{runway, runway_json},
+    commands::status::{price_cap, runway_brief, runway_json},
     context::Context,
     human::{self, brief, counted, duration},
     output::{bold, table, with_fields},
@@ -141,7 +141,7 @@ fn summary(snapshot: &Snapshot) -> Value {
         "replicas": header.replicas,
         "active": header.active,
         "timeout_seconds": header.timeout_seconds,
-        "max_price_per_second": header.max_price_per_second,
+        "max_price_per_second": price_cap(header.max_price_per_second),
         "revision": header.revision,
     })
 }
@@ -244,7 +244,7 @@ fn row(snapshot: &Snapshot) -> Vec<String> {
         header.active.to_string(),
         duration(header.timeout_seconds),
         cap,
-        runway(&forecast(snapshot), snapshot.now),
+        runway_brief(&forecast(snapshot), snapshot.now),
         fires,
         snapshot.key.to_string(),
     ]

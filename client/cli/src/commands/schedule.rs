@@ -77,7 +77,7 @@ impl fmt::Display for Firings {
                 DateTime::from_timestamp(*firing, 0).map(|time| time.format("%a").to_string());
             writeln!(
                 f,
-                "{} {} UTC  after {away}",
+                "{} {} UTC  in {away}",
                 day.unwrap_or_default(),
                 time(*firing)
             )?;

@@ -195,7 +195,7 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
         "Price cap",
         cap,
         "max_price_per_second",
-        header.max_price_per_second,
+        price_cap(header.max_price_per_second),
     );
     let reward = header.keeper_reward_lamports;
     facts.add(
@@ -274,6 +274,23 @@ pub(crate) fn runway(forecast: &Forecast, now: i64) -> String {
             )
         }
     }
+}
+
+/// The same in a word or two.
+pub(crate) fn runway_brief(forecast: &Forecast, now: i64) -> String {
+    match forecast.runway {
+        Runway::Idle => "-".into(),
+        Runway::Free => "free".into(),
+        Runway::Enough => "paid".into(),
+        Runway::Short { paid, wanted } => format!("short, {paid}/{wanted}"),
+        Runway::Until(None) => "> 1 year".into(),
+        Runway::Until(Some(until)) => duration(until.saturating_sub(now).unsigned_abs()),
+    }
+}
+
+/// NOS base units per second, or nothing for no cap.
+pub(crate) fn price_cap(per_second: u64) -> Option<u64> {
+    (per_second < u64::MAX).then_some(per_second)
 }
 
 pub(crate) fn runway_json(forecast: &Forecast) -> Value {

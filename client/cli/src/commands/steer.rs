@@ -6,8 +6,9 @@ use crate::{
     ipfs::Ipfs,
     submit::{Request, TransactionOptions},
 };
-use anyhow::Result;
+use anyhow::{anyhow, Result};
 use clap::Args;
+use deployments_domain::status::{transition, Event, Refused, Status};
 use nosana_deploy_client::{accounts::DeploymentAccount, instructions as ix};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
@@ -22,10 +23,11 @@ pub(crate) struct Target {
 
 impl Target {
     /// Builds from the wallet and the address, and submits. Online, the deployment is looked at
-    /// first: it must be the wallet's.
+    /// first: it must be the wallet's, and its status allow the event.
     fn submit(
         &self,
         context: &Context,
+        event: fn(bool) -> Event,
         build: impl FnOnce(&Pubkey, &Pubkey) -> Instruction,
         question: impl FnOnce(&str) -> Option<String>,
     ) -> Result<()> {
@@ -36,6 +38,7 @@ impl Target {
         if !self.transaction.is_offline() {
             let found = context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
             name = format!("{:?} ({address})", found.header.name());
+            require_allowed(&name, found.status(), event, found.header.active > 0)?;
         }
         let mut request =
             Request::of(build(&wallet.pubkey(), &address)).name(address, "deployment");
@@ -43,6 +46,29 @@ impl Target {
         request.question = question(&name);
         self.transaction
             .submit(context, &signers, wallet.as_ref(), request)
+    }
+}
+
+/// Says which statuses would do, which the program's own refusal does not.
+fn require_allowed(
+    name: &str,
+    status: Status,
+    event: fn(bool) -> Event,
+    jobs_active: bool,
+) -> Result<()> {
+    let Err(refused) = transition(status, event(jobs_active)) else {
+        return Ok(());
+    };
+    let possible = |from: &Status| transition(*from, event(false)).is_ok();
+    match refused {
+        Refused::Status if !possible(&status) => {
+            let from = Status::ALL.into_iter().filter(possible).map(Status::name);
+            let (event, from) = (event(false).name(), from.collect::<Vec<_>>().join(", "));
+            Err(anyhow!(
+                "deployment {name} is {status}; {event} is possible in {from}"
+            ))
+        }
+        refused => Err(anyhow!("deployment {name} is {status}; {refused}")),
     }
 }
 
@@ -68,7 +94,8 @@ impl Start {
                 ipfs.require_pinned(&deployment.header.job_definition).await
             })?;
         }
-        self.target.submit(context, ix::start, |_| None)
+        self.target
+            .submit(context, |_| Event::Start, ix::start, |_| None)
     }
 }
 
@@ -86,10 +113,15 @@ impl Extend {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let more = self.replicas;
         let build = |owner: &Pubkey, address: &Pubkey| ix::extend(owner, address, more);
-        self.target.submit(context, build, |name| {
-            let replicas = counted(more, "replica");
-            Some(format!("Extend {name} by {replicas}, paid by its vault?"))
-        })
+        self.target.submit(
+            context,
+            |_| Event::Extend,
+            build,
+            |name| {
+                let replicas = counted(more, "replica");
+                Some(format!("Extend {name} by {replicas}, paid by its vault?"))
+            },
+        )
     }
 }
 
@@ -102,7 +134,8 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        self.target.submit(context, ix::stop, |_| None)
+        let event = |jobs_active| Event::Stop { jobs_active };
+        self.target.submit(context, event, ix::stop, |_| None)
     }
 }
 
@@ -115,7 +148,8 @@ pub(crate) struct Archive {
 
 impl Archive {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        self.target.submit(context, ix::archive, |name| {
+        let event = |jobs_active| Event::Archive { jobs_active };
+        self.target.submit(context, event, ix::archive, |name| {
             Some(format!("Archive {name}? It can never be started again."))
         })
     }
@@ -130,9 +164,12 @@ pub(crate) struct Close {
 
 impl Close {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        self.target.submit(context, ix::close, |name| {
-            Some(format!("Close {name} and return its rent to the wallet?"))
-        })
+        self.target.submit(
+            context,
+            |_| Event::Close,
+            ix::close,
+            |name| Some(format!("Close {name} and return its rent to the wallet?")),
+        )
     }
 }
 

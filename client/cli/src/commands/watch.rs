@@ -9,7 +9,11 @@ use crate::{
 use anyhow::Result;
 use clap::Args;
 use deployments_domain::status::Status;
-use nosana_deploy_client::{plan::Snapshot, rpc::ClusterError};
+use nosana_deploy_client::{
+    forecast::{forecast, Runway},
+    plan::Snapshot,
+    rpc::ClusterError,
+};
 use ratatui::{
     crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
     layout::{Constraint, Layout},
@@ -44,7 +48,7 @@ struct View {
     trouble: Option<String>,
 }
 
-/// The vault against what a day costs.
+/// The vault against what a day, or the jobs that are due, cost.
 struct Funded {
     label: String,
     ratio: f64,
@@ -114,14 +118,16 @@ fn leaves(event: &Event) -> bool {
 impl View {
     fn new(snapshot: &Snapshot) -> Self {
         let report = Report::new(snapshot);
-        let forecast = nosana_deploy_client::forecast::forecast(snapshot);
-        let days = match forecast.nos_per_day {
-            0 => None,
-            burn => u128::from(snapshot.funds.nos)
-                .checked_mul(100)
-                .and_then(|nos| nos.checked_div(burn)),
+        let forecast = forecast(snapshot);
+        let percent = match (forecast.runway, forecast.nos_per_day) {
+            (Runway::Short { paid, wanted }, _) => u128::from(paid)
+                .saturating_mul(100)
+                .checked_div(wanted.into()),
+            (_, burn) => u128::from(snapshot.funds.nos)
+                .saturating_mul(100)
+                .checked_div(burn),
         };
-        let percent = u16::try_from(days.unwrap_or(100).min(100)).unwrap_or(100);
+        let percent = u16::try_from(percent.unwrap_or(100).min(100)).unwrap_or(100);
         Self {
             funds: Funded {
                 label: report
@@ -176,7 +182,7 @@ fn draw(frame: &mut Frame, view: &View) {
     });
     frame.render_widget(Paragraph::new(lines.collect::<Vec<_>>()), facts);
     let gauge = Gauge::default()
-        .block(Block::bordered().title("funds for a day"))
+        .block(Block::bordered().title("funds"))
         .gauge_style(Style::new().fg(if view.funds.ratio < 0.25 {
             Color::Red
         } else {

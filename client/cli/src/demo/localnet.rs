@@ -4,6 +4,7 @@ use super::{
     ledger::{Balance, Row},
     wallets::Wallets,
 };
+use crate::exit::invalid;
 use anchor_client::{Client, Cluster, CommitmentConfig};
 use anchor_lang::solana_program::program_pack::Pack;
 use anchor_spl::token::{self, spl_token::state::Account as TokenAccount};
@@ -62,7 +63,7 @@ impl Localnet {
     ) -> Result<()> {
         // Only now, because the mint's own address is no market either.
         if self.account(market).await?.is_some() {
-            bail!("market: \"{market}\" is not valid; use a market's account, not a program's or a mint's");
+            return Err(invalid(format!("market: \"{market}\" is not valid; use a market's account, not a program's or a mint's")));
         }
         for (wallet, nos) in [
             (&wallets.owner, OWNER_NOS),

@@ -109,7 +109,7 @@ fn the_mint_is_no_market() {
         String::from_utf8(output.stderr).unwrap(),
         format!("error: market: \"{NOS_MINT}\" is not valid; use a market's account, not a program's or a mint's\n")
     );
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! What goes wrong with a cluster or a wallet: one sentence with the next step, and its exit status.
+
+use crate::net::{command, folder, Net, MARKET};
+use solana_signer::Signer;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
+
+/// Answers every request with this, and returns where.
+fn server(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 16_384];
+            let _ = stream.read(&mut request);
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        }
+    });
+    format!("http://{address}")
+}
+
+/// The error of a command at this address, which must end with this exit status.
+fn refused(name: &str, url: &str, status: i32) -> String {
+    let home = folder(name);
+    let output = command(&home)
+        .args(["--url", url, "market", MARKET])
+        .assert()
+        .code(status)
+        .get_output()
+        .clone();
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn a_cluster_that_cannot_be_reached_is_named_without_its_key() {
+    let said = refused(
+        "unreachable",
+        "http://user:SECRET@127.0.0.1:1/SECRET?api-key=SECRET",
+        3,
+    );
+    assert_eq!(
+        said,
+        "error: http://127.0.0.1:1 cannot be reached (Connection refused (os error 111)); check --url and your network, then try again\n"
+    );
+}
+
+#[test]
+fn a_cluster_without_the_program_is_named() {
+    let url = server(
+        "200 OK",
+        r#"{"jsonrpc":"2.0","id":0,"result":{"context":{"slot":1},"value":[null]}}"#,
+    );
+    let said = refused("wrong_cluster", &url, 3);
+    assert!(
+        said.contains("is not deployed at http://127.0.0.1:"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("choose another cluster with --url\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_cluster_that_limits_requests_is_named() {
+    let said = refused("rate_limited", &server("429 Too Many Requests", "{}"), 3);
+    assert!(
+        said.contains("limits how often it answers; wait a minute"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_that_is_no_cluster_is_named() {
+    for (name, status, body, exit) in [
+        ("not_found", "404 Not Found", "nothing here", 3),
+        ("no_json", "200 OK", "<html>", 3),
+        (
+            "rpc_error",
+            "200 OK",
+            r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"out\nof order"}}"#,
+            1,
+        ),
+    ] {
+        let said = refused(name, &server(status, body), exit);
+        assert!(said.starts_with("error: http://127.0.0.1:"), "{said}");
+    }
+}
+
+#[test]
+fn a_wallet_without_sol_and_one_with_too_little_for_rent_are_told_apart() {
+    let net = Net::start("poor");
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let said = |wallet: &str| {
+        let output = net
+            .command_of(wallet, &["create", &file, "--yes"])
+            .assert()
+            .code(1)
+            .get_output()
+            .clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    net.poor_wallet("empty", 0);
+    let empty = said("empty");
+    assert!(
+        empty.contains("not enough SOL for the fee; send it some, or pay with --fee-payer"),
+        "{empty}"
+    );
+    net.poor_wallet("poor", 3_000_000);
+    let poor = said("poor");
+    assert!(
+        poor.contains("not enough SOL, rent included; add SOL"),
+        "{poor}"
+    );
+}
+
+#[test]
+fn another_owner_s_deployment_is_not_touched() {
+    let net = Net::start("wrong_owner");
+    let key = net
+        .create(r#""replicas": 1, "strategy": "SIMPLE""#)
+        .to_string();
+    let (owner, keeper) = (net.owner.pubkey(), net.keeper.pubkey());
+    for arguments in [
+        vec!["start", &key],
+        vec!["stop", &key],
+        vec!["update", &key, "--replicas", "2"],
+        vec!["close", &key, "--yes"],
+        vec!["revisions", &key, "use", "1"],
+        vec!["write-off", &key, "0", "--yes"],
+    ] {
+        let output = net
+            .command_of("keeper", &arguments)
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("error: deployment {key} belongs to {owner}, not to your wallet {keeper}; use --keypair with its owner's\n")
+        );
+    }
+    assert_eq!(net.json(&["status", &key])["status"], "DRAFT");
+}
+
+#[test]
+fn an_expired_blockhash_is_refused_with_the_next_step() {
+    let net = Net::start("expired");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let old = solana_hash::Hash::new_unique().to_string();
+    let said = net.refused(1, &["start", "0", "--blockhash", &old]);
+    assert_eq!(said, "error: the blockhash has expired or is another cluster's; sign again with a recent one, or use --nonce\n");
+    assert_eq!(net.status(&key)["status"], "DRAFT");
+}
+
+#[test]
+fn addresses_of_something_else_are_named() {
+    let net = Net::start("addresses");
+    let nothing = net.keeper.pubkey().to_string();
+    let said = net.refused(2, &["status", &nothing]);
+    assert!(
+        said.contains("is not owned by the deployments program"),
+        "{said}"
+    );
+    let said = net.refused(2, &["status", "7"]);
+    assert!(said.contains("does not exist at"), "{said}");
+    let said = net.refused(2, &["status", "seven"]);
+    assert!(
+        said.contains("\"seven\" is no deployment; use its address, or its number"),
+        "{said}"
+    );
+    let said = net.refused(2, &["market", &nothing]);
+    assert!(
+        said.contains("the account is no GPU market of Nosana's"),
+        "{said}"
+    );
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let text = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace(MARKET, &nothing);
+    let file = net.file("no_market.json", &text);
+    assert!(net
+        .refused(2, &["create", &file, "--yes"])
+        .contains("no GPU market of Nosana's"));
+    assert!(net
+        .refused(2, &["watch", "7"])
+        .contains("watch needs a terminal"));
+    let said = net.refused(2, &["watch", "7", "--once"]);
+    assert!(said.contains("does not exist at"), "{said}");
+}
+
+#[test]
+fn keypairs_that_are_none_are_named_and_secrets_are_not_repeated() {
+    let home = folder("keypairs");
+    let said = |keypair: &str| {
+        let output = command(&home)
+            .args(["--url", "http://127.0.0.1:1", "--keypair", keypair, "list"])
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(
+        said("/nonexistent/id.json"),
+        "error: --keypair /nonexistent/id.json: No such file or directory (os error 2)\n"
+    );
+    let secret = solana_keypair::Keypair::new().to_base58_string();
+    let refused = said(&secret);
+    assert!(
+        refused.contains("looks like a secret key itself") && !refused.contains(&secret),
+        "{refused}"
+    );
+    let usb = said("usb://ledger");
+    assert!(usb.starts_with("error: --keypair usb://ledger: "), "{usb}");
+}
+
+#[test]
+fn the_configuration_of_solana_is_read() {
+    let net = Net::start("configuration");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let config = net.file(
+        "config.yml",
+        &format!(
+            "json_rpc_url: {}\nwebsocket_url: \"\"\nkeypair_path: {}\ncommitment: confirmed\n",
+            net.url,
+            net.wallet("owner")
+        ),
+    );
+    let home = folder("configuration_home");
+    let listed = command(&home)
+        .args(["--config", &config, "list"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), 2);
+    // The command line counts more.
+    command(&home)
+        .args(["--config", &config, "--url", "http://127.0.0.1:1", "list"])
+        .assert()
+        .code(3);
+    let missing = command(&home)
+        .args(["--config", "/nonexistent.yml", "list"])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert!(String::from_utf8(missing.stderr)
+        .unwrap()
+        .starts_with("error: --config /nonexistent.yml: "));
+    let wrong = command(&home)
+        .args(["--url", "mainnet", "list"])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert!(String::from_utf8(wrong.stderr)
+        .unwrap()
+        .contains("one of mainnet-beta, testnet, devnet, localhost"));
+}

@@ -1,0 +1,142 @@
+//! Pinning, against a stand-in for Kubo's HTTP API.
+
+use crate::net::{Net, JOB};
+use nosana_deploy_client::digest;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::mpsc::{channel, Receiver},
+};
+
+/// Answers one request after another with these bodies, and passes the requests on.
+fn kubo(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, requests) = channel();
+    std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut chunk = [0; 4_096];
+            while !is_whole(&request) {
+                let read = stream.read(&mut chunk).unwrap();
+                request.extend_from_slice(&chunk[..read]);
+            }
+            sender.send(String::from_utf8(request).unwrap()).unwrap();
+            let length = body.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    (format!("http://{address}"), requests)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        line.to_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse::<usize>()
+            .ok()
+    });
+    body.len() >= length.unwrap_or(0)
+}
+
+fn pinned_job() -> (String, String) {
+    let text = JOB.replace(": ", ":").replace(", ", ",");
+    let cid = digest::cid(&digest::digest(text.as_bytes()));
+    (text, cid)
+}
+
+#[test]
+fn create_pins_exactly_what_the_digest_names() {
+    let net = Net::start("pin");
+    let (text, cid) = pinned_job();
+    let (api, requests) = kubo(vec![(
+        "200 OK",
+        format!(r#"{{"Name":"job.json","Hash":"{cid}","Size":"1"}}"#),
+    )]);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let created = net.json(&["create", &file, "--ipfs-api", &api, "--yes"]);
+    assert_eq!(created["job_definition"], cid);
+    let request = requests.recv().unwrap();
+    assert!(
+        request.starts_with("POST /api/v0/add?pin=true&cid-version=0 HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains(&format!("\r\n\r\n{text}\r\n--")),
+        "{request}"
+    );
+}
+
+#[test]
+fn what_was_pinned_under_another_name_is_neither_created_nor_started() {
+    let net = Net::start("pin_wrong");
+    let (_, cid) = pinned_job();
+    let (api, _requests) = kubo(vec![
+        (
+            "200 OK",
+            r#"{"Hash":"QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH"}"#.into(),
+        ),
+        ("500 Internal Server Error", r#"{"Message":"full"}"#.into()),
+    ]);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    let said = net.refused(1, &["create", &file, "--ipfs-api", &api, "--yes"]);
+    assert_eq!(
+        said,
+        format!("error: --ipfs-api pinned QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH, but the job definition is {cid}; nothing was sent\n")
+    );
+    let said = net.refused(1, &["create", &file, "--ipfs-api", &api, "--yes"]);
+    assert_eq!(
+        said,
+        "error: --ipfs-api answered 500 Internal Server Error\n"
+    );
+    assert_eq!(net.text(&["list"]), "No deployments.\n");
+}
+
+#[test]
+fn start_refuses_what_is_not_pinned() {
+    let net = Net::start("pin_start");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let (_, cid) = pinned_job();
+    let (api, requests) = kubo(vec![
+        (
+            "500 Internal Server Error",
+            r#"{"Message":"path is not pinned"}"#.into(),
+        ),
+        (
+            "200 OK",
+            r#"{"Keys":{"QmSomethingElse":{"Type":"recursive"}}}"#.into(),
+        ),
+        (
+            "200 OK",
+            format!(r#"{{"Keys":{{"{cid}":{{"Type":"recursive"}}}}}}"#),
+        ),
+    ]);
+    for _ in 0..2 {
+        let said = net.refused(1, &["start", "0", "--ipfs-api", &api]);
+        assert!(
+            said.contains(&format!("{cid} is not pinned at --ipfs-api")),
+            "{said}"
+        );
+        assert_eq!(net.status(&key)["status"], "DRAFT");
+    }
+    net.json(&["start", "0", "--ipfs-api", &api]);
+    assert_eq!(net.status(&key)["status"], "STARTING");
+    assert!(requests
+        .recv()
+        .unwrap()
+        .starts_with(&format!("POST /api/v0/pin/ls?arg={cid} ")));
+    let said = net.refused(2, &["start", "0", "--ipfs-api", "127.0.0.1:5001"]);
+    assert!(
+        said.contains("use an address such as http://127.0.0.1:5001"),
+        "{said}"
+    );
+}

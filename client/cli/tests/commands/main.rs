@@ -1,0 +1,16 @@
+//! Every command, run as its users run it, against an embedded localnet with real JSON-RPC.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+mod failures;
+mod funds;
+mod ipfs;
+mod net;
+mod offline;
+mod operators;
+mod steering;
+mod text;

@@ -1,0 +1,313 @@
+//! One localnet for one test: the command runs it, and others are pointed at it.
+
+use assert_cmd::Command;
+use nosana_deploy_client::{
+    constants::JOBS_PROGRAM,
+    rpc::Cluster,
+    seeds,
+    transaction::{assemble, Budget, Lifetime},
+};
+use serde_json::{json, Value};
+use solana_commitment_config::CommitmentConfig;
+use solana_keypair::{write_keypair_file, Keypair};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_rpc_client_api::request::RpcRequest;
+use solana_signer::Signer;
+use solana_transaction::versioned::VersionedTransaction;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::{Mutex, MutexGuard},
+};
+use tokio::runtime::Runtime;
+
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub const MARKET: &str = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
+pub const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
+
+/// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
+/// in processes of their own and is told by `.config/nextest.toml`.)
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub struct Net {
+    child: Child,
+    pub url: String,
+    folder: PathBuf,
+    /// Owns deployments; keeps and works for others: all three have 100 SOL and 1,000 NOS.
+    pub owner: Keypair,
+    pub keeper: Keypair,
+    pub node: Keypair,
+    runtime: Runtime,
+    _guard: MutexGuard<'static, ()>,
+}
+
+/// A folder of this test's own, with no configuration of Solana's in it.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("commands")
+        .join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The command without a cluster.
+pub fn command(home: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .current_dir(ROOT)
+        .env("HOME", home)
+        .env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+impl Net {
+    pub fn start(name: &str) -> Self {
+        let guard = ONE_AT_A_TIME
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let folder = folder(name);
+        let wallets: [Keypair; 3] = std::array::from_fn(|_| Keypair::new());
+        let mut command = std::process::Command::new(BINARY);
+        command.args(["localnet", "--output", "json-compact"]);
+        for wallet in &wallets {
+            command.args(["--wallet", &wallet.pubkey().to_string()]);
+        }
+        let mut child = command
+            .env("SBF_OUT_DIR", programs())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap();
+        let [owner, keeper, node] = wallets;
+        for (name, wallet) in [("owner", &owner), ("keeper", &keeper), ("node", &node)] {
+            write_keypair_file(wallet, folder.join(format!("{name}.json"))).unwrap();
+        }
+        Self {
+            child,
+            url: started["rpc_url"].as_str().unwrap().to_owned(),
+            folder,
+            owner,
+            keeper,
+            node,
+            runtime: Runtime::new().unwrap(),
+            _guard: guard,
+        }
+    }
+
+    /// A file in this test's folder.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A deployment's file on the localnet's market.
+    pub fn deployment(&self, fields: &str) -> String {
+        let text = format!(
+            r#"{{"name": "test", "market": "{MARKET}", "timeout": 60, {fields},
+                "job_definition": {JOB}}}"#
+        );
+        self.file("deployment.json", &text)
+    }
+
+    pub fn wallet(&self, name: &str) -> String {
+        self.folder
+            .join(format!("{name}.json"))
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The command as the owner runs it here.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_of("owner", arguments)
+    }
+
+    pub fn command_of(&self, wallet: &str, arguments: &[&str]) -> Command {
+        let mut command = command(&self.folder);
+        command
+            .args(["--url", &self.url, "--keypair", &self.wallet(wallet)])
+            .args(arguments);
+        command
+    }
+
+    /// What a command says in JSON, which must succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--output", "json"]].concat();
+        let output = self
+            .command(&arguments)
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What a command says to people, which must succeed.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = self
+            .command(arguments)
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The error of a command that must end with this exit status.
+    pub fn refused(&self, status: i32, arguments: &[&str]) -> String {
+        let output = self
+            .command(arguments)
+            .assert()
+            .code(status)
+            .get_output()
+            .clone();
+        assert!(
+            output.stdout.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Creates the owner's deployment of these fields and returns its address.
+    pub fn create(&self, fields: &str) -> Pubkey {
+        let file = self.deployment(fields);
+        let created = self.json(&["create", &file, "--yes"]);
+        created["deployment"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub fn status(&self, deployment: &Pubkey) -> Value {
+        self.json(&["status", &deployment.to_string()])
+    }
+
+    pub fn cluster(&self) -> Cluster {
+        Cluster::new(&self.url, CommitmentConfig::confirmed())
+    }
+
+    /// Does what is due, as a keeper would, until nothing is. Returns what was done.
+    pub fn keep(&self, deployment: &Pubkey) -> Vec<String> {
+        let cluster = self.cluster();
+        let mut done = Vec::new();
+        loop {
+            let snapshot = self.runtime.block_on(cluster.snapshot(deployment)).unwrap();
+            let Some(action) = snapshot.due().into_iter().next() else {
+                return done;
+            };
+            done.push(action.to_string());
+            let instruction = action.instruction(&self.keeper.pubkey(), &snapshot);
+            self.send(&[instruction], &[&self.keeper]);
+        }
+    }
+
+    pub fn send(&self, instructions: &[Instruction], signers: &[&Keypair]) {
+        let cluster = self.cluster();
+        self.runtime.block_on(async {
+            let lifetime = Lifetime::Blockhash(cluster.latest_blockhash().await.unwrap().0);
+            let payer = signers[0].pubkey();
+            let message =
+                assemble(&payer, instructions, &[], &Budget::default(), lifetime).unwrap();
+            let transaction = VersionedTransaction::try_new(message, signers).unwrap();
+            cluster.send(&transaction, lifetime).await.unwrap();
+        });
+    }
+
+    pub fn blockhash(&self) -> String {
+        let cluster = self.cluster();
+        self.runtime
+            .block_on(cluster.latest_blockhash())
+            .unwrap()
+            .0
+            .to_string()
+    }
+
+    /// The value of a nonce account.
+    pub fn nonce(&self, key: &Pubkey) -> String {
+        let cluster = self.cluster();
+        self.runtime
+            .block_on(cluster.nonce(key))
+            .unwrap()
+            .to_string()
+    }
+
+    /// The node takes the market's first job.
+    pub fn work(&self) {
+        use anchor_lang::{InstructionData, ToAccountMetas};
+        let (node, run) = (self.node.pubkey(), Keypair::new());
+        let accounts = nosana_jobs_localnet::accounts::Work {
+            run: run.pubkey(),
+            market: MARKET.parse().unwrap(),
+            payer: node,
+            stake: Pubkey::default(),
+            nft: Pubkey::default(),
+            metadata: Pubkey::default(),
+            authority: node,
+            system_program: anchor_lang::system_program::ID,
+        };
+        let work = Instruction {
+            program_id: JOBS_PROGRAM,
+            accounts: accounts.to_account_metas(None),
+            data: nosana_jobs_localnet::instruction::Work {}.data(),
+        };
+        self.send(&[work], &[&self.node, &run]);
+    }
+
+    /// The market's account vanishes, as when its authority closes it.
+    pub fn close_market(&self) {
+        let system = anchor_lang::system_program::ID.to_string();
+        let account = json!({"lamports": 0, "owner": system, "data": ""});
+        self.cheat("surfnet_setAccount", json!([MARKET, account]));
+    }
+
+    fn cheat(&self, method: &'static str, parameters: Value) {
+        let cluster = self.cluster();
+        let request = RpcRequest::Custom { method };
+        let answer = cluster.client().send::<Value>(request, parameters);
+        self.runtime.block_on(answer).unwrap();
+    }
+
+    /// A wallet that holds this many lamports and nothing else.
+    pub fn poor_wallet(&self, name: &str, lamports: u64) -> Keypair {
+        let wallet = Keypair::new();
+        write_keypair_file(&wallet, self.wallet(name)).unwrap();
+        if lamports > 0 {
+            let system = anchor_lang::system_program::ID.to_string();
+            let account = json!({"lamports": lamports, "owner": system});
+            self.cheat(
+                "surfnet_setAccount",
+                json!([wallet.pubkey().to_string(), account]),
+            );
+        }
+        wallet
+    }
+
+    pub fn address(&self, id: u64) -> Pubkey {
+        seeds::deployment_address(&self.owner.pubkey(), id).0
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A job definition that is as short as can be.
+pub const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
+
+/// Where `cargo xtask build-program` put the programs, also if a test runs without it.
+fn programs() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let target = || set("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(ROOT).join("target"));
+    set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
+}

@@ -1,0 +1,89 @@
+//! What node operators read.
+
+use crate::net::{Net, MARKET};
+
+#[test]
+fn demand_is_shown_per_market_with_caps_runway_and_firings() {
+    let net = Net::start("operators");
+    let hourly = net.create(
+        r#""replicas": 2, "strategy": "SCHEDULED", "schedule": "0 * * * *", "max_price": 250, "autostart": true"#,
+    );
+    net.create(r#""replicas": 3, "strategy": "SIMPLE""#);
+    net.json(&["fund", "--nos", "0.72", "--sol", "0.1", "--yes"]);
+
+    let demand = net.json(&["list", "--market", MARKET]);
+    let market = &demand[0];
+    assert_eq!(
+        (&market["market"], &market["price_per_second"]),
+        (&MARKET.into(), &100.into())
+    );
+    assert_eq!(market["replicas_wanted"], 2, "a DRAFT wants nothing");
+    let deployments = market["deployments"].as_array().unwrap();
+    let found = deployments
+        .iter()
+        .find(|found| found["deployment"] == hourly.to_string())
+        .unwrap();
+    assert_eq!(
+        (&found["max_price_per_second"], &found["replicas"]),
+        (&250.into(), &2.into())
+    );
+    let firings = found["firings_in_a_day"].as_array().unwrap();
+    assert_eq!(firings.len(), 24);
+    // It pays for one firing of two jobs: the second is the end.
+    assert_eq!(found["runway"]["until"], firings[1]);
+
+    let shown = net.text(&["list", "--market"]);
+    assert!(
+        shown.contains("2 replicas wanted by 2 deployments, 0 active"),
+        "{shown}"
+    );
+    assert!(shown.contains("24, first "), "{shown}");
+    assert_eq!(
+        net.text(&["list", "--market", "11111111111111111111111111111111"]),
+        "No deployments.\n"
+    );
+
+    let market = net.json(&["market", MARKET]);
+    assert_eq!(
+        (&market["price_per_second"], &market["jobs_waiting"]),
+        (&100.into(), &0.into())
+    );
+    assert_eq!(
+        (&market["replicas_wanted"], &market["deployments"]),
+        (&2.into(), &1.into())
+    );
+    assert!(net
+        .text(&["market", MARKET])
+        .contains("0.36 NOS an hour (100 units a second)"));
+}
+
+#[test]
+fn deployments_are_found_by_owner_and_status() {
+    let net = Net::start("found");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let started = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    assert_eq!(net.json(&["list"]).as_array().unwrap().len(), 2);
+    let starting = net.json(&["list", "--status", "starting"]);
+    assert_eq!(starting.as_array().unwrap().len(), 1);
+    assert_eq!(starting[0]["deployment"], started.to_string());
+    let of_keeper = net
+        .command_of("keeper", &["list"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    assert_eq!(
+        String::from_utf8(of_keeper.stdout).unwrap(),
+        "No deployments.\n"
+    );
+    let of_all = net
+        .command_of("keeper", &["list", "--all"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    assert_eq!(String::from_utf8(of_all.stdout).unwrap().lines().count(), 3);
+    assert!(net
+        .refused(2, &["list", "--status", "BUSY"])
+        .contains("use one of DRAFT, STARTING"));
+}

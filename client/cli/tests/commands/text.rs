@@ -1,0 +1,108 @@
+//! Commands that need no cluster, word by word, and the help of all. `TRYCMD=overwrite` writes the
+//! files anew.
+
+use crate::net::{command, folder};
+use solana_program::pubkey::Pubkey;
+
+#[test]
+fn commands_say_what_their_transcripts_say() {
+    trycmd::TestCases::new()
+        .case("tests/transcripts/*.md")
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"));
+}
+
+const COMMANDS: [&str; 21] = [
+    "create",
+    "update",
+    "start",
+    "extend",
+    "stop",
+    "archive",
+    "close",
+    "write-off",
+    "fund",
+    "withdraw",
+    "status",
+    "list",
+    "watch",
+    "revisions",
+    "market",
+    "vault",
+    "schedule",
+    "validate",
+    "localnet",
+    "demo",
+    "completions",
+];
+
+#[test]
+fn every_command_has_help_and_refuses_what_it_does_not_know() {
+    let home = folder("help");
+    let overview = command(&home)
+        .arg("--help")
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let overview = String::from_utf8(overview.stdout).unwrap();
+    for name in COMMANDS {
+        assert!(overview.contains(&format!("\n  {name} ")), "{name}");
+        let help = command(&home)
+            .args([name, "--help"])
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        let help = String::from_utf8(help.stdout).unwrap();
+        assert!(
+            help.contains(&format!("Usage: nosana-deploy {name}")),
+            "{help}"
+        );
+        command(&home)
+            .args([name, "--no-such-option"])
+            .assert()
+            .code(2);
+    }
+    for line in [
+        "0  done",
+        "1  refused",
+        "2  the command line",
+        "3  the cluster",
+        "4  sent",
+    ] {
+        assert!(overview.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let home = folder("completions");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = command(&home)
+            .args(["completions", shell])
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            script.contains("nosana-deploy") && script.contains("revisions"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn a_deployment_is_named_by_its_address_without_any_wallet() {
+    let home = folder("no_wallet");
+    let address = Pubkey::new_unique().to_string();
+    // It gets as far as the cluster.
+    command(&home)
+        .args(["--url", "http://127.0.0.1:1", "status", &address])
+        .assert()
+        .code(3);
+    command(&home)
+        .args(["--url", "http://127.0.0.1:1", "status", "0"])
+        .assert()
+        .code(2);
+}
