@@ -19,6 +19,16 @@ struct Node {
 }
 
 /// The digest of a file of any size.
+///
+/// ```
+/// use nosana_deploy_client::{digest::{cid, digest}, json::stringify};
+///
+/// let job = serde_json::json!({"version": "0.1", "type": "container", "ops": [
+///     {"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}
+/// ]});
+/// let name = cid(&digest(stringify(&job).as_bytes()));
+/// assert_eq!(name, "QmUKqL64Tg8JeqV9bTPPxTSBdsa6PAS9EZz93ecVKm4rGk");
+/// ```
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     let mut layer: Vec<Node> = bytes.chunks(CHUNK_BYTES).map(leaf).collect();
     while layer.len() > 1 {

@@ -11,6 +11,13 @@ use solana_transaction_error::TransactionError;
 use std::{fmt, str::FromStr};
 
 /// A custom error code and the program that returned it.
+///
+/// ```
+/// use nosana_deploy_client::{errors::ProgramFailure, PROGRAM_ID};
+///
+/// let failure = ProgramFailure { program: PROGRAM_ID, code: 6024 };
+/// assert!(failure.to_string().contains("Nothing is due"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramFailure {
     /// The program, as far as it is known.

@@ -26,8 +26,16 @@ pub struct Violation {
     pub valid: String,
 }
 
-/// Everything that is wrong with a job definition, in the order of the document; nothing if it is
-/// valid.
+/// Everything that is wrong with a job definition; nothing if it is valid.
+///
+/// ```
+/// let job = serde_json::json!({"version": "0.1", "type": "container", "ops": [
+///     {"type": "container/run", "id": "a", "args": {"image": "nginx", "ports": ["80:80"]}}
+/// ]});
+/// let violations = nosana_deploy_client::job::check(&job);
+/// assert_eq!(violations[0].path.to_string(), "ops[0].args.ports");
+/// assert_eq!(violations[0].valid, "no such field; use expose");
+/// ```
 pub fn check(definition: &Value) -> Vec<Violation> {
     let mut violations = violations::structural(compiled(), json_schema(), definition);
     violations.extend(semantics::violations(definition));

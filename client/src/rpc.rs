@@ -3,6 +3,7 @@
 mod error;
 mod read;
 mod send;
+mod snapshot;
 
 pub use error::ClusterError;
 pub use read::{Found, Revisions};

@@ -5,10 +5,11 @@ use crate::{digest, job, json};
 use deployments::instructions::CreateArgs;
 use deployments_domain::{
     cron::Schedule,
-    settings::{InvalidSettings, Overlap, Settings, Strategy, DEFAULT_ROTATION_SECONDS},
+    settings::{InvalidSettings, Overlap, Settings, Strategy},
 };
+use fields::Fields;
 use jsonc_parser::ParseOptions;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use solana_program::pubkey::Pubkey;
 use std::{fmt, str::FromStr};
 
@@ -132,6 +133,26 @@ pub(crate) const FIELDS: [&str; 15] = [
 impl DeploymentSpec {
     /// Reads a deployment from JSON; comments and trailing commas are allowed.
     ///
+    /// ```
+    /// use nosana_deploy_client::{instructions, DeploymentSpec};
+    /// # use solana_program::pubkey::Pubkey;
+    /// let spec = DeploymentSpec::from_json(r#"{
+    ///     "name": "hello", "market": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",
+    ///     "replicas": 1, "timeout": 60, // minutes
+    ///     "strategy": "SIMPLE",
+    ///     "job_definition": {"version": "0.1", "type": "container", "ops": [
+    ///         {"type": "container/run", "id": "hello", "args": {"image": "hello-world"}}
+    ///     ]}
+    /// }"#)?;
+    /// let owner = Pubkey::new_unique();
+    /// let [make_vault_account, create] = instructions::create(&owner, 0, &spec);
+    /// assert_eq!(create.program_id, nosana_deploy_client::PROGRAM_ID);
+    ///
+    /// let errors = DeploymentSpec::from_json(r#"{"replicas": 0}"#).unwrap_err();
+    /// assert!(errors.to_string().contains("replicas: 0 is not valid; use 1 to 100"));
+    /// # Ok::<(), nosana_deploy_client::spec::SpecErrors>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SpecErrors`]: every field that is missing, unknown or not valid.
     pub fn from_json(text: &str) -> Result<Self, SpecErrors> {
@@ -237,141 +258,6 @@ fn as_u32(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }
 
-/// The JSON's members, each looked up by name, and what was wrong so far.
-struct Fields {
-    members: Map<String, Value>,
-    errors: Vec<SpecError>,
-}
-
-impl Fields {
-    fn parse(text: &str) -> Result<Self, SpecErrors> {
-        let members = match parse_json(text)? {
-            Value::Object(members) => members,
-            other => return Err(no_json(Some(shorten(&other)), NO_OBJECT)),
-        };
-        let mut fields = Self {
-            members,
-            errors: Vec::new(),
-        };
-        let known = |name: &&String| FIELDS.contains(&name.as_str());
-        let unknown: Vec<String> = fields
-            .members
-            .keys()
-            .filter(|name| !known(name))
-            .cloned()
-            .collect();
-        for name in unknown {
-            fields.report(
-                &name,
-                format!("no such field; there are {}", FIELDS.join(", ")),
-            );
-        }
-        Ok(fields)
-    }
-
-    fn report(&mut self, field: &str, valid: impl fmt::Display) {
-        self.errors.push(SpecError {
-            field: field.into(),
-            value: self.members.get(field).map(shorten),
-            valid: valid.to_string(),
-        });
-    }
-
-    fn has_error(&self, field: &str) -> bool {
-        self.errors.iter().any(|error| error.field == field)
-    }
-
-    fn optional<T>(
-        &mut self,
-        field: &str,
-        valid: impl fmt::Display,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        let found = read(self.members.get(field)?);
-        if found.is_none() {
-            self.report(field, valid);
-        }
-        found
-    }
-
-    fn required<T>(
-        &mut self,
-        field: &str,
-        valid: impl fmt::Display,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Option<T> {
-        if !self.members.contains_key(field) {
-            self.report(field, valid);
-            return None;
-        }
-        self.optional(field, valid, read)
-    }
-
-    fn schedule(&mut self) -> Option<Schedule> {
-        let text = self.optional("schedule", InvalidSettings::ScheduleMissing, |value| {
-            value.as_str().map(str::to_owned)
-        })?;
-        match Schedule::parse(&text) {
-            Ok(schedule) => Some(schedule),
-            Err(error) => {
-                self.report("schedule", error);
-                None
-            }
-        }
-    }
-
-    /// Everything that is wrong with the definition is reported at its own place.
-    fn job_definition(&mut self) -> Option<Value> {
-        const FIELD: &str = "job_definition";
-        let definition = self.required(
-            FIELD,
-            "use a Nosana job definition: an object with version, type and ops",
-            |value| value.is_object().then(|| value.clone()),
-        )?;
-        self.errors.extend(SpecErrors::of_job(FIELD, &definition).0);
-        Some(definition)
-    }
-
-    fn rotation_seconds(&mut self, strategy: Option<Strategy>) -> u32 {
-        match (
-            self.optional("rotation_time", InvalidSettings::Rotation, as_u32),
-            strategy,
-        ) {
-            (Some(minutes), _) => minutes.saturating_mul(60),
-            (None, Some(Strategy::Infinite)) => DEFAULT_ROTATION_SECONDS,
-            (None, _) => 0,
-        }
-    }
-
-    /// The rules of the domain crate, as far as what they are about could be read.
-    fn check_settings(&mut self, settings: &Settings) {
-        let by_strategy = ["schedule", "overlap", "rotation_time", "auto_extend"];
-        settings.check(|invalid| {
-            let field = invalid.field();
-            let unread = (by_strategy.contains(&field) && self.has_error("strategy"))
-                || (field == "rotation_time" && self.has_error("timeout"));
-            if !unread && !self.has_error(field) {
-                self.report(field, invalid);
-            }
-        });
-    }
-
-    fn finish<T>(mut self, spec: T) -> Result<T, SpecErrors> {
-        if self.errors.is_empty() {
-            return Ok(spec);
-        }
-        let field = |error: &SpecError| {
-            let end = error.field.find(['.', '[']).unwrap_or(error.field.len());
-            error.field.get(..end).unwrap_or_default().to_owned()
-        };
-        let place = |error: &SpecError| FIELDS.iter().position(|name| *name == field(error));
-        // Unknown fields last.
-        self.errors
-            .sort_by_key(|error| place(error).unwrap_or(FIELDS.len()));
-        Err(SpecErrors(self.errors))
-    }
-}
-
 const NO_OBJECT: &str = "use an object: {...}";
 
 fn no_json(value: Option<String>, valid: impl fmt::Display) -> SpecErrors {
@@ -405,6 +291,7 @@ pub(crate) fn shorten(value: &Value) -> String {
     }
 }
 
+mod fields;
 pub mod schema;
 #[cfg(test)]
 mod tests;

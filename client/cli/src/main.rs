@@ -55,7 +55,7 @@ enum Command {
         /// Print JSON lines instead of a timeline and a table
         #[arg(long)]
         json: bool,
-        /// Folder of deployments.so and nosana_jobs_localnet.so [default: <target dir>/deploy]
+        /// Folder of deployments.so and nosana_jobs_localnet.so [default: `deploy` in the target folder]
         #[arg(long, env = "SBF_OUT_DIR", hide_env = true)]
         programs: Option<PathBuf>,
     },

@@ -1,24 +1,22 @@
 //! From instructions to a transaction: signed here, elsewhere or by several, simulated, sent.
 
+mod dry_run;
+mod offline;
+
 use crate::{
     context::Context,
     exit::invalid,
-    human::{decimal, signed, SOL_DECIMALS},
-    output::{say, table, with_fields, Facts},
+    output::{say, Facts},
     wallet::{Presigned, Signers},
 };
-use anchor_spl::associated_token::get_associated_token_address;
 use anyhow::{anyhow, Context as _, Result};
-use base64::{prelude::BASE64_STANDARD, Engine};
 use clap::Args;
+use dry_run::DryRun;
 use nosana_deploy_client::{
-    constants::{NOS_DECIMALS, NOS_MINT},
     instructions::Vault,
-    rpc::{BalanceChange, Simulation},
     transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
 };
-use serde::Serialize;
-use serde_json::json;
+use offline::SignedOffline;
 use solana_hash::Hash;
 use solana_message::VersionedMessage;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -304,166 +302,6 @@ fn sign(message: VersionedMessage, signers: &[&dyn Signer]) -> Result<VersionedT
         signatures,
         message,
     })
-}
-
-/// What `--sign-only` prints, in the words and fields of `solana`.
-struct SignedOffline<'a> {
-    transaction: &'a VersionedTransaction,
-    facts: &'a Facts,
-    with_message: bool,
-}
-
-impl SignedOffline<'_> {
-    fn signers(&self) -> impl Iterator<Item = (&Pubkey, &Signature)> {
-        let keys = self.transaction.message.static_account_keys().iter();
-        keys.zip(&self.transaction.signatures)
-    }
-
-    fn absent(&self) -> Vec<String> {
-        let absent = self
-            .signers()
-            .filter(|(_, signature)| **signature == Signature::default());
-        absent.map(|(key, _)| key.to_string()).collect()
-    }
-
-    fn present(&self) -> Vec<String> {
-        let present = self
-            .signers()
-            .filter(|(_, signature)| **signature != Signature::default());
-        present
-            .map(|(key, signature)| format!("{key}={signature}"))
-            .collect()
-    }
-
-    fn message(&self) -> Option<String> {
-        let encoded = || BASE64_STANDARD.encode(self.transaction.message.serialize());
-        self.with_message.then(encoded)
-    }
-}
-
-impl fmt::Display for SignedOffline<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.facts)?;
-        writeln!(
-            f,
-            "Blockhash: {}",
-            self.transaction.message.recent_blockhash()
-        )?;
-        if let Some(message) = self.message() {
-            writeln!(f, "Transaction Message: {message}")?;
-        }
-        for (title, lines) in [
-            ("Signers (Pubkey=Signature):", self.present()),
-            ("Absent Signers (Pubkey):", self.absent()),
-        ] {
-            if !lines.is_empty() {
-                writeln!(f, "{title}\n  {}", lines.join("\n  "))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Serialize for SignedOffline<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = [
-            (
-                "blockhash",
-                json!(self.transaction.message.recent_blockhash().to_string()),
-            ),
-            ("signers", json!(self.present())),
-            ("absent", json!(self.absent())),
-            ("message", json!(self.message())),
-        ];
-        with_fields(self.facts, fields).serialize(serializer)
-    }
-}
-
-/// What `--dry-run` prints.
-struct DryRun<'a> {
-    simulation: &'a Simulation,
-    request: &'a Request,
-    wallet: Pubkey,
-    fee_payer: Pubkey,
-    priority_fee_lamports: u64,
-}
-
-impl DryRun<'_> {
-    fn name(&self, key: &Pubkey) -> String {
-        let given = self.request.names.iter().find(|(named, _)| named == key);
-        match given {
-            Some((_, name)) => name.clone(),
-            None if *key == self.wallet => "wallet".into(),
-            None if *key == nos_account(&self.wallet) => "wallet's NOS".into(),
-            None if *key == self.fee_payer => "fee payer".into(),
-            None => String::new(),
-        }
-    }
-}
-
-fn nos_account(wallet: &Pubkey) -> Pubkey {
-    get_associated_token_address(wallet, &NOS_MINT)
-}
-
-fn delta((before, after): (u64, u64)) -> i128 {
-    i128::from(after).saturating_sub(i128::from(before))
-}
-
-impl fmt::Display for DryRun<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.request.facts)?;
-        let cells = |(before, after): (u64, u64), decimals: u32| match before == after {
-            true => [String::new(), String::new()],
-            false => [
-                signed(delta((before, after)), decimals),
-                decimal(after.into(), decimals),
-            ],
-        };
-        let rows: Vec<Vec<String>> = self
-            .simulation
-            .changes
-            .iter()
-            .map(|BalanceChange { key, lamports, nos }| {
-                let [sol, sol_after] = cells(*lamports, SOL_DECIMALS);
-                let [nos, nos_after] = cells(*nos, NOS_DECIMALS.into());
-                vec![
-                    key.to_string(),
-                    self.name(key),
-                    sol,
-                    sol_after,
-                    nos,
-                    nos_after,
-                ]
-            })
-            .collect();
-        table(f, &["ACCOUNT", "", "SOL", "THEN", "NOS", "THEN"], &rows)?;
-        let units = crate::human::grouped(self.simulation.compute_units);
-        let fee = crate::human::sol(self.priority_fee_lamports);
-        writeln!(
-            f,
-            "{units} compute units, priority fee {fee}. Simulated; nothing was signed or sent."
-        )
-    }
-}
-
-impl Serialize for DryRun<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let changes = self.simulation.changes.iter().map(|change| {
-            json!({
-                "account": change.key.to_string(),
-                "name": self.name(&change.key),
-                "lamports": {"before": change.lamports.0, "after": change.lamports.1},
-                "nos": {"before": change.nos.0, "after": change.nos.1},
-            })
-        });
-        let fields = [
-            ("dry_run", json!(true)),
-            ("compute_units", json!(self.simulation.compute_units)),
-            ("priority_fee_lamports", json!(self.priority_fee_lamports)),
-            ("changes", json!(changes.collect::<Vec<_>>())),
-        ];
-        with_fields(&self.request.facts, fields).serialize(serializer)
-    }
 }
 
 /// A line that is no result, for people only.

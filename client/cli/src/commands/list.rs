@@ -3,7 +3,7 @@
 use crate::{
     commands::status::{price_cap, runway_brief, runway_json},
     context::Context,
-    human::{self, brief, counted, duration},
+    human::{self, brief, counted, duration, printable},
     output::{bold, table, with_fields},
     submit::note,
 };
@@ -103,7 +103,7 @@ impl fmt::Display for Deployments<'_> {
                 let header = &snapshot.deployment.header;
                 vec![
                     header.id.to_string(),
-                    header.name().to_owned(),
+                    printable(header.name()),
                     snapshot.deployment.status().name().to_owned(),
                     snapshot.deployment.strategy().name().to_owned(),
                     format!("{}/{}", header.active, header.replicas),

@@ -38,7 +38,7 @@ pub(crate) struct Run {
     /// The market's price, NOS base units per second
     #[arg(long, default_value_t = 100, value_name = "UNITS")]
     price: u64,
-    /// Folder of deployments.so and nosana_jobs_localnet.so [default: <target dir>/deploy]
+    /// Folder of deployments.so and nosana_jobs_localnet.so [default: `deploy` in the target folder]
     #[arg(long, env = "SBF_OUT_DIR", hide_env = true)]
     programs: Option<PathBuf>,
 }

@@ -12,5 +12,7 @@ mod ipfs;
 mod net;
 mod offline;
 mod operators;
+mod readme;
 mod steering;
+mod terminal;
 mod text;

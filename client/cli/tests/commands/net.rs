@@ -23,28 +23,28 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-pub const MARKET: &str = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
-pub const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const MARKET: &str = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
 
 /// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
 /// in processes of their own and is told by `.config/nextest.toml`.)
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-pub struct Net {
+pub(crate) struct Net {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
     folder: PathBuf,
     /// Owns deployments; keeps and works for others: all three have 100 SOL and 1,000 NOS.
-    pub owner: Keypair,
-    pub keeper: Keypair,
-    pub node: Keypair,
+    pub(crate) owner: Keypair,
+    pub(crate) keeper: Keypair,
+    pub(crate) node: Keypair,
     runtime: Runtime,
     _guard: MutexGuard<'static, ()>,
 }
 
 /// A folder of this test's own, with no configuration of Solana's in it.
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("commands")
         .join(name);
@@ -54,7 +54,7 @@ pub fn folder(name: &str) -> PathBuf {
 }
 
 /// The command without a cluster.
-pub fn command(home: &Path) -> Command {
+pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command
         .current_dir(ROOT)
@@ -64,7 +64,7 @@ pub fn command(home: &Path) -> Command {
 }
 
 impl Net {
-    pub fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let guard = ONE_AT_A_TIME
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -104,14 +104,14 @@ impl Net {
     }
 
     /// A file in this test's folder.
-    pub fn file(&self, name: &str, content: &str) -> String {
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
         let path = self.folder.join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
     /// A deployment's file on the localnet's market.
-    pub fn deployment(&self, fields: &str) -> String {
+    pub(crate) fn deployment(&self, fields: &str) -> String {
         let text = format!(
             r#"{{"name": "test", "market": "{MARKET}", "timeout": 60, {fields},
                 "job_definition": {JOB}}}"#
@@ -119,7 +119,7 @@ impl Net {
         self.file("deployment.json", &text)
     }
 
-    pub fn wallet(&self, name: &str) -> String {
+    pub(crate) fn wallet(&self, name: &str) -> String {
         self.folder
             .join(format!("{name}.json"))
             .to_str()
@@ -128,11 +128,11 @@ impl Net {
     }
 
     /// The command as the owner runs it here.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of("owner", arguments)
     }
 
-    pub fn command_of(&self, wallet: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_of(&self, wallet: &str, arguments: &[&str]) -> Command {
         let mut command = command(&self.folder);
         command
             .args(["--url", &self.url, "--keypair", &self.wallet(wallet)])
@@ -141,7 +141,7 @@ impl Net {
     }
 
     /// What a command says in JSON, which must succeed.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--output", "json"]].concat();
         let output = self
             .command(&arguments)
@@ -153,7 +153,7 @@ impl Net {
     }
 
     /// What a command says to people, which must succeed.
-    pub fn text(&self, arguments: &[&str]) -> String {
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let output = self
             .command(arguments)
             .assert()
@@ -164,7 +164,7 @@ impl Net {
     }
 
     /// The error of a command that must end with this exit status.
-    pub fn refused(&self, status: i32, arguments: &[&str]) -> String {
+    pub(crate) fn refused(&self, status: i32, arguments: &[&str]) -> String {
         let output = self
             .command(arguments)
             .assert()
@@ -180,22 +180,22 @@ impl Net {
     }
 
     /// Creates the owner's deployment of these fields and returns its address.
-    pub fn create(&self, fields: &str) -> Pubkey {
+    pub(crate) fn create(&self, fields: &str) -> Pubkey {
         let file = self.deployment(fields);
         let created = self.json(&["create", &file, "--yes"]);
         created["deployment"].as_str().unwrap().parse().unwrap()
     }
 
-    pub fn status(&self, deployment: &Pubkey) -> Value {
+    pub(crate) fn status(&self, deployment: &Pubkey) -> Value {
         self.json(&["status", &deployment.to_string()])
     }
 
-    pub fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster(&self) -> Cluster {
         Cluster::new(&self.url, CommitmentConfig::confirmed())
     }
 
     /// Does what is due, as a keeper would, until nothing is. Returns what was done.
-    pub fn keep(&self, deployment: &Pubkey) -> Vec<String> {
+    pub(crate) fn keep(&self, deployment: &Pubkey) -> Vec<String> {
         let cluster = self.cluster();
         let mut done = Vec::new();
         loop {
@@ -209,7 +209,7 @@ impl Net {
         }
     }
 
-    pub fn send(&self, instructions: &[Instruction], signers: &[&Keypair]) {
+    pub(crate) fn send(&self, instructions: &[Instruction], signers: &[&Keypair]) {
         let cluster = self.cluster();
         self.runtime.block_on(async {
             let lifetime = Lifetime::Blockhash(cluster.latest_blockhash().await.unwrap().0);
@@ -221,7 +221,7 @@ impl Net {
         });
     }
 
-    pub fn blockhash(&self) -> String {
+    pub(crate) fn blockhash(&self) -> String {
         let cluster = self.cluster();
         self.runtime
             .block_on(cluster.latest_blockhash())
@@ -231,7 +231,7 @@ impl Net {
     }
 
     /// The value of a nonce account.
-    pub fn nonce(&self, key: &Pubkey) -> String {
+    pub(crate) fn nonce(&self, key: &Pubkey) -> String {
         let cluster = self.cluster();
         self.runtime
             .block_on(cluster.nonce(key))
@@ -240,7 +240,7 @@ impl Net {
     }
 
     /// The node takes the market's first job.
-    pub fn work(&self) {
+    pub(crate) fn work(&self) {
         use anchor_lang::{InstructionData, ToAccountMetas};
         let (node, run) = (self.node.pubkey(), Keypair::new());
         let accounts = nosana_jobs_localnet::accounts::Work {
@@ -262,7 +262,7 @@ impl Net {
     }
 
     /// The market's account vanishes, as when its authority closes it.
-    pub fn close_market(&self) {
+    pub(crate) fn close_market(&self) {
         let system = anchor_lang::system_program::ID.to_string();
         let account = json!({"lamports": 0, "owner": system, "data": ""});
         self.cheat("surfnet_setAccount", json!([MARKET, account]));
@@ -276,7 +276,7 @@ impl Net {
     }
 
     /// A wallet that holds this many lamports and nothing else.
-    pub fn poor_wallet(&self, name: &str, lamports: u64) -> Keypair {
+    pub(crate) fn poor_wallet(&self, name: &str, lamports: u64) -> Keypair {
         let wallet = Keypair::new();
         write_keypair_file(&wallet, self.wallet(name)).unwrap();
         if lamports > 0 {
@@ -290,7 +290,7 @@ impl Net {
         wallet
     }
 
-    pub fn address(&self, id: u64) -> Pubkey {
+    pub(crate) fn address(&self, id: u64) -> Pubkey {
         seeds::deployment_address(&self.owner.pubkey(), id).0
     }
 }
@@ -303,7 +303,7 @@ impl Drop for Net {
 }
 
 /// A job definition that is as short as can be.
-pub const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
+pub(crate) const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
 
 /// Where `cargo xtask build-program` put the programs, also if a test runs without it.
 fn programs() -> PathBuf {

@@ -58,6 +58,21 @@ fn demand_is_shown_per_market_with_caps_runway_and_firings() {
 }
 
 #[test]
+fn a_name_cannot_steer_the_terminal() {
+    let net = Net::start("names");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    net.json(&["update", "0", "--name", "\u{1b}[2Jgone\u{202e}"]);
+    assert_eq!(net.status(&key)["name"], "\u{1b}[2Jgone\u{202e}");
+    for arguments in [&["list"][..], &["status", "0"], &["watch", "0", "--once"]] {
+        let shown = net.text(arguments);
+        assert!(
+            shown.contains("gone") && !shown.contains(['\u{1b}', '\u{202e}']),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn deployments_are_found_by_owner_and_status() {
     let net = Net::start("found");
     net.create(r#""replicas": 1, "strategy": "SIMPLE""#);

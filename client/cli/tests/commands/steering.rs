@@ -49,6 +49,16 @@ fn a_deployment_lives_its_life_from_the_command_line() {
     let key = net.create(r#""replicas": 2, "strategy": "SIMPLE""#);
     net.json(&["fund", "--nos", "0.72", "--sol", "0.05", "--yes"]);
     net.json(&["start", "0"]);
+    let twice = net.refused(1, &["start", "0"]);
+    assert!(
+        twice.contains("is STARTING; start is possible in DRAFT, STOPPED"),
+        "{twice}"
+    );
+    let early = net.refused(1, &["close", "0", "--yes"]);
+    assert!(
+        early.contains("is STARTING; close is possible in DRAFT, ARCHIVED"),
+        "{early}"
+    );
     let status = net.status(&key);
     assert_eq!(
         (&status["status"], &status["due"]),

@@ -106,3 +106,44 @@ fn a_deployment_is_named_by_its_address_without_any_wallet() {
         .assert()
         .code(2);
 }
+
+#[test]
+fn arguments_that_are_none_are_refused_before_anything_is_read() {
+    let home = folder("arguments");
+    let cases: [(&[&str], &str); 6] = [
+        (&["completions", "tcsh"], "possible values: bash"),
+        (&["vault", "65536"], "65536 is not in 0..=65535"),
+        (&["market", "3090"], "invalid value '3090' for '<MARKET>'"),
+        (
+            &["list", "--owner", "me"],
+            "invalid value 'me' for '--owner <PUBKEY>'",
+        ),
+        (
+            &["stop", "0", "--signer", "x", "--blockhash", "y"],
+            "invalid value",
+        ),
+        (
+            &["stop", "0", "--with-compute-unit-price", "fast"],
+            "use a whole number of micro-lamports, or auto",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let output = command(&home)
+            .args(arguments)
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    let unbuilt = command(&home)
+        .args(["localnet", "--programs", "/nonexistent"])
+        .assert()
+        .code(1);
+    let said = String::from_utf8(unbuilt.get_output().stderr.clone()).unwrap();
+    assert!(
+        said.ends_with("run `cargo xtask build-program` first\n"),
+        "{said}"
+    );
+}

@@ -1,0 +1,103 @@
+//! What `--dry-run` prints.
+
+use super::Request;
+use crate::{
+    human::{decimal, grouped, signed, sol, SOL_DECIMALS},
+    output::{table, with_fields},
+};
+use anchor_spl::associated_token::get_associated_token_address;
+use nosana_deploy_client::{
+    constants::{NOS_DECIMALS, NOS_MINT},
+    rpc::{BalanceChange, Simulation},
+};
+use serde::Serialize;
+use serde_json::json;
+use solana_program::pubkey::Pubkey;
+use std::fmt;
+
+/// Every balance that a transaction would change.
+pub(super) struct DryRun<'a> {
+    pub(super) simulation: &'a Simulation,
+    pub(super) request: &'a Request,
+    pub(super) wallet: Pubkey,
+    pub(super) fee_payer: Pubkey,
+    pub(super) priority_fee_lamports: u64,
+}
+
+impl DryRun<'_> {
+    fn name(&self, key: &Pubkey) -> String {
+        let given = self.request.names.iter().find(|(named, _)| named == key);
+        match given {
+            Some((_, name)) => name.clone(),
+            None if *key == self.wallet => "wallet".into(),
+            None if *key == nos_account(&self.wallet) => "wallet's NOS".into(),
+            None if *key == self.fee_payer => "fee payer".into(),
+            None => String::new(),
+        }
+    }
+}
+
+fn nos_account(wallet: &Pubkey) -> Pubkey {
+    get_associated_token_address(wallet, &NOS_MINT)
+}
+
+fn delta((before, after): (u64, u64)) -> i128 {
+    i128::from(after).saturating_sub(i128::from(before))
+}
+
+impl fmt::Display for DryRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.request.facts)?;
+        let cells = |(before, after): (u64, u64), decimals: u32| match before == after {
+            true => [String::new(), String::new()],
+            false => [
+                signed(delta((before, after)), decimals),
+                decimal(after.into(), decimals),
+            ],
+        };
+        let rows: Vec<Vec<String>> = self
+            .simulation
+            .changes
+            .iter()
+            .map(|BalanceChange { key, lamports, nos }| {
+                let [sol, sol_after] = cells(*lamports, SOL_DECIMALS);
+                let [nos, nos_after] = cells(*nos, NOS_DECIMALS.into());
+                vec![
+                    key.to_string(),
+                    self.name(key),
+                    sol,
+                    sol_after,
+                    nos,
+                    nos_after,
+                ]
+            })
+            .collect();
+        table(f, &["ACCOUNT", "", "SOL", "THEN", "NOS", "THEN"], &rows)?;
+        let units = grouped(self.simulation.compute_units);
+        let fee = sol(self.priority_fee_lamports);
+        writeln!(
+            f,
+            "{units} compute units, priority fee {fee}. Simulated; nothing was signed or sent."
+        )
+    }
+}
+
+impl Serialize for DryRun<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let changes = self.simulation.changes.iter().map(|change| {
+            json!({
+                "account": change.key.to_string(),
+                "name": self.name(&change.key),
+                "lamports": {"before": change.lamports.0, "after": change.lamports.1},
+                "nos": {"before": change.nos.0, "after": change.nos.1},
+            })
+        });
+        let fields = [
+            ("dry_run", json!(true)),
+            ("compute_units", json!(self.simulation.compute_units)),
+            ("priority_fee_lamports", json!(self.priority_fee_lamports)),
+            ("changes", json!(changes.collect::<Vec<_>>())),
+        ];
+        with_fields(&self.request.facts, fields).serialize(serializer)
+    }
+}

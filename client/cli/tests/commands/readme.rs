@@ -1,0 +1,93 @@
+//! The README's commands, as they stand there, one after another.
+
+use crate::net::{command, folder, Net, JOB, MARKET, ROOT};
+use serde_json::Value;
+use solana_signer::Signer;
+
+/// The lines of the README's code block that holds `marker`, without comments.
+fn block(marker: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let blocks = readme.split("```").skip(1).step_by(2);
+    let block = blocks
+        .into_iter()
+        .find(|block| block.contains(marker))
+        .unwrap();
+    let lines = block
+        .lines()
+        .filter(|line| line.starts_with("nosana-deploy "));
+    lines
+        .map(|line| line.split(" # ").next().unwrap().trim().to_owned())
+        .collect()
+}
+
+/// A line's arguments, quotes taken off.
+fn arguments(line: &str) -> Vec<String> {
+    let mut quoted = false;
+    let pieces = line.split(|c: char| {
+        quoted ^= c == '"';
+        c == ' ' && !quoted
+    });
+    pieces
+        .skip(1)
+        .map(|piece| piece.trim_matches('"').to_owned())
+        .collect()
+}
+
+#[test]
+fn the_readme_s_commands_work_in_their_order() {
+    let net = Net::start("readme");
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let job = net.file("job.json", &JOB.replace("ubuntu", "debian"));
+    let examples =
+        ["scheduled", "simple"].map(|name| format!("examples/pytorch-jupyter-{name}.json"));
+    let lines = block("nosana-deploy validate");
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines.iter().filter(|line| !line.contains(" localnet ")) {
+        let line = line
+            .replace("deployment.json", &file)
+            .replace("job.json", &job)
+            .replace("<PUBKEY>", MARKET)
+            .replace("examples/*.json", &examples.join(" "));
+        let mut arguments = arguments(&line);
+        let asks = ["create", "fund", "archive", "withdraw", "close"];
+        match arguments[0].as_str() {
+            name if asks.contains(&name) => arguments.push("--yes".into()),
+            "watch" => arguments.push("--once".into()), // here is no terminal
+            _ => {}
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        net.text(&arguments);
+    }
+}
+
+#[test]
+fn the_readme_s_round_trip_works() {
+    let net = Net::start("readme_round_trip");
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let (owner, blockhash) = (net.owner.pubkey().to_string(), net.blockhash());
+    let home = folder("readme_machine");
+    let mut signature = String::new();
+    let lines = block("--dump-transaction-message");
+    assert_eq!(lines.len(), 3);
+    for (number, line) in lines.iter().enumerate() {
+        let line = line
+            .replace("deployment.json", &file)
+            .replace("owner.json", &net.wallet("owner"))
+            .replace("<OWNER>", &owner)
+            .replace("<BLOCKHASH>", &blockhash)
+            .replace("<SIGNATURE>", &signature);
+        let mut command = command(&home);
+        command.args(arguments(&line)).args(["--output", "json"]);
+        match number {
+            2 => command.args(["--url", &net.url, "--yes"]),
+            _ => command.args(["--url", "http://127.0.0.1:1"]),
+        };
+        let output = command.assert().success().get_output().clone();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if number == 1 {
+            let pair = said["signers"][0].as_str().unwrap();
+            signature = pair.split('=').nth(1).unwrap().to_owned();
+        }
+    }
+    assert_eq!(net.status(&net.address(0))["status"], "DRAFT");
+}
