@@ -19,7 +19,7 @@ use std::{ffi::OsString, process::ExitCode};
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Build both programs' bytecode into <target dir>/deploy.
+    /// Build both programs' bytecode into `deploy` in the target folder.
     ///
     /// Uses `cargo build-sbf` where it is installed, else installs a toolchain of its own once.
     BuildProgram {

@@ -264,7 +264,7 @@ pub enum Exposed {
 #[derive(JsonSchema, Deserialize)]
 pub struct Port(#[schemars(range(min = 1, max = 65535))] pub u16);
 
-/// a placeholder: %%ops.<id>.results.<name>%% or %%global.variables.<name>%%
+/// a placeholder, for example %%ops.web.results.url%% or %%global.variables.key%%
 #[derive(JsonSchema, Deserialize)]
 pub struct Literal(#[schemars(regex(pattern = "^%%(ops|global).[^%]+%%$"))] pub String);
 
