@@ -12,13 +12,7 @@ pub(crate) fn schema(check: bool) -> Result<()> {
         let mut command = process::workspace_cargo();
         command
             .current_dir(paths::workspace())
-            .args([
-                "run",
-                "--quiet",
-                "--locked",
-                "--package",
-                "nosana-deploy-client",
-            ])
+            .args(["run", "--quiet", "--locked"])
             .args(["--example", "schema", "--", kind]);
         let printed = process::answer(&mut command)
             .context("the schema's example does not run; `cargo build` says why")?;

@@ -31,7 +31,7 @@ pub(crate) fn fuzz(args: &[OsString]) -> Result<()> {
         .current_dir(env::current_dir()?)
         .args(["run", "--quiet", "--manifest-path"])
         .arg(paths::workspace().join("Cargo.toml"))
-        .args(["--package", "deployments-tests", "--bin", "fuzz", "--"])
+        .args(["--bin", "fuzz", "--"])
         .args(args);
     process::run(
         &mut command,
@@ -52,7 +52,7 @@ pub(crate) fn demo(args: &[OsString]) -> Result<()> {
         command.arg("--quiet");
     }
     command
-        .args(["--package", "nosana-deploy", "--", "demo"])
+        .args(["--bin", "nosana-deploy", "--", "demo"])
         .args(args);
     process::run(
         &mut command,
