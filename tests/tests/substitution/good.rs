@@ -117,6 +117,9 @@ fn ended(scene: &mut Scene) {
 
 fn simple() -> DeploymentSpec {
     let text = r#"{"name": "third", "market": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",
-        "replicas": 1, "timeout": 60, "strategy": "SIMPLE", "job_definition": {}}"#;
+        "replicas": 1, "timeout": 60, "strategy": "SIMPLE",
+        "job_definition": {"version": "0.1", "type": "container", "ops": [
+            {"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}
+        ]}}"#;
     DeploymentSpec::from_json(text).unwrap()
 }
