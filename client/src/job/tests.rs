@@ -22,7 +22,7 @@ fn bases() -> Vec<Value> {
         .collect()
 }
 
-/// What Nosana's own validator (npm @nosana/types 2.1.6) says of 5,000 changes to two definitions
+/// What Nosana's own validator (npm @nosana/types 2.1.6) says of 2,453 changes to two definitions
 /// that it accepts: a field removed or added, a value replaced. The first two lines are those.
 const VERDICTS: &str = include_str!("fixtures/verdicts.jsonl");
 
