@@ -1,6 +1,6 @@
 //! What a deployment costs, and how long its vault lasts at the market's price of today.
 
-use crate::plan::Snapshot;
+use crate::{markets::price_per_second, plan::Snapshot};
 use deployments_domain::{
     funding::{affordable_jobs, job_cost, Funds},
     lifecycle::Market,
@@ -48,12 +48,7 @@ const MOST_FIRINGS: u64 = 10_080;
 /// Forecasts a deployment.
 pub fn forecast(snapshot: &Snapshot) -> Forecast {
     let header = &snapshot.deployment.header;
-    let price = match snapshot.market {
-        Market::Open {
-            price_per_second, ..
-        } => Some(price_per_second),
-        Market::Unusable => None,
-    };
+    let price = price_per_second(&snapshot.market);
     let job_nos = price.and_then(|price| job_cost(price, header.timeout_seconds));
     let nos_per_day = match price {
         Some(price) if snapshot.deployment.lifecycle.status.lists_jobs() => {

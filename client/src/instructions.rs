@@ -41,7 +41,7 @@ impl Vault {
     /// The addresses of `owner`'s vault number `index`.
     pub fn new(owner: Pubkey, index: u16) -> Self {
         let address = seeds::vault_address(&owner, index).0;
-        let nos = get_associated_token_address(&address, &NOS_MINT);
+        let nos = nos_account_address(&address);
         Self {
             owner,
             index,
@@ -54,6 +54,11 @@ impl Vault {
 /// The token account that holds a market's deposits: PDA `[market, mint]` of the jobs program.
 pub fn market_vault_address(market: &Pubkey) -> Pubkey {
     Pubkey::find_program_address(&[market.as_ref(), NOS_MINT.as_ref()], &JOBS_PROGRAM).0
+}
+
+/// Where a wallet or a vault holds its NOS: its associated token account.
+pub fn nos_account_address(owner: &Pubkey) -> Pubkey {
+    get_associated_token_address(owner, &NOS_MINT)
 }
 
 /// Creates `owner`'s NOS token account unless it exists; `payer` pays its rent.

@@ -4,18 +4,16 @@
 
 use crate::{
     constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT},
+    instructions::nos_account_address,
     PROGRAM_ID,
 };
 use anchor_lang::{
     solana_program::{program_option::COption, program_pack::Pack},
     AccountSerialize,
 };
-use anchor_spl::{
-    associated_token::get_associated_token_address,
-    token::{
-        self,
-        spl_token::state::{Account as TokenAccount, AccountState, Mint},
-    },
+use anchor_spl::token::{
+    self,
+    spl_token::state::{Account as TokenAccount, AccountState, Mint},
 };
 use anyhow::{anyhow, Result};
 use nosana_jobs_localnet::{
@@ -113,7 +111,7 @@ impl Localnet {
     /// If the validator refuses.
     pub fn fund(&self, wallet: &Pubkey, lamports: u64, nos: u64) -> Result<()> {
         self.surfnet.cheatcodes().fund_sol(wallet, lamports)?;
-        let account = get_associated_token_address(wallet, &NOS_MINT);
+        let account = nos_account_address(wallet);
         self.place(&account, token::ID, token_account(*wallet, nos))
     }
 

@@ -18,6 +18,16 @@ pub fn decode_market(program: &Pubkey, data: &[u8]) -> Result<Market, DecodeErro
     market.state().map_err(|_| DecodeError::Damaged)
 }
 
+/// NOS base units per second, or `None` if the market takes no jobs.
+pub fn price_per_second(market: &Market) -> Option<u64> {
+    match market {
+        Market::Open {
+            price_per_second, ..
+        } => Some(*price_per_second),
+        Market::Unusable => None,
+    }
+}
+
 /// Whether `job` waits in a market's queue.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! What anyone may send.
 
-use super::{build, market_vault_address, Vault, SYSTEM_PROGRAM};
+use super::{build, market_vault_address, nos_account_address, Vault, SYSTEM_PROGRAM};
 use crate::{accounts::DeploymentAccount, seeds};
-use anchor_spl::{associated_token::get_associated_token_address, token};
+use anchor_spl::token;
 use deployments::{
     accounts,
     constants::{JOBS_PROGRAM, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
@@ -107,7 +107,7 @@ pub fn stop_jobs(
         let address = deployment.job_address(key, job.index);
         match job.run {
             Some(run) => {
-                let node_nos = get_associated_token_address(&run.node, &NOS_MINT);
+                let node_nos = nos_account_address(&run.node);
                 [address, run.address, node_nos, run.payer]
             }
             // Queued: the program looks at the job alone, so any account stands in.

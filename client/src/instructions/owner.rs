@@ -1,8 +1,8 @@
 //! What a wallet signs.
 
-use super::{build, create_nos_account, Vault, SYSTEM_PROGRAM};
+use super::{build, create_nos_account, nos_account_address, Vault, SYSTEM_PROGRAM};
 use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
-use anchor_spl::{associated_token::get_associated_token_address, token};
+use anchor_spl::token;
 use deployments::{
     accounts,
     constants::NOS_MINT,
@@ -41,7 +41,7 @@ pub fn fund(funder: &Pubkey, vault: &Vault, nos: u64, lamports: u64) -> [Instruc
         owner: vault.owner,
         vault: vault.address,
         vault_nos: vault.nos,
-        funder_nos: get_associated_token_address(funder, &NOS_MINT),
+        funder_nos: nos_account_address(funder),
         nos_mint: NOS_MINT,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
@@ -65,7 +65,7 @@ pub fn withdraw(vault: &Vault, nos: Amount, lamports: Amount) -> [Instruction; 2
         owner,
         vault: vault.address,
         vault_nos: vault.nos,
-        owner_nos: get_associated_token_address(&owner, &NOS_MINT),
+        owner_nos: nos_account_address(&owner),
         nos_mint: NOS_MINT,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,

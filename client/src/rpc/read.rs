@@ -4,7 +4,7 @@ use super::{Cluster, ClusterError};
 use crate::{
     accounts::{decode_owner, decode_revision, DecodeError, DeploymentAccount},
     filters::{self, DeploymentFilter, Memcmp},
-    instructions::Vault,
+    instructions::{nos_account_address, Vault},
     markets::{decode_market, decode_run, Run},
     seeds, PROGRAM_ID,
 };
@@ -187,7 +187,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if the node does not answer.
     pub async fn wallet_funds(&self, wallet: &Pubkey) -> Result<Funds, ClusterError> {
-        let nos = anchor_spl::associated_token::get_associated_token_address(wallet, &NOS_MINT);
+        let nos = nos_account_address(wallet);
         Ok(funds(&self.accounts(&[*wallet, nos]).await?))
     }
 

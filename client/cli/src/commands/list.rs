@@ -14,6 +14,7 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::DeploymentFilter,
     forecast::{firings, forecast, Forecast},
+    markets::price_per_second,
     plan::Snapshot,
 };
 use serde::Serialize;
@@ -265,7 +266,7 @@ impl Serialize for Demand<'_> {
             });
             json!({
                 "market": market.to_string(),
-                "price_per_second": snapshots.first().and_then(|first| crate::commands::market::price(&first.market)),
+                "price_per_second": snapshots.first().and_then(|first| price_per_second(&first.market)),
                 "replicas_wanted": wanted(&snapshots),
                 "jobs_active": active(&snapshots),
                 "deployments": deployments.collect::<Vec<_>>(),

@@ -9,7 +9,9 @@ use anyhow::Result;
 use clap::Args;
 use deployments_domain::lifecycle::Market;
 use nosana_deploy_client::{
-    filters::DeploymentFilter, instructions::market_vault_address, markets::QUEUE_CAPACITY,
+    filters::DeploymentFilter,
+    instructions::market_vault_address,
+    markets::{price_per_second, QUEUE_CAPACITY},
 };
 use solana_program::pubkey::Pubkey;
 
@@ -38,7 +40,7 @@ impl ShowMarket {
             "Price",
             human::market(&market),
             "price_per_second",
-            price(&market),
+            price_per_second(&market),
         );
         facts.text("Deposits", "vault", market_vault_address(&key));
         if let Market::Open {
@@ -76,15 +78,5 @@ impl ShowMarket {
         );
         facts.add("", "", "deployments", count);
         context.output.print(&facts)
-    }
-}
-
-/// NOS base units per second, if the market takes jobs.
-pub(crate) fn price(market: &Market) -> Option<u64> {
-    match market {
-        Market::Open {
-            price_per_second, ..
-        } => Some(*price_per_second),
-        Market::Unusable => None,
     }
 }

@@ -1,7 +1,6 @@
 //! Who takes part, and where each one's NOS are.
 
-use anchor_spl::associated_token::get_associated_token_address;
-use nosana_deploy_client::{constants::NOS_MINT, instructions::Vault};
+use nosana_deploy_client::instructions::{nos_account_address, Vault};
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
@@ -33,5 +32,5 @@ impl Wallets {
 
 /// A wallet's NOS token account.
 pub(crate) fn nos_account(wallet: &Keypair) -> Pubkey {
-    get_associated_token_address(&wallet.pubkey(), &NOS_MINT)
+    nos_account_address(&wallet.pubkey())
 }

@@ -5,9 +5,9 @@ use crate::{
     human::{decimal, grouped, signed, sol, SOL_DECIMALS},
     output::{table, with_fields},
 };
-use anchor_spl::associated_token::get_associated_token_address;
 use nosana_deploy_client::{
-    constants::{NOS_DECIMALS, NOS_MINT},
+    constants::NOS_DECIMALS,
+    instructions::nos_account_address,
     rpc::{BalanceChange, Simulation},
 };
 use serde::Serialize;
@@ -30,15 +30,11 @@ impl DryRun<'_> {
         match given {
             Some((_, name)) => name.clone(),
             None if *key == self.wallet => "wallet".into(),
-            None if *key == nos_account(&self.wallet) => "wallet's NOS".into(),
+            None if *key == nos_account_address(&self.wallet) => "wallet's NOS".into(),
             None if *key == self.fee_payer => "fee payer".into(),
             None => String::new(),
         }
     }
-}
-
-fn nos_account(wallet: &Pubkey) -> Pubkey {
-    get_associated_token_address(wallet, &NOS_MINT)
 }
 
 fn delta((before, after): (u64, u64)) -> i128 {
