@@ -104,9 +104,22 @@ impl DeploymentAccount {
             .unwrap_or_else(|| seeds::job_address(key, index).0)
     }
 
+    /// Addresses of the active jobs of the deployment at `key`, in the slots' order.
+    pub fn job_addresses(&self, key: &Pubkey) -> Vec<Pubkey> {
+        let slots = self.jobs.iter();
+        slots
+            .map(|slot| self.job_address(key, slot.index))
+            .collect()
+    }
+
     /// The active jobs, as rules see them.
     pub fn job_views(&self) -> impl Iterator<Item = Job> + Clone + '_ {
         self.jobs.iter().map(ActiveJob::view)
+    }
+
+    /// Whether anything can become due without its owner: it has active jobs, or lists some.
+    pub fn may_be_due(&self) -> bool {
+        !self.jobs.is_empty() || self.status().lists_jobs()
     }
 
     /// Where the deployment stands.

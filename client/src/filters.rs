@@ -75,6 +75,24 @@ pub fn runs(job: Option<&Pubkey>) -> Vec<Memcmp> {
     filters
 }
 
+/// Jobs of the markets' program: all, or those in a state.
+pub fn jobs(state: Option<JobPhase>) -> Vec<Memcmp> {
+    const STATE_OFFSET: usize = 208;
+    let mut filters = vec![Memcmp::new(0, &jobs_cpi::JOB)];
+    filters.extend(state.map(|state| Memcmp::new(STATE_OFFSET, &[state as u8])));
+    filters
+}
+
+/// States of jobs that leave something to do when no deployment has them any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum JobPhase {
+    /// Its deposit is shared out; once expired, anyone may clean it.
+    Done = 2,
+    /// A node quit it: its deposit waits.
+    Quit = 3,
+}
+
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {

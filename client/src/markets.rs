@@ -1,8 +1,8 @@
 //! What stands in the accounts of the markets' program, as far as deployments have to do with it.
 
 use crate::{accounts::DecodeError, constants::JOBS_PROGRAM};
-use deployments::jobs_cpi::MarketView;
 pub use deployments::jobs_cpi::{JobState, Run, JOB_SIZE, QUEUE_CAPACITY, RUN_SIZE};
+use deployments::jobs_cpi::{MarketView, JOB};
 use deployments_domain::lifecycle::Market;
 use solana_program::pubkey::Pubkey;
 
@@ -66,4 +66,53 @@ pub fn decode_run(program: &Pubkey, data: &[u8]) -> Result<Run, DecodeError> {
         Ok(run) => run.ok_or(DecodeError::WrongKind),
         Err(_) => Err(DecodeError::Damaged),
     }
+}
+
+/// What matters of a job that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobOver {
+    /// Its market.
+    pub market: Pubkey,
+    /// Who gets its rent.
+    pub payer: Pubkey,
+    /// Whether payer and authority are one account without a key: a vault, as far as anyone can tell.
+    pub is_of_a_vault: bool,
+    /// Unix seconds.
+    pub ended_at: i64,
+}
+
+/// Decodes a job that is over.
+///
+/// # Errors
+/// [`DecodeError`] if the account is no job.
+pub fn decode_job_over(program: &Pubkey, data: &[u8]) -> Result<JobOver, DecodeError> {
+    if *program != JOBS_PROGRAM || data.get(..8) != Some(&JOB[..]) {
+        return Err(DecodeError::WrongKind);
+    }
+    let (payer, authority) = (key_at(data, 136)?, key_at(data, 176)?);
+    Ok(JobOver {
+        market: key_at(data, 72)?,
+        payer,
+        is_of_a_vault: payer == authority && !payer.is_on_curve(),
+        ended_at: i64::from_le_bytes(bytes_at(data, 209)?),
+    })
+}
+
+/// Seconds after its end until anyone may clean a job of this market.
+///
+/// # Errors
+/// As [`decode_market`].
+pub fn decode_job_expiration(program: &Pubkey, data: &[u8]) -> Result<i64, DecodeError> {
+    const JOB_EXPIRATION_OFFSET: usize = 40;
+    decode_market(program, data)?;
+    bytes_at(data, JOB_EXPIRATION_OFFSET).map(i64::from_le_bytes)
+}
+
+fn key_at(data: &[u8], offset: usize) -> Result<Pubkey, DecodeError> {
+    bytes_at(data, offset).map(Pubkey::new_from_array)
+}
+
+fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> Result<[u8; N], DecodeError> {
+    let bytes = data.get(offset..).and_then(<[u8]>::first_chunk);
+    bytes.copied().ok_or(DecodeError::Damaged)
 }

@@ -1,5 +1,11 @@
 //! What a keeper would do for a deployment now. Pure: the domain crate decides, as it does on
 //! chain, from facts that somebody read off a cluster.
+//!
+//! Two properties hold it to the program, both tested on random worlds and real bytecode
+//! (`tests/src/fuzz/agree.rs`): what is proposed is accepted, and what is not proposed is refused.
+
+mod batch;
+mod why;
 
 use crate::{
     accounts::DeploymentAccount,
@@ -181,10 +187,15 @@ impl Snapshot {
     /// something.
     pub fn next_at(&self) -> Option<i64> {
         let lifecycle = &self.deployment.lifecycle;
-        let lead = i64::from(lifecycle.rotation_seconds).max(EXTENSION_LEAD_SECONDS);
         let deadlines = self.jobs.iter().filter_map(|job| job.view().deadline());
-        let of_jobs = deadlines
-            .flat_map(|deadline| [deadline.saturating_sub(lead), deadline.saturating_add(1)]);
+        let of_jobs = deadlines.flat_map(|deadline| {
+            let before = |seconds: u32| deadline.saturating_sub(i64::from(seconds));
+            [
+                before(lifecycle.rotation_seconds),
+                before(lifecycle.extension_margin_seconds()),
+                deadline.saturating_add(1),
+            ]
+        });
         let times = [lifecycle.next_due_at, lifecycle.fail_safe.backoff_until];
         times
             .into_iter()
@@ -202,18 +213,21 @@ impl Snapshot {
         self.jobs.iter().map(|job| job.slot.view())
     }
 
-    fn list(&self) -> Option<Action> {
+    /// What `list_jobs` would do.
+    pub fn listing(&self) -> Listing {
         let offer = Offer {
             market: self.market,
             funds: self.funds,
             rents: self.rents,
             max_price_per_second: self.deployment.header.max_price_per_second,
         };
-        match self
-            .deployment
+        self.deployment
             .lifecycle
             .listing(self.slots(), &offer, self.now)
-        {
+    }
+
+    fn list(&self) -> Option<Action> {
+        match self.listing() {
             Listing::NothingDue | Listing::NoFreeSlot | Listing::QueueFull => None,
             Listing::CannotPay => Some(Action::RecordShortage),
             Listing::Fail(reason) => Some(Action::RecordError(reason)),
@@ -299,9 +313,6 @@ impl Snapshot {
             .collect()
     }
 }
-
-/// The longest lead of an extension over its deadline.
-const EXTENSION_LEAD_SECONDS: i64 = 300;
 
 fn running(job: &ObservedJob) -> Option<RunningJob> {
     let run = job.run?.address;

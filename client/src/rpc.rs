@@ -8,6 +8,7 @@ mod snapshot;
 pub use error::ClusterError;
 pub use read::{Found, Revisions};
 pub use send::{BalanceChange, Receipt, Simulation};
+pub use snapshot::{rents, Look};
 
 use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client::nonblocking::rpc_client::RpcClient;

@@ -6,14 +6,17 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-/// This crate's folder.
-pub(crate) fn xtask() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// This crate's folder. Cargo names it when it runs this: checkouts that share a target folder share
+/// the executable, which may have been compiled in another of them.
+pub(crate) fn xtask() -> PathBuf {
+    let named = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    named.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
 }
 
 /// The workspace's root.
-pub(crate) fn workspace() -> &'static Path {
-    xtask().parent().unwrap_or(xtask())
+pub(crate) fn workspace() -> PathBuf {
+    let xtask = xtask();
+    xtask.parent().map(Path::to_path_buf).unwrap_or(xtask)
 }
 
 /// `$CARGO_TARGET_DIR`, made absolute, where it is set.

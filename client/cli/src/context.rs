@@ -48,6 +48,8 @@ impl Options {
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) cluster: Cluster,
+    /// Where its RPC node is; may hold a key, so it is never shown.
+    rpc_url: String,
     /// The wallet's URI.
     keypair: String,
     runtime: tokio::runtime::Runtime,
@@ -74,9 +76,25 @@ impl Context {
         Ok(Self {
             output: options.output,
             cluster: Cluster::new(&url, commitment),
+            rpc_url: url,
             keypair: options.keypair.clone().unwrap_or(config.keypair_path),
             runtime: tokio::runtime::Runtime::new()?,
         })
+    }
+
+    /// Where the RPC node is; not to be shown.
+    pub(crate) fn rpc_url(&self) -> &str {
+        &self.rpc_url
+    }
+
+    /// The wallet as it was named.
+    pub(crate) fn keypair_path(&self) -> &str {
+        &self.keypair
+    }
+
+    /// The cluster, and what runs requests to it.
+    pub(crate) fn into_cluster(self) -> (Cluster, tokio::runtime::Runtime) {
+        (self.cluster, self.runtime)
     }
 
     /// Runs what waits for a cluster.

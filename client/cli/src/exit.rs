@@ -38,11 +38,13 @@ fn number(error: &anyhow::Error) -> u8 {
         Some(ClusterError::Missing { .. } | ClusterError::Decode { .. }) => INVALID,
         Some(
             ClusterError::Unreachable { .. }
+            | ClusterError::Stale { .. }
             | ClusterError::RateLimited(_)
             | ClusterError::NotDeployed(_),
         ) => CLUSTER,
         Some(ClusterError::Expired(_)) => UNKNOWN,
-        Some(ClusterError::Refused(_) | ClusterError::Rpc { .. }) | None => REFUSED,
+        Some(ClusterError::Refused(_) | ClusterError::Failed { .. } | ClusterError::Rpc { .. })
+        | None => REFUSED,
     }
 }
 

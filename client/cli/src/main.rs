@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod human;
 mod ipfs;
+mod keeper;
 mod output;
 mod submit;
 mod wallet;
@@ -44,6 +45,7 @@ enum Command {
     Vault(commands::vault::ShowVault),
     Schedule(commands::schedule::Show),
     Validate(commands::validate::Validate),
+    Keeper(keeper::Run),
     Localnet(commands::localnet::Run),
     /// Run a deployment through its whole life on an embedded localnet, and account for every unit
     ///
@@ -102,6 +104,7 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Vault(vault) => vault.run(&context?),
         Command::Schedule(schedule) => schedule.run(options.output()),
         Command::Validate(validate) => validate.run(options.output()),
+        Command::Keeper(keeper) => keeper.run(context?),
         Command::Localnet(localnet) => localnet.run(options.output()),
         Command::Demo {
             file,

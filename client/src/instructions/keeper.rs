@@ -17,6 +17,20 @@ use solana_program::{
 /// `sha256("global:clean")[..8]`, of the markets' program.
 pub const CLEAN: [u8; 8] = [0xfa, 0xbf, 0x38, 0x80, 0x96, 0xfb, 0x01, 0x67];
 
+/// What every listing on a market names: worth a place in a lookup table.
+pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
+    vec![
+        *market,
+        market_vault_address(market),
+        REWARDS_REFLECTION,
+        REWARDS_VAULT,
+        REWARDS_PROGRAM,
+        JOBS_PROGRAM,
+        token::ID,
+        SYSTEM_PROGRAM,
+    ]
+}
+
 /// Lists up to `count` of the jobs that are due. Signer: any keeper.
 pub fn list_jobs(
     keeper: &Pubkey,

@@ -188,6 +188,11 @@ fn the_next_time_is_the_first_at_which_something_can_become_due() {
     assert_eq!(held_back.next_at(), Some(NOON + 60));
     let job = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON));
     assert_eq!(job.next_at(), Some(NOON + 3_300));
+    // Timeouts of 600 s are prolonged 60 s before their end, no sooner.
+    let short = snapshot(Strategy::SimpleExtend, Status::Running)
+        .with(|header| (header.timeout_seconds, header.auto_extend) = (600, 1))
+        .and_job(OPEN, Some(NOON));
+    assert_eq!(short.next_at(), Some(NOON + 3_540));
     let late = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON - 3_400));
     assert_eq!(late.next_at(), Some(NOON + 201), "past its deadline");
 }
@@ -202,5 +207,83 @@ fn every_action_has_its_instruction() {
         let instruction = action.instruction(&keeper, &busy);
         assert_eq!(instruction.program_id, crate::PROGRAM_ID, "{action}");
         assert!(instruction.accounts[0].is_signer && instruction.accounts[0].pubkey == keeper);
+    }
+}
+
+#[test]
+fn an_action_is_split_into_parts_that_keep_its_order() {
+    let settle = Action::Settle(vec![7, 8, 9]);
+    assert_eq!(settle.jobs(), 3);
+    assert_eq!(settle.first(2), Action::Settle(vec![7, 8]));
+    assert_eq!(settle.first(9), settle);
+    assert_eq!(settle.after(2), Some(Action::Settle(vec![9])));
+    assert_eq!(settle.after(3), None);
+    assert_eq!(Action::List(12).first(5), Action::List(5));
+    assert_eq!(
+        Action::List(12).after(5),
+        None,
+        "addresses follow from what is listed"
+    );
+    assert_eq!(Action::RecordShortage.first(1), Action::RecordShortage);
+}
+
+#[test]
+fn every_action_has_a_reason_and_the_time_since_when_it_is_due_where_it_can_be_known() {
+    let why = |snapshot: &Snapshot| {
+        let actions = snapshot.due();
+        let why = actions.iter().map(|action| snapshot.why(action));
+        why.collect::<Vec<_>>()
+    };
+    let mut fired = snapshot(Strategy::Scheduled, Status::Running);
+    fired.now = NOON + 43_260;
+    assert_eq!(why(&fired), [("its schedule fired", Some(NOON + 43_200))]);
+    let ended = snapshot(Strategy::Simple, Status::Running)
+        .and_job(DONE, None)
+        .and_job(OPEN, Some(NOON - 3_700));
+    assert_eq!(
+        why(&ended),
+        [
+            ("ended", Some(NOON - 10)),
+            ("past the deadline", Some(NOON - 99))
+        ]
+    );
+    let started = snapshot(Strategy::Simple, Status::Starting).with(|header| header.owed = 2);
+    assert_eq!(why(&started), [("its round is not all listed", None)]);
+}
+
+proptest::proptest! {
+    /// The clock alone makes nothing due before the time that the plan names.
+    #[test]
+    fn nothing_becomes_due_before_the_next_time(
+        strategy in 0_usize..4,
+        ages in proptest::collection::vec((0_i64..4_000, proptest::bool::ANY), 0..4),
+        (timeout, rotation) in (60_u64..4_000, 0_u32..3_000),
+        (backoff, auto_extend) in (-100_i64..4_000, 0_u8..2),
+        share in 0.0_f64..1.0,
+    ) {
+        let strategies = [
+            Strategy::Simple,
+            Strategy::SimpleExtend,
+            Strategy::Scheduled,
+            Strategy::Infinite,
+        ];
+        let mut world = snapshot(strategies[strategy], Status::Running).with(|header| {
+            header.timeout_seconds = timeout;
+            header.auto_extend = auto_extend;
+            if strategy == 3 {
+                (header.rotation_seconds, header.backoff_until) = (rotation, NOON + backoff);
+            }
+        });
+        for (age, is_running) in ages {
+            world = world.and_job(OPEN, is_running.then_some(NOON - age));
+        }
+        let due = world.due();
+        let horizon = world.next_at().unwrap_or(NOON + 100_000);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        let later = NOON + ((horizon - 1 - NOON) as f64 * share) as i64;
+        for at in [later, horizon - 1] {
+            world.now = at;
+            proptest::prop_assert_eq!(&world.due(), &due, "at {}", at - NOON);
+        }
     }
 }

@@ -43,9 +43,29 @@ pub enum ClusterError {
         /// What is wrong with it.
         error: DecodeError,
     },
-    /// The transaction failed, or would fail; nothing changed but perhaps a fee.
+    /// The node answers from the past.
+    #[error("{url} is at slot {slot}, behind slot {at_least} that was seen before; use another RPC node with --url, or wait")]
+    Stale {
+        /// The node.
+        url: String,
+        /// Where it is.
+        slot: u64,
+        /// Where it should be.
+        at_least: u64,
+    },
+    /// The transaction would fail; it was not sent.
     #[error("{0}")]
     Refused(String),
+    /// The transaction failed; its fee is paid, and nothing else changed.
+    #[error("{reason}; transaction {signature} only cost its fee")]
+    Failed {
+        /// Its name.
+        signature: String,
+        /// The slot that holds it.
+        slot: u64,
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// The blockhash expired before the cluster confirmed the transaction.
     #[error("transaction {0} was not confirmed before its blockhash expired; look whether it took effect, then sign again, with --with-compute-unit-price if the cluster is busy")]
     Expired(String),

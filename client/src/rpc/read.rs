@@ -3,15 +3,14 @@
 use super::{Cluster, ClusterError};
 use crate::{
     accounts::{decode_owner, decode_revision, DecodeError, DeploymentAccount},
-    filters::{self, DeploymentFilter, Memcmp},
+    filters::{self, DeploymentFilter, JobPhase, Memcmp},
     instructions::{nos_account_address, Vault},
-    markets::{decode_market, decode_run, Run},
+    markets::{decode_job_over, decode_market, decode_run, JobOver, Run},
+    observe::{self, AccountView},
     seeds, PROGRAM_ID,
 };
-use anchor_lang::solana_program::program_pack::Pack;
-use anchor_spl::token::{self, spl_token::state::Account as TokenAccount};
 use deployments::{
-    constants::{JOBS_PROGRAM, NOS_MINT},
+    constants::JOBS_PROGRAM,
     state::{deployment::FIRST_REVISION, Owner},
 };
 use deployments_domain::{funding::Funds, lifecycle::Market};
@@ -22,6 +21,7 @@ use solana_rpc_client_api::{
     config::{RpcAccountInfoConfig, RpcProgramAccountsConfig, UiAccountEncoding},
     filter::{Memcmp as RpcMemcmp, RpcFilterType},
 };
+use std::time::Duration;
 
 /// An account that a filter found, decoded or not.
 pub type Found<T> = (Pubkey, Result<T, DecodeError>);
@@ -35,13 +35,49 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if the node does not answer.
     pub async fn accounts(&self, keys: &[Pubkey]) -> Result<Vec<Option<Account>>, ClusterError> {
+        Ok(self.accounts_since(keys, 0).await?.1)
+    }
+
+    /// As [`Self::accounts`], as they were in slot `at_least` or later: of several nodes behind one
+    /// address some lag. Also returns the slot that all answers are at least of.
+    ///
+    /// # Errors
+    /// [`ClusterError::Stale`] if the node does not catch up within a few seconds.
+    pub async fn accounts_since(
+        &self,
+        keys: &[Pubkey],
+        at_least: u64,
+    ) -> Result<(u64, Vec<Option<Account>>), ClusterError> {
         const MOST_PER_REQUEST: usize = 100;
-        let mut accounts = Vec::with_capacity(keys.len());
+        const TRIES: u32 = 20;
+        const WAIT: Duration = Duration::from_millis(250);
+        let commitment = self.client().commitment();
+        let (mut slot, mut accounts) = (u64::MAX, Vec::with_capacity(keys.len()));
         for keys in keys.chunks(MOST_PER_REQUEST) {
-            let found = self.client().get_multiple_accounts(keys).await;
-            accounts.extend(found.map_err(|error| self.explain(error, &[]))?);
+            let mut tries: u32 = 0;
+            let found = loop {
+                let answer = self
+                    .client()
+                    .get_multiple_accounts_with_commitment(keys, commitment)
+                    .await;
+                let answer = answer.map_err(|error| self.explain(error, &[]))?;
+                if answer.context.slot >= at_least {
+                    break answer;
+                }
+                tries = tries.saturating_add(1);
+                if tries == TRIES {
+                    return Err(ClusterError::Stale {
+                        url: self.url().to_owned(),
+                        slot: answer.context.slot,
+                        at_least,
+                    });
+                }
+                tokio::time::sleep(WAIT).await;
+            };
+            slot = slot.min(found.context.slot);
+            accounts.extend(found.value);
         }
-        Ok(accounts)
+        Ok((slot, accounts))
     }
 
     /// Refuses a cluster without the program.
@@ -124,18 +160,7 @@ impl Cluster {
         program: &Pubkey,
         filters: Vec<Memcmp>,
     ) -> Result<Vec<(Pubkey, Account)>, ClusterError> {
-        let filters = filters.into_iter().map(|filter| {
-            RpcFilterType::Memcmp(RpcMemcmp::new_raw_bytes(filter.offset, filter.bytes))
-        });
-        let config = RpcProgramAccountsConfig {
-            filters: Some(filters.collect()),
-            account_config: RpcAccountInfoConfig {
-                encoding: Some(UiAccountEncoding::Base64),
-                commitment: Some(self.client().commitment()),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
+        let config = self.program_config(filters);
         let found = self
             .client()
             .get_program_ui_accounts_with_config(program, config)
@@ -145,6 +170,27 @@ impl Cluster {
             .into_iter()
             .filter_map(|(key, account)| Some((key, account.decode::<Account>()?)));
         Ok(decoded.collect())
+    }
+
+    /// How to ask for, or subscribe to, a program's accounts.
+    pub fn program_config(&self, filters: Vec<Memcmp>) -> RpcProgramAccountsConfig {
+        let filters = filters.into_iter().map(|filter| {
+            RpcFilterType::Memcmp(RpcMemcmp::new_raw_bytes(filter.offset, filter.bytes))
+        });
+        RpcProgramAccountsConfig {
+            filters: Some(filters.collect()),
+            account_config: self.account_config(),
+            ..Default::default()
+        }
+    }
+
+    /// How to subscribe to an account.
+    pub fn account_config(&self) -> RpcAccountInfoConfig {
+        RpcAccountInfoConfig {
+            encoding: Some(UiAccountEncoding::Base64),
+            commitment: Some(self.client().commitment()),
+            ..Default::default()
+        }
     }
 
     /// Runs of the markets' program.
@@ -160,6 +206,20 @@ impl Cluster {
             Some((key, run))
         });
         Ok(runs.collect())
+    }
+
+    /// Jobs of the markets' program that are over.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn jobs_over(&self, phase: JobPhase) -> Result<Vec<(Pubkey, JobOver)>, ClusterError> {
+        let filters = filters::jobs(Some(phase));
+        let found = self.program_accounts(&JOBS_PROGRAM, filters).await?;
+        let jobs = found.into_iter().filter_map(|(key, account)| {
+            let job = decode_job_over(&account.owner, &account.data).ok()?;
+            Some((key, job))
+        });
+        Ok(jobs.collect())
     }
 
     /// A market.
@@ -179,7 +239,7 @@ impl Cluster {
     /// [`ClusterError`] if the node does not answer.
     pub async fn funds(&self, vault: &Vault) -> Result<Funds, ClusterError> {
         let accounts = self.accounts(&[vault.address, vault.nos]).await?;
-        Ok(funds(&accounts))
+        Ok(funds_of(&accounts))
     }
 
     /// NOS base units in a wallet's associated token account, and the wallet's lamports.
@@ -188,7 +248,7 @@ impl Cluster {
     /// [`ClusterError`] if the node does not answer.
     pub async fn wallet_funds(&self, wallet: &Pubkey) -> Result<Funds, ClusterError> {
         let nos = nos_account_address(wallet);
-        Ok(funds(&self.accounts(&[*wallet, nos]).await?))
+        Ok(funds_of(&self.accounts(&[*wallet, nos]).await?))
     }
 
     /// On-chain time, unix seconds.
@@ -269,24 +329,15 @@ impl Cluster {
 }
 
 /// What a vault, or a wallet, and its token account hold.
-pub(super) fn funds(accounts: &[Option<Account>]) -> Funds {
-    let lamports = accounts
-        .first()
-        .and_then(Option::as_ref)
-        .map_or(0, |account| account.lamports);
-    let nos = accounts
-        .get(1)
-        .and_then(Option::as_ref)
-        .and_then(nos_in)
-        .unwrap_or(0);
-    Funds { nos, lamports }
+fn funds_of(accounts: &[Option<Account>]) -> Funds {
+    let view_of = |position| accounts.get(position).and_then(Option::as_ref).map(view);
+    observe::funds([view_of(0), view_of(1)])
 }
 
-/// NOS base units in an account; `None` if it is no token account of NOS.
-pub(super) fn nos_in(account: &Account) -> Option<u64> {
-    if account.owner != token::ID {
-        return None;
+pub(super) fn view(account: &Account) -> AccountView<'_> {
+    AccountView {
+        owner: &account.owner,
+        lamports: account.lamports,
+        data: &account.data,
     }
-    let account = TokenAccount::unpack(&account.data).ok()?;
-    (account.mint == NOS_MINT).then_some(account.amount)
 }

@@ -1,7 +1,7 @@
 //! Simulating, sending and confirming.
 
-use super::{read::nos_in, Cluster, ClusterError};
-use crate::{errors, transaction::Lifetime};
+use super::{read::view, Cluster, ClusterError};
+use crate::{errors, observe::nos_in, transaction::Lifetime};
 use solana_account::Account;
 use solana_hash::Hash;
 use solana_message::VersionedMessage;
@@ -19,8 +19,8 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(250);
 /// A transaction is sent again after this many polls: nodes drop some.
 const POLLS_PER_SEND: u32 = 8;
-/// Longest wait for a transaction with a nonce, which does not expire by itself: two minutes.
-const MOST_POLLS_WITH_NONCE: u32 = 480;
+/// Longest wait: two minutes. A blockhash expires before, if the node answers; a nonce does not.
+const MOST_POLLS: u32 = 480;
 
 /// What an account holds before and after a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,17 +131,22 @@ impl Cluster {
     }
 
     /// Sends a signed transaction and waits until the cluster confirms it. It is sent again until
-    /// it is confirmed or expires; that does it at most once.
+    /// it is confirmed or expires; that does it at most once. Once a node may have it, a request
+    /// that fails decides nothing.
     ///
     /// # Errors
-    /// [`ClusterError::Refused`] if it fails, [`ClusterError::Expired`] if nothing is known of it
-    /// when its blockhash expires.
+    /// [`ClusterError::Refused`] if it would fail and was not sent, [`ClusterError::Failed`] if it
+    /// did, [`ClusterError::Expired`] if nothing is known of it when its blockhash expires.
     pub async fn send(
         &self,
         transaction: &VersionedTransaction,
         lifetime: Lifetime,
     ) -> Result<Receipt, ClusterError> {
         let programs = programs(&transaction.message);
+        let signature = *transaction
+            .signatures
+            .first()
+            .ok_or_else(|| ClusterError::Refused("the transaction has no signature".into()))?;
         let config = RpcSendTransactionConfig {
             preflight_commitment: Some(self.client().commitment().commitment),
             max_retries: Some(0), // by this loop instead
@@ -151,24 +156,26 @@ impl Cluster {
             .client()
             .send_transaction_with_config(transaction, config)
             .await;
-        let signature = sent.map_err(|error| self.explain(error, &programs))?;
-        let mut polls: u32 = 0;
-        loop {
+        match sent.map_err(|error| self.explain(error, &programs)) {
+            // It may have arrived before the connection broke.
+            Ok(_) | Err(ClusterError::Unreachable { .. }) => {}
+            Err(refused) => return Err(refused),
+        }
+        for polls in 0..MOST_POLLS {
             // Asked before the status: what expired before that cannot be confirmed after.
             let expired = match lifetime {
-                Lifetime::Nonce { .. } => polls >= MOST_POLLS_WITH_NONCE,
-                Lifetime::Blockhash(hash) => {
-                    polls.is_multiple_of(POLLS_PER_SEND) && !self.is_valid(&hash).await?
+                Lifetime::Blockhash(hash) if polls.is_multiple_of(POLLS_PER_SEND) => {
+                    self.is_valid(&hash).await.is_ok_and(|valid| !valid)
                 }
+                _ => false,
             };
-            if let Some(receipt) = self.status(&signature, &programs).await? {
-                return Ok(receipt);
-            }
-            if expired {
-                return Err(ClusterError::Expired(signature.to_string()));
+            match self.status(&signature, &programs).await {
+                Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) if expired => break,
+                Err(failed @ ClusterError::Failed { .. }) => return Err(failed),
+                Ok(None) | Err(_) => {}
             }
             tokio::time::sleep(POLL).await;
-            polls = polls.saturating_add(1);
             if polls.is_multiple_of(POLLS_PER_SEND) {
                 let again = RpcSendTransactionConfig {
                     skip_preflight: true,
@@ -181,6 +188,7 @@ impl Cluster {
                     .await;
             }
         }
+        Err(ClusterError::Expired(signature.to_string()))
     }
 
     async fn is_valid(&self, blockhash: &Hash) -> Result<bool, ClusterError> {
@@ -203,7 +211,11 @@ impl Cluster {
             return Ok(None);
         };
         if let Some(error) = &status.err {
-            return Err(ClusterError::Refused(errors::explain(error, programs, &[])));
+            return Err(ClusterError::Failed {
+                signature: signature.to_string(),
+                slot: status.slot,
+                reason: errors::explain(error, programs, &[]),
+            });
         }
         let confirmed = status.satisfies_commitment(self.client().commitment());
         let slot = status.slot;
@@ -236,7 +248,11 @@ fn change(
     after: Option<&Account>,
 ) -> Option<BalanceChange> {
     let lamports = |account: Option<&Account>| account.map_or(0, |account| account.lamports);
-    let nos = |account: Option<&Account>| account.and_then(nos_in).unwrap_or(0);
+    let nos = |account: Option<&Account>| {
+        account
+            .and_then(|account| nos_in(view(account)))
+            .unwrap_or(0)
+    };
     let change = BalanceChange {
         key: *key,
         lamports: (lamports(before), lamports(after)),

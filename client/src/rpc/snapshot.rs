@@ -1,15 +1,28 @@
 //! Everything that decides what is due, read together.
 
-use super::{read::funds, Cluster, ClusterError};
+use super::{read::view, Cluster, ClusterError};
 use crate::{
     accounts::DeploymentAccount,
-    markets::{decode_job, decode_market, is_queued, JobState, JOB_SIZE, RUN_SIZE},
-    plan::{ObservedJob, ObservedRun, Snapshot},
+    observe::{addresses, AccountView, Accounts, Runs},
+    plan::Snapshot,
 };
-use deployments_domain::{funding::Rents, lifecycle::Market};
+use deployments::jobs_cpi::{JOB_SIZE, RUN_SIZE};
+use deployments_domain::funding::Rents;
 use solana_account::{from_account, Account};
 use solana_program::{pubkey::Pubkey, rent::Rent, sysvar};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+/// A snapshot, and what is worth knowing for the next.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// The slot that it was seen in, or a later one.
+    pub slot: u64,
+}
+
+/// More runs than this are fetched all at once.
+const RUNS_FETCHED_ONE_BY_ONE: usize = 3;
 
 impl Cluster {
     /// Everything that decides what is due for a deployment, read at one time.
@@ -17,149 +30,123 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] if there is no deployment at this address.
     pub async fn snapshot(&self, key: &Pubkey) -> Result<Snapshot, ClusterError> {
-        let mut known = self.deployment(key).await?;
+        let deployment = self.deployment(key).await?;
+        let look = self.look(key, deployment, &mut Runs::new(), 0).await?;
+        Ok(look.snapshot)
+    }
+
+    /// As [`Self::snapshot`], in one request where `known` is how the deployment still is. What a
+    /// node says of a time before slot `at_least` is not believed. `runs` are those known, and
+    /// become more.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is no deployment at this address, or the node stays behind.
+    pub async fn look(
+        &self,
+        key: &Pubkey,
+        mut known: DeploymentAccount,
+        runs: &mut Runs,
+        at_least: u64,
+    ) -> Result<Look, ClusterError> {
         loop {
-            let header = &known.header;
-            let mut keys = vec![*key, header.market, header.vault, header.vault_nos];
-            keys.extend([sysvar::clock::ID, sysvar::rent::ID]);
-            let fixed = keys.len();
-            keys.extend(
-                known
-                    .jobs
-                    .iter()
-                    .map(|slot| known.job_address(key, slot.index)),
-            );
-            let mut accounts = self.accounts(&keys).await?;
-            let jobs = accounts.split_off(fixed.min(accounts.len()));
-            let [deployment, market, vault, vault_nos, clock, rent] =
-                <[Option<Account>; 6]>::try_from(accounts)
-                    .map_err(|_| self.missing("deployment", key))?;
-            let deployment = self.decode_deployment(key, deployment)?;
+            let (slot, read) = self.read(addresses(key, &known), at_least).await?;
+            let deployment = self.decode_deployment(key, read.0.get(key).cloned())?;
             if deployment.jobs != known.jobs {
                 known = deployment; // it changed between the two reads
                 continue;
             }
-            let rent = rent
-                .as_ref()
-                .and_then(from_account::<Rent, Account>)
-                .ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
-            return Ok(Snapshot {
-                key: *key,
-                market: market_state(market.as_ref()),
-                funds: funds(&[vault, vault_nos]),
-                rents: rents(&rent),
-                jobs: self
-                    .observe(key, &deployment, &jobs, market.as_ref())
-                    .await?,
-                now: self.clock(clock.as_ref())?,
-                deployment,
-            });
+            let snapshot = self.observed(key, deployment, &read, runs).await?;
+            return Ok(Look { snapshot, slot });
         }
     }
 
-    /// Snapshots of many deployments for their forecasts, with few requests: their jobs are as the
-    /// slots say, so nothing can be planned from them.
+    /// Snapshots of many deployments, with few requests, and the slot that all are at least of.
     ///
     /// # Errors
     /// [`ClusterError`] if the node does not answer.
     pub async fn overview(
         &self,
         deployments: Vec<(Pubkey, DeploymentAccount)>,
-    ) -> Result<Vec<Snapshot>, ClusterError> {
-        let mut keys: Vec<Pubkey> = Vec::new();
-        for (_, deployment) in &deployments {
-            let header = &deployment.header;
-            keys.extend([header.market, header.vault, header.vault_nos]);
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        let found = self.accounts(&keys).await?;
-        let accounts: BTreeMap<Pubkey, Account> = keys
-            .into_iter()
-            .zip(found)
-            .filter_map(|(key, account)| Some((key, account?)))
-            .collect();
-        let (now, rents) = (self.now().await?, rents(&self.rent().await?));
-        let snapshots = deployments.into_iter().map(|(key, deployment)| {
-            let header = &deployment.header;
-            let vault = [&header.vault, &header.vault_nos].map(|key| accounts.get(key).cloned());
-            let jobs = deployment.jobs.iter().map(|slot| ObservedJob {
-                slot: *slot,
-                state: JobState::Open {
-                    price_per_second: 0,
-                },
-                run: None,
-                queued: false,
-            });
-            Snapshot {
-                key,
-                market: market_state(accounts.get(&header.market)),
-                funds: funds(&vault),
-                rents,
-                jobs: jobs.collect(),
-                now,
-                deployment,
+    ) -> Result<(u64, Vec<Snapshot>), ClusterError> {
+        const DEPLOYMENTS_AT_ONCE: usize = 500;
+        let (mut oldest, mut snapshots) = (u64::MAX, Vec::with_capacity(deployments.len()));
+        let mut runs = Runs::new();
+        let mut rest = deployments.into_iter().peekable();
+        while rest.peek().is_some() {
+            let some: Vec<_> = rest.by_ref().take(DEPLOYMENTS_AT_ONCE).collect();
+            let keys = some
+                .iter()
+                .flat_map(|(key, deployment)| addresses(key, deployment));
+            let (slot, read) = self.read(keys.collect(), 0).await?;
+            for (key, deployment) in some {
+                snapshots.push(self.observed(&key, deployment, &read, &mut runs).await?);
             }
-        });
-        Ok(snapshots.collect())
+            oldest = oldest.min(slot);
+        }
+        Ok((oldest, snapshots))
     }
 
-    async fn observe(
+    /// The snapshot that accounts make, with the runs that are not known yet.
+    async fn observed(
         &self,
         key: &Pubkey,
-        deployment: &DeploymentAccount,
-        accounts: &[Option<Account>],
-        market: Option<&Account>,
-    ) -> Result<Vec<ObservedJob>, ClusterError> {
-        let mut jobs = Vec::with_capacity(accounts.len());
-        for (slot, account) in deployment.jobs.iter().zip(accounts) {
-            let address = deployment.job_address(key, slot.index);
-            let account = account
-                .as_ref()
-                .map(|account| (&account.owner, &account.data[..]));
-            let state = decode_job(account).map_err(|error| ClusterError::Decode {
-                key: address,
-                error,
-            })?;
-            let queued = market.is_some_and(|market| {
-                is_queued(&market.owner, &market.data, &address).unwrap_or(false)
-            });
-            jobs.push(ObservedJob {
-                slot: *slot,
-                state,
-                run: None,
-                queued,
-            });
+        deployment: DeploymentAccount,
+        read: &Read,
+        runs: &mut Runs,
+    ) -> Result<Snapshot, ClusterError> {
+        let rent = sysvar_in::<Rent>(read, &sysvar::rent::ID);
+        let rent = rent.ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
+        let now = self.clock(read.0.get(&sysvar::clock::ID))?;
+        let decode = |error| ClusterError::Decode { key: *key, error };
+        let facts = (rents(&rent), now);
+        let snapshot =
+            Snapshot::observe(*key, deployment.clone(), read, runs, facts).map_err(decode)?;
+        let unknown: Vec<Pubkey> = snapshot.jobs_without_run().collect();
+        if unknown.is_empty() {
+            return Ok(snapshot);
         }
-        let with_a_node =
-            |job: &ObservedJob| matches!(job.state, JobState::Open { .. }) && !job.queued;
-        if jobs.iter().any(with_a_node) {
-            let runs = self.runs(None).await?;
-            for job in jobs.iter_mut().filter(|job| with_a_node(job)) {
-                let address = deployment.job_address(key, job.slot.index);
-                let found = runs.iter().find(|(_, run)| run.job == address);
-                job.run = found.map(|(address, run)| ObservedRun {
-                    address: *address,
-                    node: run.node,
-                    payer: run.payer,
-                    started_at: run.started_at,
-                });
+        if unknown.len() > RUNS_FETCHED_ONE_BY_ONE {
+            let all = self.runs(None).await?;
+            runs.extend(all.into_iter().map(|(key, run)| (run.job, (key, run))));
+        } else {
+            for job in unknown {
+                let found = self.runs(Some(&job)).await?;
+                runs.extend(found.into_iter().map(|found| (job, found)));
             }
         }
-        Ok(jobs)
+        Snapshot::observe(*key, deployment, read, runs, facts).map_err(decode)
+    }
+
+    async fn read(
+        &self,
+        mut keys: Vec<Pubkey>,
+        at_least: u64,
+    ) -> Result<(u64, Read), ClusterError> {
+        keys.extend([sysvar::clock::ID, sysvar::rent::ID]);
+        keys.sort_unstable();
+        keys.dedup();
+        let (slot, accounts) = self.accounts_since(&keys, at_least).await?;
+        let found = keys.into_iter().zip(accounts);
+        let found = found.filter_map(|(key, account)| Some((key, account?)));
+        Ok((slot, Read(found.collect())))
     }
 }
 
-fn market_state(account: Option<&Account>) -> Market {
-    let decoded = account.map(|account| decode_market(&account.owner, &account.data));
-    match decoded {
-        Some(Ok(market)) => market,
-        _ => Market::Unusable,
+/// Accounts of one answer, or of a few.
+struct Read(HashMap<Pubkey, Account>);
+
+impl Accounts for Read {
+    fn get(&self, key: &Pubkey) -> Option<AccountView<'_>> {
+        self.0.get(key).map(view)
     }
+}
+
+fn sysvar_in<S: solana_program::sysvar::SysvarSerialize>(read: &Read, key: &Pubkey) -> Option<S> {
+    read.0.get(key).and_then(from_account::<S, Account>)
 }
 
 /// Rent-exempt minimums as the domain's rules take them.
-fn rents(rent: &Rent) -> Rents {
+pub fn rents(rent: &Rent) -> Rents {
     Rents {
         floor: rent.minimum_balance(0),
         job: rent.minimum_balance(JOB_SIZE),

@@ -154,7 +154,7 @@ fn install_llvm(environment: &Path) -> Result<PathBuf> {
     let stamp = environment.join(".installed");
     let requirements = paths::xtask().join(REQUIREMENTS);
     let wanted = Fingerprint::default()
-        .add_files(paths::xtask(), REQUIREMENTS)?
+        .add_files(&paths::xtask(), REQUIREMENTS)?
         .finish();
     if stamp::is(&stamp, &wanted) {
         return Ok(python);

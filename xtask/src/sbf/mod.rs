@@ -103,7 +103,7 @@ fn inputs(toolchain: &Toolchain, program: &Program, features: Option<&str>) -> R
         "xtask/sbf",
         "xtask/src/sbf",
     ];
-    let add = |fingerprint: Fingerprint, path| fingerprint.add_files(paths::workspace(), path);
+    let add = |fingerprint: Fingerprint, path| fingerprint.add_files(&paths::workspace(), path);
     Ok(files.into_iter().try_fold(fingerprint, add)?.finish())
 }
 

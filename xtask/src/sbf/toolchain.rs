@@ -120,8 +120,8 @@ impl Registry {
         let tools = Fingerprint::default()
             .add("std", self.std_version())
             .add("linker", &self.linker_version)
-            .add_files(paths::xtask(), TARGET_JSON)?
-            .add_files(paths::xtask(), SHIMS)?
+            .add_files(&paths::xtask(), TARGET_JSON)?
+            .add_files(&paths::xtask(), SHIMS)?
             .finish();
         if !stamp::is(&stamp, &tools) {
             stamp::remove(&target)?;

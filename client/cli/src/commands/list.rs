@@ -78,7 +78,7 @@ impl List {
                 }
             }
             readable.sort_by_key(|(key, found)| (found.header.owner, found.header.id, *key));
-            Ok(context.cluster.overview(readable).await?)
+            Ok(context.cluster.overview(readable).await?.1)
         })?;
         match self.market {
             Some(_) => context.output.print(&Demand {

@@ -43,7 +43,7 @@ impl ShowVault {
             let readable = found
                 .into_iter()
                 .filter_map(|(key, found)| Some((key, found.ok()?)));
-            let snapshots = context.cluster.overview(readable.collect()).await?;
+            let (_, snapshots) = context.cluster.overview(readable.collect()).await?;
             let mut lines = Vec::new();
             for (index, snapshots) in by_vault(&snapshots, self.vault) {
                 let vault = Vault::new(owner, index);

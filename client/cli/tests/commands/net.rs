@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const ROOT: &str = "../.."; // tests run in the folder of their package
 pub(crate) const MARKET: &str = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
 

@@ -236,9 +236,8 @@ impl Lifecycle {
             && self.status.lists_jobs()
             && job.revision == self.revision
             && price_per_second <= max_price_per_second;
-        let (least, most) = EXTENSION_MARGIN_SECONDS;
-        let tenth = self.timeout_seconds.checked_div(10).unwrap_or(least);
-        if !extends || job.is_overdue(now) || !job.ends_within(tenth.clamp(least, most), now) {
+        let is_near = job.ends_within(self.extension_margin_seconds(), now);
+        if !extends || job.is_overdue(now) || !is_near {
             return Extension::NotDue;
         }
         let Some(timeout) = job.timeout_seconds.checked_add(self.timeout_seconds) else {
@@ -251,6 +250,13 @@ impl Lifecycle {
             (false, Status::InsufficientFunds) => Extension::NotDue,
             (false, _) => Extension::CannotPay,
         }
+    }
+
+    /// How long before its deadline a job's extension is due, 60 to 300 seconds.
+    pub fn extension_margin_seconds(&self) -> u32 {
+        let (least, most) = EXTENSION_MARGIN_SECONDS;
+        let tenth = self.timeout_seconds.checked_div(10).unwrap_or(least);
+        tenth.clamp(least, most)
     }
 
     /// INFINITE: whether the job's replacement is due, so that the job itself no longer counts.

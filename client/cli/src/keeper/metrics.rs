@@ -1,0 +1,240 @@
+//! Figures for Prometheus.
+
+use prometheus_client::{
+    encoding::{text::encode, EncodeLabelSet},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{exponential_buckets, Histogram},
+    },
+    registry::Registry,
+};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Confirmed.
+    Done,
+    /// Somebody else was faster: it failed on chain, and cost its fee.
+    Lost,
+    /// A simulation showed that it would fail; nothing was sent.
+    Refused,
+    /// Its blockhash expired before it was confirmed.
+    Expired,
+    /// Its reward does not pay for it.
+    Unprofitable,
+}
+
+impl Outcome {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unprofitable => "unprofitable",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    kind: &'static str,
+}
+
+/// All figures of one keeper.
+pub(super) struct Metrics {
+    registry: Registry,
+    actions: Family<Labels, Counter>,
+    jobs: Family<Of, Counter>,
+    lag: Histogram,
+    rpc_errors: Counter,
+    reconnects: Counter,
+    fees: Counter,
+    pub(super) watched: Gauge,
+    pub(super) waiting: Gauge,
+    pub(super) waits_seconds: Gauge,
+    pub(super) balance: Gauge,
+    /// When the loop last turned, a scan last succeeded and the cluster last answered, unix seconds.
+    pub(super) turned: Moment,
+    pub(super) scanned: Moment,
+    pub(super) answered: Moment,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("nosana_keeper");
+        let metrics = Self {
+            actions: Family::default(),
+            jobs: Family::default(),
+            // A second to about a day.
+            lag: Histogram::new(exponential_buckets(1.0, 2.0, 17)),
+            rpc_errors: Counter::default(),
+            reconnects: Counter::default(),
+            fees: Counter::default(),
+            watched: Gauge::default(),
+            waiting: Gauge::default(),
+            waits_seconds: Gauge::default(),
+            balance: Gauge::default(),
+            turned: Moment::default(),
+            scanned: Moment::default(),
+            answered: Moment::default(),
+            registry: Registry::default(),
+        };
+        let m = &metrics;
+        registry.register("actions", "Actions by kind and outcome", m.actions.clone());
+        registry.register(
+            "jobs",
+            "Jobs handled by actions that are done",
+            m.jobs.clone(),
+        );
+        registry.register(
+            "lag_seconds",
+            "On-chain seconds from when an action was due to when it was done",
+            m.lag.clone(),
+        );
+        registry.register(
+            "rpc_errors",
+            "Requests that the RPC node failed",
+            m.rpc_errors.clone(),
+        );
+        registry.register(
+            "reconnects",
+            "Subscriptions made anew",
+            m.reconnects.clone(),
+        );
+        registry.register(
+            "fees_lamports",
+            "Lamports paid for transactions, lost races included",
+            m.fees.clone(),
+        );
+        registry.register(
+            "deployments_watched",
+            "Deployments watched",
+            m.watched.clone(),
+        );
+        registry.register(
+            "deployments_waiting",
+            "Deployments that wait to be looked at",
+            m.waiting.clone(),
+        );
+        registry.register(
+            "waits_seconds",
+            "On-chain seconds that the first of those waits",
+            m.waits_seconds.clone(),
+        );
+        registry.register(
+            "balance_lamports",
+            "Lamports in the keeper's wallet",
+            m.balance.clone(),
+        );
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+}
+
+impl Metrics {
+    /// An action's end; `lag_seconds` of one that is done.
+    pub(super) fn acted(&self, kind: &'static str, outcome: Outcome, jobs: usize, lag: i64) {
+        let labels = Labels {
+            kind,
+            outcome: outcome.name(),
+        };
+        self.actions.get_or_create(&labels).inc();
+        if outcome == Outcome::Done {
+            let jobs = u64::try_from(jobs).unwrap_or(0);
+            self.jobs.get_or_create(&Of { kind }).inc_by(jobs);
+            #[allow(clippy::cast_precision_loss)] // seconds are far below 2^52
+            self.lag.observe(lag.max(0) as f64);
+        }
+    }
+
+    pub(super) fn paid(&self, lamports: u64) {
+        self.fees.inc_by(lamports);
+    }
+
+    pub(super) fn rpc_failed(&self) {
+        self.rpc_errors.inc();
+    }
+
+    pub(super) fn reconnected(&self) {
+        self.reconnects.inc();
+    }
+
+    /// In the text format that Prometheus reads.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// A time that is noted and asked for by several.
+#[derive(Debug, Default)]
+pub(super) struct Moment(AtomicU64);
+
+impl Moment {
+    pub(super) fn is_now(&self) {
+        self.0.store(unix_seconds(), Ordering::Relaxed);
+    }
+
+    /// Whether it was at most that long ago; never, if it never was.
+    pub(super) fn is_within(&self, age: Duration) -> bool {
+        let at = self.0.load(Ordering::Relaxed);
+        at > 0 && unix_seconds().saturating_sub(at) <= age.as_secs()
+    }
+}
+
+/// This machine's clock, for ages only; what is due is a matter of the cluster's.
+fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_there_for_prometheus() {
+        let metrics = Metrics::default();
+        metrics.acted("list", Outcome::Done, 12, 3);
+        metrics.acted("list", Outcome::Lost, 12, 3);
+        metrics.paid(5_000);
+        metrics.watched.set(7);
+        let text = metrics.text();
+        for line in [
+            "nosana_keeper_actions_total{kind=\"list\",outcome=\"done\"} 1",
+            "nosana_keeper_actions_total{kind=\"list\",outcome=\"lost\"} 1",
+            "nosana_keeper_jobs_total{kind=\"list\"} 12",
+            "nosana_keeper_lag_seconds_sum 3.0",
+            "nosana_keeper_lag_seconds_count 1",
+            "nosana_keeper_fees_lamports_total 5000",
+            "nosana_keeper_deployments_watched 7",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_that_never_was_is_never_recent() {
+        let moment = Moment::default();
+        assert!(!moment.is_within(Duration::MAX));
+        moment.is_now();
+        assert!(moment.is_within(Duration::from_secs(60)));
+    }
+}

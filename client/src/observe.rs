@@ -1,0 +1,142 @@
+//! From accounts, wherever they were read, to the [`Snapshot`] that decides what is due.
+
+use crate::{
+    accounts::{DecodeError, DeploymentAccount},
+    markets::{decode_job, decode_market, decode_run, is_queued, JobState, Run},
+    plan::{ObservedJob, ObservedRun, Snapshot},
+    seeds,
+};
+use anchor_lang::solana_program::program_pack::Pack;
+use anchor_spl::token::{self, spl_token::state::Account as TokenAccount};
+use deployments::constants::NOS_MINT;
+use deployments_domain::{
+    funding::{Funds, Rents},
+    lifecycle::Market,
+};
+use solana_program::pubkey::Pubkey;
+use std::collections::HashMap;
+
+/// An account, as somebody read it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountView<'a> {
+    /// The program that owns it.
+    pub owner: &'a Pubkey,
+    /// Its balance.
+    pub lamports: u64,
+    /// Its data.
+    pub data: &'a [u8],
+}
+
+/// Where accounts can be looked up.
+pub trait Accounts {
+    /// The account at an address, if there is one.
+    fn get(&self, key: &Pubkey) -> Option<AccountView<'_>>;
+}
+
+/// Runs by the job that they run: each with its address.
+pub type Runs = HashMap<Pubkey, (Pubkey, Run)>;
+
+/// What a deployment's snapshot is made of, besides the runs of nodes that took a job later: those
+/// have addresses of the nodes' choice.
+pub fn addresses(key: &Pubkey, deployment: &DeploymentAccount) -> Vec<Pubkey> {
+    let header = &deployment.header;
+    let mut keys = vec![*key, header.market, header.vault, header.vault_nos];
+    for slot in &deployment.jobs {
+        keys.push(deployment.job_address(key, slot.index));
+        keys.push(seeds::run_address(key, slot.index).0);
+    }
+    keys
+}
+
+impl Snapshot {
+    /// What is known of a deployment.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if a job's account holds what the markets' program never writes.
+    pub fn observe(
+        key: Pubkey,
+        deployment: DeploymentAccount,
+        accounts: &impl Accounts,
+        runs: &Runs,
+        (rents, now): (Rents, i64),
+    ) -> Result<Self, DecodeError> {
+        let header = &deployment.header;
+        let market = accounts.get(&header.market);
+        let mut jobs = Vec::with_capacity(deployment.jobs.len());
+        for slot in &deployment.jobs {
+            let address = deployment.job_address(&key, slot.index);
+            let account = accounts.get(&address);
+            let state = decode_job(account.map(|account| (account.owner, account.data)))?;
+            let is_open = matches!(state, JobState::Open { .. });
+            let queued = is_open
+                && market.is_some_and(|market| {
+                    is_queued(market.owner, market.data, &address).unwrap_or(false)
+                });
+            // A node that waited has the run whose address ours made.
+            let ours = seeds::run_address(&key, slot.index).0;
+            let run = accounts
+                .get(&ours)
+                .and_then(|account| decode_run(account.owner, account.data).ok())
+                .filter(|run| run.job == address)
+                .map(|run| (ours, run))
+                .or_else(|| runs.get(&address).copied());
+            jobs.push(ObservedJob {
+                slot: *slot,
+                state,
+                run: run.filter(|_| is_open && !queued).map(observed),
+                queued,
+            });
+        }
+        let vault = [header.vault, header.vault_nos].map(|key| accounts.get(&key));
+        Ok(Self {
+            key,
+            market: market_state(market),
+            funds: funds(vault),
+            rents,
+            jobs,
+            now,
+            deployment,
+        })
+    }
+
+    /// Jobs that a node has taken, whose run is not known.
+    pub fn jobs_without_run(&self) -> impl Iterator<Item = Pubkey> + '_ {
+        let unknown = self.jobs.iter().filter(|job| {
+            matches!(job.state, JobState::Open { .. }) && !job.queued && job.run.is_none()
+        });
+        unknown.map(|job| self.deployment.job_address(&self.key, job.slot.index))
+    }
+}
+
+fn observed((address, run): (Pubkey, Run)) -> ObservedRun {
+    ObservedRun {
+        address,
+        node: run.node,
+        payer: run.payer,
+        started_at: run.started_at,
+    }
+}
+
+fn market_state(account: Option<AccountView>) -> Market {
+    match account.map(|account| decode_market(account.owner, account.data)) {
+        Some(Ok(market)) => market,
+        _ => Market::Unusable,
+    }
+}
+
+/// What a vault, or a wallet, and its token account hold.
+pub fn funds([wallet, nos]: [Option<AccountView>; 2]) -> Funds {
+    Funds {
+        nos: nos.and_then(nos_in).unwrap_or(0),
+        lamports: wallet.map_or(0, |account| account.lamports),
+    }
+}
+
+/// NOS base units in an account; `None` if it is no token account of NOS.
+pub fn nos_in(account: AccountView) -> Option<u64> {
+    if *account.owner != token::ID {
+        return None;
+    }
+    let account = TokenAccount::unpack(account.data).ok()?;
+    (account.mint == NOS_MINT).then_some(account.amount)
+}

@@ -1,0 +1,392 @@
+//! Which of many deployments a keeper has to look at, and when. Pure: notifications and the time go
+//! in, deployments to look at come out. What a change costs does not depend on how many deployments
+//! are watched.
+//!
+//! Notifications may come twice, late, in any order or not at all: each only says "look there", and
+//! what a look finds is what counts. A look that began after a change covers it.
+
+use crate::{accounts::DeploymentAccount, markets::Run, observe::Runs, plan::Snapshot};
+use deployments_domain::{lifecycle::Listing, status::Status};
+use solana_program::pubkey::Pubkey;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+/// Longest time between two looks at a deployment that could not be dealt with, in seconds.
+const LONGEST_RETRY_SECONDS: i64 = 300;
+/// When to look again for a place in a market's queue, in seconds.
+const QUEUE_RETRY_SECONDS: i64 = 30;
+
+/// A deployment to look at.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its address.
+    pub key: Pubkey,
+    /// As it was last seen.
+    pub account: DeploymentAccount,
+    /// Runs of its jobs, as far as they are known.
+    pub runs: Runs,
+    /// The slot of the last change that is known of: what is older is not worth reading.
+    pub slot: u64,
+    /// On-chain time since when it waits to be looked at, unix seconds.
+    pub since: i64,
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The slot that was looked at, or a later one.
+    pub slot: u64,
+    /// When something becomes due if nothing changes, unix seconds.
+    pub next_at: Option<i64>,
+    /// Whether money in its vault would make something due.
+    pub waits_for_money: bool,
+}
+
+impl Rest {
+    /// What to wait for after this snapshot, of which everything due is done or cannot be.
+    pub fn after(snapshot: &Snapshot, slot: u64) -> Self {
+        let retry = (snapshot.listing() == Listing::QueueFull)
+            .then(|| snapshot.now.saturating_add(QUEUE_RETRY_SECONDS));
+        Self {
+            slot,
+            next_at: snapshot.next_at().into_iter().chain(retry).min(),
+            waits_for_money: snapshot.deployment.status() == Status::InsufficientFunds,
+        }
+    }
+}
+
+/// The deployments that a keeper watches.
+#[derive(Debug, Default)]
+pub struct Watch {
+    deployments: HashMap<Pubkey, Watched>,
+    /// Addresses of active jobs, and whose they are.
+    jobs: HashMap<Pubkey, Pubkey>,
+    /// Runs of active jobs, by job.
+    runs: Runs,
+    /// Vaults and their token accounts, and who waits for money in them.
+    vaults: BTreeMap<Pubkey, BTreeSet<Pubkey>>,
+    timers: BTreeSet<(i64, Pubkey)>,
+    ready: VecDeque<Pubkey>,
+    now: i64,
+}
+
+#[derive(Debug)]
+struct Watched {
+    account: DeploymentAccount,
+    /// Of the newest account that was seen.
+    slot: u64,
+    /// Of the last change of anything about it.
+    changed: u64,
+    /// Up to which everything is looked at.
+    looked: u64,
+    timer: Option<i64>,
+    /// On-chain time since when it waits to be looked at.
+    since: Option<i64>,
+    is_busy: bool,
+    failures: u8,
+}
+
+impl Watch {
+    /// Deployments that are watched.
+    pub fn len(&self) -> usize {
+        self.deployments.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.deployments.is_empty()
+    }
+
+    /// On-chain time as far as it is known, unix seconds.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Deployments that wait to be looked at.
+    pub fn waiting(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// For how long the first of those waits, seconds.
+    pub fn waits_seconds(&self) -> i64 {
+        let first = self.ready.front().and_then(|key| self.deployments.get(key));
+        let since = first.and_then(|watched| watched.since);
+        since.map_or(0, |since| self.now.saturating_sub(since).max(0))
+    }
+
+    /// Every deployment, by the vault that pays for it.
+    pub fn by_vault(&self) -> HashMap<Pubkey, Vec<(Pubkey, DeploymentAccount)>> {
+        let mut by_vault: HashMap<Pubkey, Vec<_>> = HashMap::new();
+        for (key, watched) in &self.deployments {
+            let of_vault = by_vault.entry(watched.account.header.vault).or_default();
+            of_vault.push((*key, watched.account.clone()));
+        }
+        by_vault
+    }
+
+    /// Accounts whose balance would make something due: vaults, and their token accounts.
+    pub fn awaited_vaults(&self) -> impl Iterator<Item = &Pubkey> {
+        self.vaults.keys()
+    }
+
+    /// A deployment's account changed to this in `slot`. An older one than is known changes nothing.
+    pub fn deployment(&mut self, key: Pubkey, account: DeploymentAccount, slot: u64) {
+        if self.accept(key, &account, slot) {
+            self.changed(key, slot);
+        }
+    }
+
+    /// Notes an account, unless it is older than the one that is known.
+    fn accept(&mut self, key: Pubkey, account: &DeploymentAccount, slot: u64) -> bool {
+        match self.deployments.get_mut(&key) {
+            Some(watched) if slot < watched.slot => return false,
+            Some(watched) => {
+                watched.slot = slot;
+                self.replace(key, account);
+            }
+            None => {
+                let watched = Watched {
+                    account: account.clone(),
+                    slot,
+                    changed: 0,
+                    looked: 0,
+                    timer: None,
+                    since: None,
+                    is_busy: false,
+                    failures: 0,
+                };
+                self.deployments.insert(key, watched);
+                let jobs = account.job_addresses(&key);
+                self.jobs.extend(jobs.into_iter().map(|job| (job, key)));
+            }
+        }
+        true
+    }
+
+    /// All deployments there are, as they were in `slot`. What is not among them is gone. Returns
+    /// those that may have something due, for [`Self::seen`]: notifications get lost.
+    pub fn scanned(
+        &mut self,
+        found: Vec<(Pubkey, DeploymentAccount)>,
+        slot: u64,
+    ) -> Vec<(Pubkey, DeploymentAccount)> {
+        let there: HashSet<Pubkey> = found.iter().map(|(key, _)| *key).collect();
+        let gone = self.deployments.iter().filter(|(key, watched)| {
+            !there.contains(*key) && watched.slot <= slot && !watched.is_busy
+        });
+        for key in gone.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.forget(&key);
+        }
+        let mut may_be_due = Vec::new();
+        for (key, account) in found {
+            if self.accept(key, &account, slot) && account.may_be_due() {
+                may_be_due.push((key, account));
+            }
+        }
+        may_be_due
+    }
+
+    /// A look from outside of [`Self::take`], at one of many.
+    pub fn seen(&mut self, snapshot: Snapshot, slot: u64) {
+        let key = snapshot.key;
+        let Some(watched) = self.deployments.get(&key) else {
+            return;
+        };
+        if watched.is_busy || watched.changed > slot {
+            return; // whoever is at it, or will be, sees more
+        }
+        if snapshot.due().is_empty() {
+            let rest = Rest::after(&snapshot, slot);
+            self.done(&key, snapshot.deployment, Runs::new(), rest);
+        } else {
+            self.look_since(key, self.now);
+        }
+    }
+
+    /// A job's account changed in `slot`.
+    pub fn job(&mut self, job: &Pubkey, slot: u64) {
+        if let Some(key) = self.jobs.get(job) {
+            self.changed(*key, slot);
+        }
+    }
+
+    /// A node took a job in `slot`.
+    pub fn run(&mut self, address: Pubkey, run: Run, slot: u64) {
+        if let Some(key) = self.jobs.get(&run.job).copied() {
+            self.runs.insert(run.job, (address, run));
+            self.changed(key, slot);
+        }
+    }
+
+    /// A vault, or its token account, changed in `slot`.
+    pub fn vault(&mut self, account: &Pubkey, slot: u64) {
+        let waiting = self.vaults.get(account).cloned();
+        for key in waiting.into_iter().flatten() {
+            self.changed(key, slot);
+        }
+    }
+
+    /// The on-chain time, unix seconds. An earlier one than is known changes nothing.
+    pub fn set_time(&mut self, now: i64) {
+        self.now = self.now.max(now);
+        while let Some((at, key)) = self.timers.first().copied() {
+            if at > self.now {
+                break;
+            }
+            self.timers.pop_first();
+            if let Some(watched) = self.deployments.get_mut(&key) {
+                watched.timer = None;
+            }
+            self.look_since(key, at);
+        }
+    }
+
+    /// The next deployment to look at. It is busy until [`Self::done`] or [`Self::failed`].
+    pub fn take(&mut self) -> Option<Task> {
+        // Busy ones come back when they are done.
+        let key = self.ready.pop_front()?;
+        let watched = self.deployments.get_mut(&key)?;
+        let since = watched.since.take().unwrap_or(self.now);
+        watched.is_busy = true;
+        let account = watched.account.clone();
+        let slot = watched.slot;
+        let jobs = account.job_addresses(&key).into_iter();
+        let runs = jobs.filter_map(|job| Some((job, *self.runs.get(&job)?)));
+        Some(Task {
+            key,
+            runs: runs.collect(),
+            slot,
+            since,
+            account,
+        })
+    }
+
+    /// Everything due for a deployment is done, or cannot be.
+    pub fn done(&mut self, key: &Pubkey, account: DeploymentAccount, runs: Runs, rest: Rest) {
+        if let Some(watched) = self.deployments.get_mut(key) {
+            watched.looked = watched.looked.max(rest.slot);
+            watched.failures = 0;
+            if watched.slot <= rest.slot {
+                watched.slot = rest.slot;
+                self.replace(*key, &account);
+            }
+        }
+        let known = runs
+            .into_iter()
+            .filter(|(job, _)| self.jobs.contains_key(job));
+        self.runs.extend(known);
+        self.await_money(key, rest.waits_for_money);
+        self.rest(key, rest.next_at);
+    }
+
+    /// It could not be looked at or dealt with: again later, each time twice as late.
+    pub fn failed(&mut self, key: &Pubkey) {
+        let Some(watched) = self.deployments.get_mut(key) else {
+            return;
+        };
+        let wait = 1_i64
+            .checked_shl(u32::from(watched.failures))
+            .unwrap_or(LONGEST_RETRY_SECONDS)
+            .min(LONGEST_RETRY_SECONDS);
+        watched.failures = watched.failures.saturating_add(1).min(16);
+        let again = self.now.saturating_add(wait);
+        watched.since = None; // or it would be looked at again at once
+        self.rest(key, Some(again));
+    }
+
+    /// A deployment is closed.
+    pub fn forget(&mut self, key: &Pubkey) {
+        self.await_money(key, false);
+        if let Some(watched) = self.deployments.remove(key) {
+            self.forget_jobs(&watched.account.job_addresses(key));
+            if let Some(at) = watched.timer {
+                self.timers.remove(&(at, *key));
+            }
+            if watched.since.is_some() {
+                self.ready.retain(|ready| ready != key);
+            }
+        }
+    }
+
+    fn changed(&mut self, key: Pubkey, slot: u64) {
+        if let Some(watched) = self.deployments.get_mut(&key) {
+            watched.changed = watched.changed.max(slot);
+            if slot > watched.looked {
+                self.look_since(key, self.now);
+            }
+        }
+    }
+
+    fn look_since(&mut self, key: Pubkey, since: i64) {
+        if let Some(watched) = self.deployments.get_mut(&key) {
+            if watched.since.is_none() {
+                watched.since = Some(since);
+                if !watched.is_busy {
+                    self.ready.push_back(key);
+                }
+            }
+        }
+    }
+
+    fn rest(&mut self, key: &Pubkey, next_at: Option<i64>) {
+        let Some(watched) = self.deployments.get_mut(key) else {
+            return;
+        };
+        watched.is_busy = false;
+        if let Some(at) = std::mem::replace(&mut watched.timer, next_at) {
+            self.timers.remove(&(at, *key));
+        }
+        // What changed meanwhile is looked at again, unless the look covered it. A time that came
+        // meanwhile is `next_at`.
+        watched.since = watched.since.filter(|_| watched.changed > watched.looked);
+        if watched.since.is_some() {
+            self.ready.push_back(*key);
+        }
+        if let Some(at) = next_at {
+            self.timers.insert((at, *key));
+        }
+    }
+
+    fn replace(&mut self, key: Pubkey, account: &DeploymentAccount) {
+        let Some(watched) = self.deployments.get_mut(&key) else {
+            return;
+        };
+        if watched.account.jobs == account.jobs {
+            watched.account = account.clone();
+            return;
+        }
+        let old = std::mem::replace(&mut watched.account, account.clone());
+        let mut over = old.job_addresses(&key);
+        for address in account.job_addresses(&key) {
+            self.jobs.insert(address, key);
+            over.retain(|old| *old != address);
+        }
+        self.forget_jobs(&over);
+    }
+
+    fn forget_jobs(&mut self, jobs: &[Pubkey]) {
+        for job in jobs {
+            self.jobs.remove(job);
+            self.runs.remove(job);
+        }
+    }
+
+    fn await_money(&mut self, key: &Pubkey, waits: bool) {
+        let Some(watched) = self.deployments.get(key) else {
+            return;
+        };
+        let header = &watched.account.header;
+        for account in [header.vault, header.vault_nos] {
+            if waits {
+                self.vaults.entry(account).or_default().insert(*key);
+            } else if let Some(waiting) = self.vaults.get_mut(&account) {
+                waiting.remove(key);
+                if waiting.is_empty() {
+                    self.vaults.remove(&account);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use super::*;
+use crate::plan::tests::{snapshot, NOON, OPEN};
+use deployments_domain::settings::Strategy;
+
+/// A running deployment with one job, at the address made of `byte`.
+fn running(byte: u8) -> Snapshot {
+    let mut running =
+        snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON - i64::from(byte)));
+    running.key = Pubkey::new_from_array([byte; 32]);
+    running
+}
+
+fn watching(snapshots: &[Snapshot]) -> Watch {
+    let mut watch = Watch::default();
+    watch.set_time(NOON);
+    for snapshot in snapshots {
+        watch.deployment(snapshot.key, snapshot.deployment.clone(), 10);
+    }
+    watch
+}
+
+/// Takes everything that is ready, and finds nothing due in it.
+fn look(watch: &mut Watch, snapshots: &[Snapshot], slot: u64) -> Vec<u8> {
+    let mut seen = Vec::new();
+    while let Some(task) = watch.take() {
+        let snapshot = snapshots.iter().find(|one| one.key == task.key).unwrap();
+        let rest = Rest::after(snapshot, slot);
+        watch.done(&task.key, snapshot.deployment.clone(), task.runs, rest);
+        seen.push(task.key.to_bytes()[0]);
+    }
+    seen
+}
+
+fn run_of(snapshot: &Snapshot) -> Run {
+    Run {
+        job: snapshot.deployment.job_addresses(&snapshot.key)[0],
+        node: Pubkey::new_from_array([7; 32]),
+        payer: Pubkey::new_from_array([7; 32]),
+        started_at: NOON,
+    }
+}
+
+#[test]
+fn what_changed_is_looked_at_once_and_nothing_else() {
+    let all = [running(1), running(2), running(3)];
+    let mut watch = watching(&all);
+    assert_eq!(look(&mut watch, &all, 10), [1, 2, 3], "all are new");
+    let run = run_of(&all[1]);
+    watch.run(Pubkey::new_unique(), run, 11);
+    watch.job(&run.job, 11);
+    watch.deployment(all[1].key, all[1].deployment.clone(), 12);
+    assert_eq!(look(&mut watch, &all, 12), [2]);
+    watch.job(&Pubkey::new_unique(), 13);
+    assert_eq!(look(&mut watch, &all, 13), [0; 0], "nobody's job");
+}
+
+#[test]
+fn late_and_repeated_notifications_change_nothing() {
+    let all = [running(1)];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 20);
+    let without_jobs = snapshot(Strategy::Simple, Status::Running);
+    watch.deployment(all[0].key, without_jobs.deployment.clone(), 19);
+    watch.job(&run_of(&all[0]).job, 20);
+    assert_eq!(look(&mut watch, &all, 20), [0; 0], "the look saw more");
+    watch.job(&run_of(&all[0]).job, 21);
+    assert_eq!(look(&mut watch, &all, 21), [1]);
+}
+
+#[test]
+fn a_change_during_a_look_is_looked_at_unless_the_look_covered_it() {
+    for (seen_at, again) in [(30, false), (29, true)] {
+        let all = [running(1)];
+        let mut watch = watching(&all);
+        let task = watch.take().unwrap();
+        watch.job(&run_of(&all[0]).job, 30);
+        assert!(watch.take().is_none(), "one at a time");
+        let rest = Rest::after(&all[0], seen_at);
+        watch.done(&task.key, task.account, task.runs, rest);
+        assert_eq!(watch.take().is_some(), again);
+    }
+}
+
+#[test]
+fn time_brings_back_what_it_makes_due_and_says_since_when() {
+    let all = [running(1), running(2)];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 10);
+    let first = all[1].next_at().unwrap(); // it started a second before the other
+    watch.set_time(first - 1);
+    assert!(watch.take().is_none());
+    watch.set_time(first + 5);
+    let task = watch.take().unwrap();
+    assert_eq!((task.key, task.since), (all[1].key, first));
+    watch.set_time(first - 100);
+    assert_eq!(watch.now(), first + 5, "time does not run backwards");
+}
+
+#[test]
+fn failures_are_tried_again_later_and_later_and_a_success_forgets_them() {
+    let all = [running(1)];
+    let mut watch = watching(&all);
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        let before = watch.now();
+        let task = watch.take().unwrap();
+        watch.failed(&task.key);
+        while watch.waiting() == 0 {
+            watch.set_time(watch.now() + 1);
+        }
+        waits.push(watch.now() - before);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    look(&mut watch, &all, 10);
+    watch.job(&run_of(&all[0]).job, 11);
+    let task = watch.take().unwrap();
+    let before = watch.now();
+    watch.failed(&task.key);
+    watch.set_time(before + 1);
+    assert!(watch.take().is_some());
+}
+
+#[test]
+fn money_in_a_vault_wakes_those_who_wait_for_it() {
+    let mut poor = snapshot(Strategy::Simple, Status::InsufficientFunds);
+    poor = poor.with(|header| {
+        (header.owed, header.vault, header.vault_nos) =
+            (2, Pubkey::new_unique(), Pubkey::new_unique());
+    });
+    poor.funds.nos = 0;
+    let all = [poor, running(2)];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 10);
+    let header = &all[0].deployment.header;
+    let awaited: BTreeSet<Pubkey> = watch.awaited_vaults().copied().collect();
+    assert_eq!(awaited, BTreeSet::from([header.vault, header.vault_nos]));
+    watch.vault(&header.vault_nos, 11);
+    let task = watch.take().unwrap();
+    let mut rest = Rest::after(&all[0], 11);
+    rest.waits_for_money = false;
+    watch.done(&task.key, task.account, task.runs, rest);
+    assert_eq!(watch.awaited_vaults().count(), 0);
+    assert!(watch.take().is_none());
+}
+
+#[test]
+fn a_scan_finds_what_notifications_lost_and_forgets_what_is_gone() {
+    let all = [running(1), running(2)];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 10);
+    let idle = snapshot(Strategy::Simple, Status::Draft);
+    let found = vec![
+        (all[0].key, all[0].deployment.clone()),
+        (Pubkey::new_unique(), idle.deployment),
+    ];
+    let may_be_due = watch.scanned(found, 20);
+    assert_eq!(may_be_due.len(), 1, "a draft waits for its owner");
+    assert_eq!(watch.len(), 2, "the second is gone");
+    watch.seen(all[0].clone(), 20);
+    assert!(watch.take().is_none(), "nothing is due");
+    let mut overdue = all[0].clone();
+    overdue.now = NOON + 4_000;
+    watch.seen(overdue, 21);
+    assert_eq!(watch.take().unwrap().key, all[0].key);
+}
+
+#[test]
+fn a_known_run_comes_with_the_task_until_its_job_is_over() {
+    let all = [running(1)];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 10);
+    let (address, run) = (Pubkey::new_unique(), run_of(&all[0]));
+    watch.run(address, run, 11);
+    let task = watch.take().unwrap();
+    assert_eq!(task.runs[&run.job], (address, run));
+    let over = snapshot(Strategy::Simple, Status::Stopped);
+    let rest = Rest::after(&over, 12);
+    watch.done(&task.key, over.deployment, task.runs, rest);
+    assert!(watch.runs.is_empty() && watch.jobs.is_empty());
+}
