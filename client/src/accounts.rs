@@ -57,6 +57,14 @@ pub struct DeploymentAccount {
     pub lifecycle: Lifecycle,
 }
 
+impl PartialEq for DeploymentAccount {
+    /// The lifecycle follows from the others.
+    fn eq(&self, other: &Self) -> bool {
+        bytemuck::bytes_of(&self.header) == bytemuck::bytes_of(&other.header)
+            && self.jobs == other.jobs
+    }
+}
+
 impl DeploymentAccount {
     /// Decodes an account's data.
     ///

@@ -2,6 +2,8 @@
 //! Accounts can be put anywhere: so a market stands at the address that a deployment names, and the
 //! NOS mint at its real one. With feature `embedded`, for demos and tests.
 
+pub mod node;
+
 use crate::{
     constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT},
     instructions::nos_account_address,

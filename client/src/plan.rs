@@ -17,6 +17,7 @@ use deployments_domain::{
     funding::{Funds, Rents},
     jobs::{Job, StopReason},
     lifecycle::{Extension, Listing, Market, Offer},
+    settings::Strategy,
     status::Reason,
 };
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -188,13 +189,14 @@ impl Snapshot {
     pub fn next_at(&self) -> Option<i64> {
         let lifecycle = &self.deployment.lifecycle;
         let deadlines = self.jobs.iter().filter_map(|job| job.view().deadline());
+        let lead = match lifecycle.strategy {
+            Strategy::Infinite => Some(lifecycle.rotation_seconds),
+            _ if lifecycle.auto_extend => Some(lifecycle.extension_margin_seconds()),
+            _ => None,
+        };
         let of_jobs = deadlines.flat_map(|deadline| {
-            let before = |seconds: u32| deadline.saturating_sub(i64::from(seconds));
-            [
-                before(lifecycle.rotation_seconds),
-                before(lifecycle.extension_margin_seconds()),
-                deadline.saturating_add(1),
-            ]
+            let before = lead.map(|seconds| deadline.saturating_sub(seconds.into()));
+            before.into_iter().chain([deadline.saturating_add(1)])
         });
         let times = [lifecycle.next_due_at, lifecycle.fail_safe.backoff_until];
         times

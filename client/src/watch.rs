@@ -2,10 +2,15 @@
 //! in, deployments to look at come out. What a change costs does not depend on how many deployments
 //! are watched.
 //!
-//! Notifications may come twice, late, in any order or not at all: each only says "look there", and
-//! what a look finds is what counts. A look that began after a change covers it.
+//! Notifications may come twice, late, in any order, with a wrong slot, or not at all: each only says
+//! "look there" if it says something new, and what a look finds is what counts.
 
-use crate::{accounts::DeploymentAccount, markets::Run, observe::Runs, plan::Snapshot};
+use crate::{
+    accounts::DeploymentAccount,
+    markets::{JobState, Run},
+    observe::Runs,
+    plan::Snapshot,
+};
 use deployments_domain::{lifecycle::Listing, status::Status};
 use solana_program::pubkey::Pubkey;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -74,10 +79,6 @@ struct Watched {
     account: DeploymentAccount,
     /// Of the newest account that was seen.
     slot: u64,
-    /// Of the last change of anything about it.
-    changed: u64,
-    /// Up to which everything is looked at.
-    looked: u64,
     timer: Option<i64>,
     /// On-chain time since when it waits to be looked at.
     since: Option<i64>,
@@ -128,38 +129,35 @@ impl Watch {
         self.vaults.keys()
     }
 
-    /// A deployment's account changed to this in `slot`. An older one than is known changes nothing.
+    /// A deployment's account is now this, as of `slot`.
     pub fn deployment(&mut self, key: Pubkey, account: DeploymentAccount, slot: u64) {
-        if self.accept(key, &account, slot) {
-            self.changed(key, slot);
+        if self.note(key, &account, slot) {
+            self.look_at(key);
         }
     }
 
-    /// Notes an account, unless it is older than the one that is known.
-    fn accept(&mut self, key: Pubkey, account: &DeploymentAccount, slot: u64) -> bool {
-        match self.deployments.get_mut(&key) {
-            Some(watched) if slot < watched.slot => return false,
-            Some(watched) => {
-                watched.slot = slot;
-                self.replace(key, account);
-            }
-            None => {
-                let watched = Watched {
-                    account: account.clone(),
-                    slot,
-                    changed: 0,
-                    looked: 0,
-                    timer: None,
-                    since: None,
-                    is_busy: false,
-                    failures: 0,
-                };
-                self.deployments.insert(key, watched);
-                let jobs = account.job_addresses(&key);
-                self.jobs.extend(jobs.into_iter().map(|job| (job, key)));
-            }
+    /// Takes note of an account, and returns whether it says anything new.
+    fn note(&mut self, key: Pubkey, account: &DeploymentAccount, slot: u64) -> bool {
+        let Some(watched) = self.deployments.get_mut(&key) else {
+            let watched = Watched {
+                account: account.clone(),
+                slot,
+                timer: None,
+                since: None,
+                is_busy: false,
+                failures: 0,
+            };
+            self.deployments.insert(key, watched);
+            let jobs = account.job_addresses(&key);
+            self.jobs.extend(jobs.into_iter().map(|job| (job, key)));
+            return true;
+        };
+        let is_new = watched.account != *account;
+        if slot >= watched.slot {
+            watched.slot = slot;
+            self.replace(key, account);
         }
-        true
+        is_new
     }
 
     /// All deployments there are, as they were in `slot`. What is not among them is gone. Returns
@@ -178,8 +176,11 @@ impl Watch {
         }
         let mut may_be_due = Vec::new();
         for (key, account) in found {
-            if self.accept(key, &account, slot) && account.may_be_due() {
+            self.note(key, &account, slot);
+            if account.may_be_due() {
                 may_be_due.push((key, account));
+            } else {
+                self.set_timer(&key, None); // what it waited for is over
             }
         }
         may_be_due
@@ -191,37 +192,38 @@ impl Watch {
         let Some(watched) = self.deployments.get(&key) else {
             return;
         };
-        if watched.is_busy || watched.changed > slot {
+        if watched.is_busy || watched.since.is_some() {
             return; // whoever is at it, or will be, sees more
         }
         if snapshot.due().is_empty() {
             let rest = Rest::after(&snapshot, slot);
             self.done(&key, snapshot.deployment, Runs::new(), rest);
         } else {
-            self.look_since(key, self.now);
+            self.look_at(key);
         }
     }
 
-    /// A job's account changed in `slot`.
-    pub fn job(&mut self, job: &Pubkey, slot: u64) {
-        if let Some(key) = self.jobs.get(job) {
-            self.changed(*key, slot);
+    /// A job's account is now in this state. What it takes to be open is told by its deployment.
+    pub fn job(&mut self, job: &Pubkey, state: JobState) {
+        if let (Some(key), false) = (self.jobs.get(job), matches!(state, JobState::Open { .. })) {
+            self.look_at(*key);
         }
     }
 
-    /// A node took a job in `slot`.
-    pub fn run(&mut self, address: Pubkey, run: Run, slot: u64) {
+    /// A node took a job.
+    pub fn run(&mut self, address: Pubkey, run: Run) {
         if let Some(key) = self.jobs.get(&run.job).copied() {
-            self.runs.insert(run.job, (address, run));
-            self.changed(key, slot);
+            if self.runs.insert(run.job, (address, run)) != Some((address, run)) {
+                self.look_at(key);
+            }
         }
     }
 
-    /// A vault, or its token account, changed in `slot`.
-    pub fn vault(&mut self, account: &Pubkey, slot: u64) {
+    /// A vault, or its token account, changed.
+    pub fn vault(&mut self, account: &Pubkey) {
         let waiting = self.vaults.get(account).cloned();
         for key in waiting.into_iter().flatten() {
-            self.changed(key, slot);
+            self.look_at(key);
         }
     }
 
@@ -263,7 +265,6 @@ impl Watch {
     /// Everything due for a deployment is done, or cannot be.
     pub fn done(&mut self, key: &Pubkey, account: DeploymentAccount, runs: Runs, rest: Rest) {
         if let Some(watched) = self.deployments.get_mut(key) {
-            watched.looked = watched.looked.max(rest.slot);
             watched.failures = 0;
             if watched.slot <= rest.slot {
                 watched.slot = rest.slot;
@@ -307,13 +308,8 @@ impl Watch {
         }
     }
 
-    fn changed(&mut self, key: Pubkey, slot: u64) {
-        if let Some(watched) = self.deployments.get_mut(&key) {
-            watched.changed = watched.changed.max(slot);
-            if slot > watched.looked {
-                self.look_since(key, self.now);
-            }
-        }
+    fn look_at(&mut self, key: Pubkey) {
+        self.look_since(key, self.now);
     }
 
     fn look_since(&mut self, key: Pubkey, since: i64) {
@@ -332,14 +328,18 @@ impl Watch {
             return;
         };
         watched.is_busy = false;
+        if watched.since.is_some() {
+            self.ready.push_back(*key); // something changed meanwhile
+        }
+        self.set_timer(key, next_at);
+    }
+
+    fn set_timer(&mut self, key: &Pubkey, next_at: Option<i64>) {
+        let Some(watched) = self.deployments.get_mut(key) else {
+            return;
+        };
         if let Some(at) = std::mem::replace(&mut watched.timer, next_at) {
             self.timers.remove(&(at, *key));
-        }
-        // What changed meanwhile is looked at again, unless the look covered it. A time that came
-        // meanwhile is `next_at`.
-        watched.since = watched.since.filter(|_| watched.changed > watched.looked);
-        if watched.since.is_some() {
-            self.ready.push_back(*key);
         }
         if let Some(at) = next_at {
             self.timers.insert((at, *key));

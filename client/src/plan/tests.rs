@@ -187,7 +187,7 @@ fn the_next_time_is_the_first_at_which_something_can_become_due() {
         .with(|header| header.backoff_until = NOON + 60);
     assert_eq!(held_back.next_at(), Some(NOON + 60));
     let job = snapshot(Strategy::Simple, Status::Running).and_job(OPEN, Some(NOON));
-    assert_eq!(job.next_at(), Some(NOON + 3_300));
+    assert_eq!(job.next_at(), Some(NOON + 3_601), "past its deadline");
     // Timeouts of 600 s are prolonged 60 s before their end, no sooner.
     let short = snapshot(Strategy::SimpleExtend, Status::Running)
         .with(|header| (header.timeout_seconds, header.auto_extend) = (600, 1))

@@ -46,45 +46,58 @@ fn run_of(snapshot: &Snapshot) -> Run {
     }
 }
 
+const ENDED: JobState = JobState::Quit;
+
 #[test]
 fn what_changed_is_looked_at_once_and_nothing_else() {
     let all = [running(1), running(2), running(3)];
     let mut watch = watching(&all);
     assert_eq!(look(&mut watch, &all, 10), [1, 2, 3], "all are new");
     let run = run_of(&all[1]);
-    watch.run(Pubkey::new_unique(), run, 11);
-    watch.job(&run.job, 11);
-    watch.deployment(all[1].key, all[1].deployment.clone(), 12);
+    watch.run(Pubkey::new_unique(), run);
+    watch.job(&run.job, ENDED);
     assert_eq!(look(&mut watch, &all, 12), [2]);
-    watch.job(&Pubkey::new_unique(), 13);
-    assert_eq!(look(&mut watch, &all, 13), [0; 0], "nobody's job");
+    watch.job(&Pubkey::new_unique(), ENDED);
+    watch.job(&run.job, OPEN);
+    assert_eq!(
+        look(&mut watch, &all, 13),
+        [0; 0],
+        "nobody's job; and nothing new"
+    );
 }
 
 #[test]
-fn late_and_repeated_notifications_change_nothing() {
+fn repeated_notifications_change_nothing_and_late_ones_cost_a_look() {
     let all = [running(1)];
     let mut watch = watching(&all);
     look(&mut watch, &all, 20);
+    watch.deployment(all[0].key, all[0].deployment.clone(), 20);
+    let (address, run) = (Pubkey::new_unique(), run_of(&all[0]));
+    watch.run(address, run);
+    assert_eq!(look(&mut watch, &all, 21), [1], "a new run");
+    watch.run(address, run);
+    assert_eq!(look(&mut watch, &all, 21), [0; 0]);
+
     let without_jobs = snapshot(Strategy::Simple, Status::Running);
-    watch.deployment(all[0].key, without_jobs.deployment.clone(), 19);
-    watch.job(&run_of(&all[0]).job, 20);
-    assert_eq!(look(&mut watch, &all, 20), [0; 0], "the look saw more");
-    watch.job(&run_of(&all[0]).job, 21);
-    assert_eq!(look(&mut watch, &all, 21), [1]);
+    watch.deployment(all[0].key, without_jobs.deployment, 19);
+    let task = watch.take().unwrap();
+    assert_eq!(
+        (task.account.jobs.len(), task.slot),
+        (1, 21),
+        "the newer one counts"
+    );
 }
 
 #[test]
-fn a_change_during_a_look_is_looked_at_unless_the_look_covered_it() {
-    for (seen_at, again) in [(30, false), (29, true)] {
-        let all = [running(1)];
-        let mut watch = watching(&all);
-        let task = watch.take().unwrap();
-        watch.job(&run_of(&all[0]).job, 30);
-        assert!(watch.take().is_none(), "one at a time");
-        let rest = Rest::after(&all[0], seen_at);
-        watch.done(&task.key, task.account, task.runs, rest);
-        assert_eq!(watch.take().is_some(), again);
-    }
+fn what_changes_during_a_look_is_looked_at_again() {
+    let all = [running(1)];
+    let mut watch = watching(&all);
+    let task = watch.take().unwrap();
+    watch.job(&run_of(&all[0]).job, ENDED);
+    assert!(watch.take().is_none(), "one at a time");
+    let rest = Rest::after(&all[0], 30);
+    watch.done(&task.key, task.account, task.runs, rest);
+    assert!(watch.take().is_some());
 }
 
 #[test]
@@ -118,7 +131,7 @@ fn failures_are_tried_again_later_and_later_and_a_success_forgets_them() {
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     look(&mut watch, &all, 10);
-    watch.job(&run_of(&all[0]).job, 11);
+    watch.job(&run_of(&all[0]).job, ENDED);
     let task = watch.take().unwrap();
     let before = watch.now();
     watch.failed(&task.key);
@@ -140,7 +153,7 @@ fn money_in_a_vault_wakes_those_who_wait_for_it() {
     let header = &all[0].deployment.header;
     let awaited: BTreeSet<Pubkey> = watch.awaited_vaults().copied().collect();
     assert_eq!(awaited, BTreeSet::from([header.vault, header.vault_nos]));
-    watch.vault(&header.vault_nos, 11);
+    watch.vault(&header.vault_nos);
     let task = watch.take().unwrap();
     let mut rest = Rest::after(&all[0], 11);
     rest.waits_for_money = false;
@@ -176,7 +189,7 @@ fn a_known_run_comes_with_the_task_until_its_job_is_over() {
     let mut watch = watching(&all);
     look(&mut watch, &all, 10);
     let (address, run) = (Pubkey::new_unique(), run_of(&all[0]));
-    watch.run(address, run, 11);
+    watch.run(address, run);
     let task = watch.take().unwrap();
     assert_eq!(task.runs[&run.job], (address, run));
     let over = snapshot(Strategy::Simple, Status::Stopped);

@@ -16,6 +16,7 @@ use deployments_domain::{
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, market_vault_address, JobToStop},
+    localnet::node,
     seeds, DeploymentSpec,
 };
 use nosana_jobs_localnet::constants::{JOB_SIZE, RUN_SIZE};
@@ -198,18 +199,22 @@ impl<'a> Demo<'a> {
 
     /// The node takes a job, runs it for half its timeout, and is paid for that.
     async fn run_job(&mut self, index: u64) -> Result<()> {
-        let (node, run) = (self.wallets.node.insecure_clone(), Keypair::new());
+        let (wallet, run) = (self.wallets.node.insecure_clone(), Keypair::new());
         let job = seeds::job_address(&self.deployment, index).0;
         self.ledger.track("runs", run.pubkey());
-        let work = super::node::work(&node.pubkey(), &run.pubkey(), &self.spec.market);
-        self.act("node works", &[work], &[&node, &run]).await?;
+        let work = node::work(&wallet.pubkey(), &run.pubkey(), &self.spec.market);
+        self.act("node works", &[work], &[&wallet, &run]).await?;
         let half = i64::try_from(self.spec.timeout_seconds / 2)?;
         let later = self.localnet.now().await?.saturating_add(half);
         self.travel(later, "half of the timeout later").await?;
         let vault = self.wallets.vault(self.spec.vault_index);
-        let finish =
-            super::node::finish(&node.pubkey(), job, run.pubkey(), &self.spec.market, &vault);
-        self.act("node finishes", &[finish], &[&node]).await
+        let finish = node::finish(
+            &wallet.pubkey(),
+            (job, run.pubkey(), wallet.pubkey()),
+            &self.spec.market,
+            &vault.address,
+        );
+        self.act("node finishes", &[finish], &[&wallet]).await
     }
 
     async fn settle(&mut self) -> Result<()> {

@@ -3,7 +3,6 @@
 mod ledger;
 mod life;
 mod localnet;
-mod node;
 mod report;
 mod wallets;
 

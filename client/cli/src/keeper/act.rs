@@ -70,6 +70,7 @@ impl Keeper {
                 look => look?,
             };
             let (snapshot, slot) = (look.snapshot, look.slot);
+            tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
             let mut due = snapshot.due().into_iter();
             let Some(action) = due.find(|action| !skipped.contains(&action.kind())) else {
                 let rest = Rest::after(&snapshot, slot);

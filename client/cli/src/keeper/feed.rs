@@ -7,7 +7,7 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     constants::JOBS_PROGRAM,
     filters,
-    markets::{decode_run, Run},
+    markets::{decode_job, decode_run, JobState, Run},
     PROGRAM_ID,
 };
 use solana_account::Account;
@@ -24,15 +24,16 @@ use tokio::{
 };
 
 /// Something happened.
+#[derive(Debug)]
 pub(super) enum Event {
     /// A deployment's account is now this, as of this slot.
     Deployment(Pubkey, Box<DeploymentAccount>, u64),
-    /// A job's account changed.
-    Job(Pubkey, u64),
+    /// A job's account is now in this state.
+    Job(Pubkey, JobState),
     /// A node took a job.
-    Run(Pubkey, Run, u64),
+    Run(Pubkey, Run),
     /// A vault, or its token account, changed.
-    Vault(Pubkey, u64),
+    Vault(Pubkey),
     /// Subscriptions stand; what happened before, nobody told.
     Connected,
     /// The on-chain time, unix seconds.
@@ -125,14 +126,15 @@ async fn changes<'a>(
         all.push(events.boxed());
     }
     let jobs = accounts(keeper, client, &JOBS_PROGRAM, filters::jobs(None)).await?;
-    all.push(
-        jobs.map(|(key, _, slot)| Some(Event::Job(key, slot)))
-            .boxed(),
-    );
+    let jobs = jobs.map(|(key, account, _)| {
+        let state = decode_job(Some((&account.owner, &account.data))).ok()?;
+        Some(Event::Job(key, state))
+    });
+    all.push(jobs.boxed());
     let runs = accounts(keeper, client, &JOBS_PROGRAM, filters::runs(None)).await?;
-    let runs = runs.map(|(key, account, slot)| {
+    let runs = runs.map(|(key, account, _)| {
         let run = decode_run(&account.owner, &account.data).ok()?;
-        Some(Event::Run(key, run, slot))
+        Some(Event::Run(key, run))
     });
     all.push(runs.boxed());
     // They end together, with the connection: so the end of one is the end of all.
@@ -196,12 +198,8 @@ impl Vaults {
                     else {
                         return;
                     };
-                    while let Some(change) = stream.next().await {
-                        if events
-                            .send(Event::Vault(key, change.context.slot))
-                            .await
-                            .is_err()
-                        {
+                    while stream.next().await.is_some() {
+                        if events.send(Event::Vault(key)).await.is_err() {
                             return;
                         }
                     }

@@ -190,7 +190,8 @@ impl Settings {
     fn over(self, file: &str) -> Result<Self> {
         let of_file: Self = toml::from_str(file).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            let line = file.get(..at).unwrap_or(file).lines().count().max(1);
+            let before = file.get(..at).unwrap_or(file);
+            let line = before.matches('\n').count().saturating_add(1);
             anyhow::anyhow!("line {line}: {}", error.message().replace('\n', " "))
         })?;
         let mut table = toml::Table::try_from(of_file)?;

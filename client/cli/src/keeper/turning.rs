@@ -135,11 +135,12 @@ impl Turning {
     }
 
     fn happen(&mut self, event: Event) {
+        tracing::trace!(?event);
         match event {
             Event::Deployment(key, account, slot) => self.watch.deployment(key, *account, slot),
-            Event::Job(job, slot) => self.watch.job(&job, slot),
-            Event::Run(address, run, slot) => self.watch.run(address, run, slot),
-            Event::Vault(key, slot) => self.watch.vault(&key, slot),
+            Event::Job(job, state) => self.watch.job(&job, state),
+            Event::Run(address, run) => self.watch.run(address, run),
+            Event::Vault(key) => self.watch.vault(&key),
             Event::Connected => self.scan(),
             Event::Time(now) => self.watch.set_time(now),
         }

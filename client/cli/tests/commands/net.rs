@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use nosana_deploy_client::{
-    constants::JOBS_PROGRAM,
+    localnet::node,
     rpc::Cluster,
     seeds,
     transaction::{assemble, Budget, Lifetime},
@@ -241,23 +241,8 @@ impl Net {
 
     /// The node takes the market's first job.
     pub(crate) fn work(&self) {
-        use anchor_lang::{InstructionData, ToAccountMetas};
         let (node, run) = (self.node.pubkey(), Keypair::new());
-        let accounts = nosana_jobs_localnet::accounts::Work {
-            run: run.pubkey(),
-            market: MARKET.parse().unwrap(),
-            payer: node,
-            stake: Pubkey::default(),
-            nft: Pubkey::default(),
-            metadata: Pubkey::default(),
-            authority: node,
-            system_program: anchor_lang::system_program::ID,
-        };
-        let work = Instruction {
-            program_id: JOBS_PROGRAM,
-            accounts: accounts.to_account_metas(None),
-            data: nosana_jobs_localnet::instruction::Work {}.data(),
-        };
+        let work = node::work(&node, &run.pubkey(), &MARKET.parse().unwrap());
         self.send(&[work], &[&self.node, &run]);
     }
 

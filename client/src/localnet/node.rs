@@ -1,16 +1,16 @@
 //! What a node sends to the markets' program.
 
-use anchor_lang::{system_program, InstructionData, ToAccountMetas};
-use anchor_spl::{associated_token::get_associated_token_address, token};
-use nosana_deploy_client::{
-    constants::{JOBS_PROGRAM, NOS_MINT},
-    instructions::{market_vault_address, Vault},
+use crate::{
+    constants::JOBS_PROGRAM,
+    instructions::{market_vault_address, nos_account_address},
 };
+use anchor_lang::{system_program, InstructionData, ToAccountMetas};
+use anchor_spl::token;
 use nosana_jobs_localnet::{accounts, instruction};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
-/// The node takes the first waiting job.
-pub(crate) fn work(node: &Pubkey, run: &Pubkey, market: &Pubkey) -> Instruction {
+/// The node takes the first waiting job, or queues. Signers: the node, and `run`, a new account.
+pub fn work(node: &Pubkey, run: &Pubkey, market: &Pubkey) -> Instruction {
     let accounts = accounts::Work {
         run: *run,
         market: *market,
@@ -25,23 +25,23 @@ pub(crate) fn work(node: &Pubkey, run: &Pubkey, market: &Pubkey) -> Instruction 
     build(accounts, instruction::Work {})
 }
 
-/// The node finishes its job, with a result that is not null.
-pub(crate) fn finish(
+/// The node finishes a job that it runs, with a result that is not null. `run_payer` paid for the
+/// run; `vault` is the job's payer. Signer: the node.
+pub fn finish(
     node: &Pubkey,
-    job: Pubkey,
-    run: Pubkey,
+    (job, run, run_payer): (Pubkey, Pubkey, Pubkey),
     market: &Pubkey,
-    vault: &Vault,
+    vault: &Pubkey,
 ) -> Instruction {
     let accounts = accounts::Finish {
         job,
         run,
         market: *market,
         vault: market_vault_address(market),
-        deposit: vault.nos,
-        user: get_associated_token_address(node, &NOS_MINT),
-        payer_run: *node,
-        payer_job: vault.address,
+        deposit: nos_account_address(vault),
+        user: nos_account_address(node),
+        payer_run: run_payer,
+        payer_job: *vault,
         authority: *node,
         token_program: token::ID,
     };
@@ -51,6 +51,17 @@ pub(crate) fn finish(
             ipfs_result: [1; 32],
         },
     )
+}
+
+/// The node gives up a job that it runs. Signer: the node.
+pub fn quit(node: &Pubkey, (job, run, run_payer): (Pubkey, Pubkey, Pubkey)) -> Instruction {
+    let accounts = accounts::Quit {
+        job,
+        run,
+        payer: run_payer,
+        authority: *node,
+    };
+    build(accounts, instruction::Quit {})
 }
 
 fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {

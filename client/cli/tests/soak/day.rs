@@ -1,0 +1,379 @@
+//! The day: time goes from event to event, and at each the keepers have to be done before it goes on.
+
+use crate::{books::Books, keepers::Keeper, nodes::Nodes, plan, proxy::Proxy, Size};
+use nosana_deploy_client::{
+    domain::status::Status,
+    instructions::{self as ix, Vault},
+    localnet::{Localnet, Programs, JOB_EXPIRATION_SECONDS},
+    plan::Snapshot,
+    rpc::{Cluster, ClusterError, Receipt},
+    seeds,
+    transaction::{assemble, Budget, Lifetime},
+    DeploymentSpec,
+};
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use solana_commitment_config::CommitmentConfig;
+use solana_keypair::Keypair;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signer::Signer;
+use solana_transaction::versioned::VersionedTransaction;
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// Nothing stays due for longer, in on-chain seconds, whoever is killed and whatever fails.
+pub(crate) const STATED_LAG_SECONDS: i64 = 60;
+/// A keeper that is killed comes back after so many steps, at most.
+const LONGEST_ABSENCE: usize = 6;
+/// Nobody waits longer than this for keepers, in real time.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Events this close together are one step.
+const TOGETHER_SECONDS: i64 = 5;
+
+/// The localnet, and who is on it.
+pub(crate) struct Stage {
+    pub(crate) localnet: Localnet,
+    pub(crate) cluster: Cluster,
+    pub(crate) market: Pubkey,
+    owner: Keypair,
+}
+
+/// A deployment of the day.
+pub(crate) struct Subject {
+    pub(crate) key: Pubkey,
+    pub(crate) spec: DeploymentSpec,
+    pub(crate) vault: Vault,
+    /// Since when something is due.
+    due_since: Option<i64>,
+    /// When the plan says that something will be.
+    expected: Option<i64>,
+}
+
+pub(crate) struct Day {
+    pub(crate) stage: Stage,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) keepers: Vec<Keeper>,
+    pub(crate) nodes: Nodes,
+    pub(crate) books: Books,
+    proxy: Option<Proxy>,
+    rng: StdRng,
+    started_at: i64,
+    ends_at: i64,
+    steps: u32,
+    kills: u32,
+    worst_lag: i64,
+    began: Instant,
+}
+
+impl Stage {
+    pub(crate) async fn send(
+        &self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt, ClusterError> {
+        let lifetime = Lifetime::Blockhash(self.cluster.latest_blockhash().await?.0);
+        let budget = Budget {
+            compute_unit_limit: Some(1_400_000),
+            ..Budget::default()
+        };
+        let message = assemble(&signers[0].pubkey(), instructions, &[], &budget, lifetime).unwrap();
+        let transaction = VersionedTransaction::try_new(message, signers).unwrap();
+        self.cluster.send(&transaction, lifetime).await
+    }
+
+    async fn by_owner(&self, instructions: &[Instruction]) {
+        self.send(instructions, &[&self.owner]).await.unwrap();
+    }
+}
+
+impl Day {
+    pub(crate) async fn begin(name: &str, size: &Size, with_faults: bool) -> Self {
+        let began = Instant::now();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("soak")
+            .join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut rng = StdRng::seed_from_u64(size.seed);
+        let localnet = Localnet::start(Programs::read(&elves()).unwrap())
+            .await
+            .unwrap();
+        let (market, owner) = (Pubkey::new_unique(), Keypair::new());
+        localnet
+            .open_market(&market, &Pubkey::new_unique(), plan::PRICE)
+            .unwrap();
+        localnet
+            .fund(&owner.pubkey(), 100_000_000_000_000, 50_000_000_000_000)
+            .unwrap();
+        let cluster = Cluster::new(localnet.rpc_url(), CommitmentConfig::confirmed());
+        let stage = Stage {
+            localnet,
+            cluster,
+            market,
+            owner,
+        };
+        let nodes = Nodes::new(&stage);
+        let urls = (
+            stage.localnet.rpc_url().to_owned(),
+            stage.localnet.ws_url().to_owned(),
+        );
+        let proxy = match with_faults {
+            true => Some(Proxy::start(&urls, size.seed).await),
+            false => None,
+        };
+        let urls = proxy.as_ref().map_or(urls, Proxy::urls);
+        let mut subjects = Vec::new();
+        let mut books = Books::default();
+        for number in 0..size.deployments {
+            let spec = plan::spec(number, &market, &mut rng);
+            subjects.push(create(&stage, number, spec, &mut books).await);
+        }
+        let mut keepers: Vec<Keeper> = (0..3)
+            .map(|number| Keeper::new(&folder, number, urls.clone()))
+            .collect();
+        for keeper in &mut keepers {
+            let cheats = stage.localnet.surfnet().cheatcodes();
+            cheats.fund_sol(&keeper.address, 100_000_000_000).unwrap();
+            keeper.start();
+        }
+        let started_at = stage.cluster.now().await.unwrap();
+        Self {
+            stage,
+            subjects,
+            keepers,
+            nodes,
+            books,
+            proxy,
+            rng,
+            started_at,
+            ends_at: started_at + size.hours * 3_600,
+            steps: 0,
+            kills: 0,
+            worst_lag: 0,
+            began,
+        }
+    }
+
+    /// From event to event, until the day is over.
+    pub(crate) async fn pass(&mut self) {
+        loop {
+            self.quieten().await;
+            let now = self.stage.cluster.now().await.unwrap();
+            let Some(next) = self.next_event().await.filter(|next| *next < self.ends_at) else {
+                break;
+            };
+            if next > now {
+                self.stage.localnet.travel(next + TOGETHER_SECONDS).unwrap();
+            }
+            self.steps += 1;
+            self.kill_and_restart().await;
+        }
+    }
+
+    /// Waits until nothing is due, while nodes do what they do.
+    async fn quieten(&mut self) {
+        let since = Instant::now();
+        loop {
+            let due = self.survey().await;
+            let acted = self.nodes.act(&self.stage).await;
+            if due.is_empty() && acted == 0 {
+                return;
+            }
+            assert!(
+                !self.keepers.iter_mut().any(Keeper::has_crashed),
+                "a keeper ended"
+            );
+            assert!(since.elapsed() < PATIENCE, "still due: {due:#?}");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// What is due now; notes for how long.
+    async fn survey(&mut self) -> Vec<String> {
+        let snapshots = self.snapshots().await;
+        let mut all = Vec::new();
+        for (subject, snapshot) in self.subjects.iter_mut().zip(snapshots) {
+            let due = snapshot.due();
+            let now = snapshot.now;
+            if due.is_empty() {
+                if let Some(since) = subject.due_since.take() {
+                    self.worst_lag = self.worst_lag.max(now - since);
+                }
+                subject.expected = snapshot.next_at();
+            } else {
+                let expected = subject.expected.filter(|at| *at <= now);
+                subject.due_since.get_or_insert(expected.unwrap_or(now));
+                let due: Vec<String> = due.iter().map(ToString::to_string).collect();
+                all.push(format!(
+                    "{} for {} s: {}",
+                    snapshot.deployment.header.name(),
+                    now - subject.due_since.unwrap_or(now),
+                    due.join(", ")
+                ));
+            }
+        }
+        all
+    }
+
+    async fn snapshots(&self) -> Vec<Snapshot> {
+        let keys: Vec<Pubkey> = self.subjects.iter().map(|subject| subject.key).collect();
+        let mut deployments = Vec::new();
+        for (key, account) in keys
+            .iter()
+            .zip(self.stage.cluster.accounts(&keys).await.unwrap())
+        {
+            let account = account.unwrap();
+            let decoded = nosana_deploy_client::accounts::DeploymentAccount::decode(
+                &account.owner,
+                &account.data,
+            );
+            deployments.push((*key, decoded.unwrap()));
+        }
+        self.stage.cluster.overview(deployments).await.unwrap().1
+    }
+
+    async fn next_event(&self) -> Option<i64> {
+        let expected = self.subjects.iter().filter_map(|subject| subject.expected);
+        let of_nodes = self.nodes.next_at(&self.stage).await;
+        expected.chain(of_nodes).min()
+    }
+
+    /// Two of the three are killed at random moments, and come back later.
+    async fn kill_and_restart(&mut self) {
+        for number in 1..3 {
+            let keeper = &mut self.keepers[number];
+            if keeper.is_running() {
+                if self.rng.random_bool(0.15) {
+                    let moment = Duration::from_millis(self.rng.random_range(0..1_500));
+                    tokio::time::sleep(moment).await;
+                    keeper.kill();
+                    self.kills += 1;
+                }
+            } else if self.rng.random_range(0..LONGEST_ABSENCE) == 0 {
+                keeper.start();
+            }
+        }
+    }
+
+    /// The owner stops and archives everything; what remains is cleaned up a day later.
+    pub(crate) async fn end(&mut self) {
+        self.quieten().await;
+        self.books.note_listed(&self.snapshots().await);
+        let running = self.snapshots().await.into_iter();
+        let running = running.filter(|snapshot| {
+            !matches!(
+                snapshot.deployment.status(),
+                Status::Stopped | Status::Draft
+            )
+        });
+        for snapshot in running {
+            self.stage
+                .by_owner(&[ix::stop(&self.stage.owner.pubkey(), &snapshot.key)])
+                .await;
+        }
+        self.quieten().await;
+        for snapshot in self.snapshots().await {
+            assert_eq!(
+                snapshot.deployment.status(),
+                Status::Stopped,
+                "{}",
+                snapshot.deployment.header.name()
+            );
+            self.stage
+                .by_owner(&[ix::archive(&self.stage.owner.pubkey(), &snapshot.key)])
+                .await;
+        }
+        let now = self.stage.cluster.now().await.unwrap();
+        self.stage
+            .localnet
+            .travel(now + JOB_EXPIRATION_SECONDS + 60)
+            .unwrap();
+        let since = Instant::now();
+        while self.books.jobs_left(&self.stage).await > 0 {
+            assert!(since.elapsed() < PATIENCE, "finished jobs are not cleaned");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.books
+            .close(&self.stage, &self.subjects, &self.nodes)
+            .await;
+    }
+
+    pub(crate) fn report(&self) -> String {
+        let mut outcomes = BTreeMap::new();
+        for keeper in &self.keepers {
+            keeper.outcomes(&mut outcomes);
+        }
+        let count = |outcome: &str| -> u32 {
+            let of = outcomes.iter().filter(|(name, _)| name.ends_with(outcome));
+            of.map(|(_, count)| count).sum()
+        };
+        let hours = (self.ends_at - self.started_at) / 3_600;
+        let mut text = format!(
+            "{} deployments, {hours} hours in {} steps, {:.0} s of real time\n",
+            self.subjects.len(),
+            self.steps,
+            self.began.elapsed().as_secs_f64()
+        );
+        let nodes = &self.nodes;
+        let _ = writeln!(
+            text,
+            "nodes: {} jobs finished, {} quit, {} never heard of again",
+            nodes.finished, nodes.quit, nodes.vanished
+        );
+        let _ = writeln!(text, "keepers: killed {} times; {} actions done, {} races lost, {} expired, {} refused before they cost anything", self.kills, count(" done"), count(" lost"), count(" expired"), count(" refused"));
+        let _ = writeln!(text, "  {outcomes:?}");
+        if let Some(proxy) = &self.proxy {
+            let _ = writeln!(text, "faults injected: {}", proxy.faults());
+        }
+        let _ = writeln!(
+            text,
+            "worst lag: {} s on chain (stated: {STATED_LAG_SECONDS} s)",
+            self.worst_lag
+        );
+        text + &self.books.report()
+    }
+
+    pub(crate) fn verify(&self) {
+        self.books.verify(&self.subjects, self.started_at);
+        assert!(
+            self.worst_lag <= STATED_LAG_SECONDS,
+            "something was due for {} s",
+            self.worst_lag
+        );
+        if let Some(proxy) = &self.proxy {
+            proxy.verify();
+        }
+    }
+}
+
+/// Creates a deployment and funds its vault with more than it can use.
+async fn create(stage: &Stage, number: usize, spec: DeploymentSpec, books: &mut Books) -> Subject {
+    const NOS: u64 = 100_000_000_000;
+    const LAMPORTS: u64 = 2_000_000_000;
+    let owner = stage.owner.pubkey();
+    let id = u64::try_from(number).unwrap();
+    let vault = Vault::new(owner, spec.vault_index);
+    stage.by_owner(&ix::create(&owner, id, &spec)).await;
+    stage
+        .by_owner(&ix::fund(&owner, &vault, NOS, LAMPORTS))
+        .await;
+    let key = seeds::deployment_address(&owner, id).0;
+    let deployment = stage.cluster.deployment(&key).await.unwrap();
+    books.deposited(NOS, LAMPORTS, deployment.header.created_at);
+    Subject {
+        key,
+        spec,
+        vault,
+        due_since: None,
+        expected: None,
+    }
+}
+
+/// Where `cargo xtask build-program` puts the programs.
+fn elves() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let target = || set("CARGO_TARGET_DIR").unwrap_or_else(|| "../../target".into());
+    set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
+}

@@ -1,0 +1,62 @@
+//! A day of many deployments of all strategies, with nodes that finish, quit and vanish, kept by
+//! three keepers of which two are killed now and then, in real processes, over real JSON-RPC.
+//!
+//! Short here; `cargo xtask soak` makes it long. What must hold is in `books.rs` and `day.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+mod books;
+mod day;
+mod keepers;
+mod nodes;
+mod plan;
+mod proxy;
+
+use day::Day;
+
+/// How long and how large.
+struct Size {
+    deployments: usize,
+    hours: i64,
+    seed: u64,
+}
+
+impl Size {
+    fn chosen() -> Self {
+        let number = |name: &str, default: u64| {
+            let chosen = std::env::var(name).ok();
+            chosen.map_or(default, |text| text.parse().expect(name))
+        };
+        Self {
+            deployments: usize::try_from(number("SOAK_DEPLOYMENTS", 12)).unwrap(),
+            hours: i64::try_from(number("SOAK_HOURS", 4)).unwrap(),
+            seed: number("SOAK_SEED", 1),
+        }
+    }
+}
+
+fn soak(name: &str, with_faults: bool) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut day = Day::begin(name, &Size::chosen(), with_faults).await;
+        day.pass().await;
+        day.end().await;
+        println!("{}", day.report());
+        day.verify();
+    });
+}
+
+#[test]
+fn keepers_that_are_killed_lose_nothing() {
+    soak("killed", false);
+}
+
+#[test]
+fn keepers_behind_a_node_that_fails_lose_nothing() {
+    soak("faults", true);
+}

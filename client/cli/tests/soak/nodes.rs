@@ -1,0 +1,158 @@
+//! Nodes that take every job and do with it what `plan::conduct` says.
+
+use crate::{
+    day::Stage,
+    plan::{conduct, Conduct},
+};
+use nosana_deploy_client::{
+    domain::lifecycle::Market,
+    localnet::node,
+    markets::{decode_job_over, QUEUE_CAPACITY},
+    observe::Runs,
+};
+use solana_keypair::Keypair;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signer::Signer;
+use std::collections::BTreeSet;
+
+pub(crate) struct Nodes {
+    /// The last one has no NOS account: it never finishes anything.
+    wallets: [Keypair; 3],
+    /// Runs whose node was heard of for the last time.
+    silent: BTreeSet<Pubkey>,
+    pub(crate) finished: u32,
+    pub(crate) quit: u32,
+    pub(crate) vanished: u32,
+}
+
+impl Nodes {
+    pub(crate) fn new(stage: &Stage) -> Self {
+        let wallets: [Keypair; 3] = std::array::from_fn(|_| Keypair::new());
+        for wallet in &wallets[..2] {
+            stage
+                .localnet
+                .fund(&wallet.pubkey(), 1_000_000_000_000, 0)
+                .unwrap();
+        }
+        let poor = stage.localnet.surfnet().cheatcodes();
+        poor.fund_sol(&wallets[2].pubkey(), 1_000_000_000_000)
+            .unwrap();
+        Self {
+            wallets,
+            silent: BTreeSet::new(),
+            finished: 0,
+            quit: 0,
+            vanished: 0,
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> [Pubkey; 3] {
+        [0, 1, 2].map(|number: usize| self.wallets[number].pubkey())
+    }
+
+    /// Takes every job that waits, and does what is time to do. Returns how much was done.
+    pub(crate) async fn act(&mut self, stage: &Stage) -> usize {
+        let mut done = self.take_jobs(stage).await;
+        let now = stage.cluster.now().await.unwrap();
+        let mut acting = Vec::new();
+        for (job, (run, facts)) in stage.runs().await {
+            if self.silent.contains(&run) {
+                continue;
+            }
+            let run_triple = (job, run, facts.payer);
+            let due = |after: i64| facts.started_at + after <= now;
+            let instruction = match self.conduct(&job, &facts.node) {
+                Conduct::Vanish => {
+                    self.silent.insert(run);
+                    self.vanished += 1;
+                    continue;
+                }
+                Conduct::Finish(after) if due(after) => {
+                    self.finished += 1;
+                    let vault = stage.payer_of(&job).await;
+                    node::finish(&facts.node, run_triple, &stage.market, &vault)
+                }
+                Conduct::Quit(after) if due(after) => {
+                    self.quit += 1;
+                    node::quit(&facts.node, run_triple)
+                }
+                _ => continue,
+            };
+            self.silent.insert(run);
+            acting.push((facts.node, instruction));
+        }
+        done += acting.len();
+        for (node, instruction) in acting {
+            // A keeper may have ended the job first: then the node has nothing to do.
+            let _ = stage.send(&[instruction], &[self.wallet(&node)]).await;
+        }
+        done
+    }
+
+    async fn take_jobs(&self, stage: &Stage) -> usize {
+        let Market::Open { queue_room, .. } = stage.cluster.market(&stage.market).await.unwrap()
+        else {
+            panic!("the market is gone");
+        };
+        let waiting = usize::try_from(QUEUE_CAPACITY - queue_room).unwrap();
+        let taking = (0..waiting).map(|number| {
+            // Who vanishes is told by the job, which is not known yet: so all take turns.
+            let (wallet, run) = (&self.wallets[number % 3], Keypair::new());
+            let work: Instruction = node::work(&wallet.pubkey(), &run.pubkey(), &stage.market);
+            async move { stage.send(&[work], &[wallet, &run]).await }
+        });
+        for taken in futures_util::future::join_all(taking).await {
+            taken.unwrap();
+        }
+        waiting
+    }
+
+    /// Who has no NOS account finishes nothing.
+    fn conduct(&self, job: &Pubkey, node: &Pubkey) -> Conduct {
+        match *node == self.wallets[2].pubkey() {
+            true => Conduct::Vanish,
+            false => conduct(job),
+        }
+    }
+
+    fn wallet(&self, address: &Pubkey) -> &Keypair {
+        let mine = |wallet: &&Keypair| wallet.pubkey() == *address;
+        self.wallets.iter().find(mine).unwrap()
+    }
+
+    /// When the next node does something.
+    pub(crate) async fn next_at(&self, stage: &Stage) -> Option<i64> {
+        let runs: Runs = stage.runs().await;
+        let next =
+            runs.iter()
+                .filter_map(|(job, (run, facts))| match self.conduct(job, &facts.node) {
+                    _ if self.silent.contains(run) => None,
+                    Conduct::Finish(after) | Conduct::Quit(after) => Some(facts.started_at + after),
+                    Conduct::Vanish => None,
+                });
+        next.min()
+    }
+}
+
+impl Stage {
+    async fn runs(&self) -> Runs {
+        let runs = self.cluster.runs(None).await.unwrap();
+        runs.into_iter()
+            .map(|(key, run)| (run.job, (key, run)))
+            .collect()
+    }
+
+    async fn payer_of(&self, job: &Pubkey) -> Pubkey {
+        let account = self
+            .cluster
+            .accounts(&[*job])
+            .await
+            .unwrap()
+            .pop()
+            .flatten();
+        let account = account.expect("a running job");
+        decode_job_over(&account.owner, &account.data)
+            .unwrap()
+            .payer
+    }
+}
