@@ -62,6 +62,7 @@ impl Snapshot {
     ) -> Result<Self, DecodeError> {
         let header = &deployment.header;
         let market = accounts.get(&header.market);
+        let seen = market.and_then(|account| decode_market(account.owner, account.data).ok());
         let mut jobs = Vec::with_capacity(deployment.jobs.len());
         for slot in &deployment.jobs {
             let address = deployment.job_address(&key, slot.index);
@@ -90,7 +91,8 @@ impl Snapshot {
         let vault = [header.vault, header.vault_nos].map(|key| accounts.get(&key));
         Ok(Self {
             key,
-            market: market_state(market),
+            market: seen.unwrap_or(Market::Unusable),
+            has_market: seen.is_some(),
             funds: funds(vault),
             rents,
             jobs,
@@ -114,13 +116,6 @@ fn observed((address, run): (Pubkey, Run)) -> ObservedRun {
         node: run.node,
         payer: run.payer,
         started_at: run.started_at,
-    }
-}
-
-fn market_state(account: Option<AccountView>) -> Market {
-    match account.map(|account| decode_market(account.owner, account.data)) {
-        Some(Ok(market)) => market,
-        _ => Market::Unusable,
     }
 }
 

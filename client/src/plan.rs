@@ -67,8 +67,10 @@ pub struct Snapshot {
     pub key: Pubkey,
     /// Its account.
     pub deployment: DeploymentAccount,
-    /// Its market.
+    /// Its market, as listings see it.
     pub market: Market,
+    /// Whether its market's account is there: one that takes no jobs still gives deposits back.
+    pub has_market: bool,
     /// What its vault holds.
     pub funds: Funds,
     /// The cluster's rents.
@@ -237,14 +239,10 @@ impl Snapshot {
         }
     }
 
-    fn has_market(&self) -> bool {
-        matches!(self.market, Market::Open { .. })
-    }
-
     fn settle(&self) -> Vec<u64> {
         let ended = self.jobs.iter().filter(|job| match job.state {
             JobState::Open { .. } => false,
-            JobState::Quit => self.has_market(),
+            JobState::Quit => self.has_market,
             JobState::Done { .. } | JobState::Gone => true,
         });
         ended.map(|job| job.slot.index).collect()
@@ -272,7 +270,7 @@ impl Snapshot {
     }
 
     fn extend(&self) -> Vec<RunningJob> {
-        if !self.has_market() {
+        if !self.has_market {
             return Vec::new();
         }
         let mut nos = self.funds.nos;
@@ -294,7 +292,7 @@ impl Snapshot {
     }
 
     fn stop(&self) -> Vec<(JobToStop, StopReason)> {
-        if !self.has_market() {
+        if !self.has_market {
             return Vec::new();
         }
         let stopped = self

@@ -4,7 +4,7 @@ use crate::accounts::{elf_dir, mint_on_chain};
 use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
 use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
-use litesvm::LiteSVM;
+use litesvm::{types::FailedTransactionMetadata, LiteSVM};
 use nosana_deploy_client::PROGRAM_ID;
 use solana_account::Account;
 use solana_clock::Clock;
@@ -94,27 +94,37 @@ impl Chain {
     /// # Errors
     /// [`Refusal`]; nothing but the fee has changed then.
     pub fn send(&mut self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Refusal> {
-        match self
-            .0
-            .send_transaction(Transaction::new_with_payer(instructions, Some(payer)))
-        {
-            Ok(_) => Ok(()),
-            Err(failed) => Err(match failed.err {
-                TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
-                    Refusal::Code(code)
-                }
-                TransactionError::InstructionError(
-                    _,
-                    InstructionError::ProgramFailedToComplete
-                    | InstructionError::ComputationalBudgetExceeded
-                    | InstructionError::InvalidRealloc
-                    | InstructionError::AccountBorrowFailed
-                    | InstructionError::UnbalancedInstruction
-                    | InstructionError::MaxInstructionTraceLengthExceeded,
-                ) => Refusal::Crash(format!("{:?}: {:?}", failed.err, failed.meta.logs)),
-                error => Refusal::Named(format!("{error:?}")),
-            }),
+        let transaction = Transaction::new_with_payer(instructions, Some(payer));
+        let outcome = self.0.send_transaction(transaction);
+        outcome.map(drop).map_err(|failed| refusal(&failed))
+    }
+
+    /// What [`Self::send`] would do; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn simulate(&self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Refusal> {
+        let transaction = Transaction::new_with_payer(instructions, Some(payer));
+        let outcome = self.0.simulate_transaction(transaction);
+        outcome.map(drop).map_err(|failed| refusal(&failed))
+    }
+}
+
+fn refusal(failed: &FailedTransactionMetadata) -> Refusal {
+    match &failed.err {
+        TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
+            Refusal::Code(*code)
         }
+        TransactionError::InstructionError(
+            _,
+            InstructionError::ProgramFailedToComplete
+            | InstructionError::ComputationalBudgetExceeded
+            | InstructionError::InvalidRealloc
+            | InstructionError::AccountBorrowFailed
+            | InstructionError::UnbalancedInstruction
+            | InstructionError::MaxInstructionTraceLengthExceeded,
+        ) => Refusal::Crash(format!("{:?}: {:?}", failed.err, failed.meta.logs)),
+        error => Refusal::Named(format!("{error:?}")),
     }
 }
 

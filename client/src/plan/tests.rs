@@ -44,6 +44,7 @@ pub(crate) fn snapshot(strategy: Strategy, status: Status) -> Snapshot {
             nodes_waiting: 0,
             queue_room: 315,
         },
+        has_market: true,
         funds: Funds {
             nos: 3 * 360_000,
             lamports: 1_000_000_000,
@@ -173,8 +174,12 @@ fn without_its_market_only_jobs_that_are_over_are_settled() {
         .and_job(JobState::Quit, None)
         .and_job(OPEN, None)
         .and_job(DONE, None);
-    stranded.market = Market::Unusable;
+    (stranded.market, stranded.has_market) = (Market::Unusable, false);
     assert_eq!(stranded.due(), [Action::Settle(vec![2])]);
+    stranded.has_market = true;
+    let due = stranded.due();
+    assert_eq!(due[0], Action::Settle(vec![0, 2]), "a market that takes no jobs gives deposits back");
+    assert_eq!(due[1].kind(), "stop");
 }
 
 #[test]

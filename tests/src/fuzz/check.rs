@@ -110,7 +110,7 @@ fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
         .listing(deployment.job_views(), &offer, stage.now)
 }
 
-fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
     if holds {
         Ok(())
     } else {

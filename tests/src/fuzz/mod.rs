@@ -4,6 +4,7 @@
 //! A [`Scenario`] is data: proptest makes it up and shrinks it when it fails, and it can be written
 //! down as JSON and played again.
 
+mod agree;
 mod attack;
 mod check;
 mod ending;

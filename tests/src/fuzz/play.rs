@@ -1,7 +1,7 @@
 //! Plays a scenario, step by step.
 
 use super::{
-    attack,
+    agree, attack,
     check::{self, Books},
     ending,
     keeper::by_a_keeper,
@@ -45,6 +45,7 @@ pub fn play(
             return Err(format!("step {number}, {step:?}: crashed: {logs}"));
         }
         check::after(&stage, step, &before, &outcome)
+            .and_then(|()| agree::on_what_is_due(&stage, number % 3))
             .map_err(|broken| format!("step {number}, {step:?}: {broken}"))?;
         played.steps.push((step.kind(), outcome.is_ok()));
         for d in 0..stage.deployments.len() {

@@ -31,7 +31,7 @@ const LONGEST_ABSENCE: usize = 6;
 /// Nobody waits longer than this for keepers, in real time.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Events this close together are one step.
-const TOGETHER_SECONDS: i64 = 5;
+const TOGETHER_SECONDS: i64 = 20;
 
 /// The localnet, and who is on it.
 pub(crate) struct Stage {
@@ -168,6 +168,11 @@ impl Day {
                 self.stage.localnet.travel(next + TOGETHER_SECONDS).unwrap();
             }
             self.steps += 1;
+            if self.steps.is_multiple_of(50) {
+                let passed = (next - self.started_at) as f64 / 3_600.0;
+                let elapsed = self.began.elapsed().as_secs();
+                eprintln!("{passed:.1} hours in {elapsed} s, worst lag {} s", self.worst_lag);
+            }
             self.kill_and_restart().await;
         }
     }

@@ -22,7 +22,12 @@ impl Keeper {
     pub(crate) fn new(folder: &Path, number: usize, urls: (String, String)) -> Self {
         let wallet = Keypair::new();
         write_keypair_file(&wallet, folder.join(format!("keeper{number}.json"))).unwrap();
-        let _ = fs::remove_file(folder.join(format!("keeper{number}.log")));
+        for kind in ["log", "exe"] {
+            let _ = fs::remove_file(folder.join(format!("keeper{number}.{kind}")));
+        }
+        // A build meanwhile replaces the file at its own place, but not this one.
+        let executable = folder.join(format!("keeper{number}.exe"));
+        fs::hard_link(env!("CARGO_BIN_EXE_nosana-deploy"), executable).unwrap();
         Self {
             address: wallet.pubkey(),
             folder: folder.to_owned(),
@@ -42,7 +47,7 @@ impl Keeper {
             .append(true)
             .open(self.file("log"))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nosana-deploy"));
+        let mut command = Command::new(self.file("exe"));
         command
             .env("HOME", &self.folder)
             .env_remove("XDG_CONFIG_HOME")

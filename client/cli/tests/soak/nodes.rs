@@ -25,6 +25,18 @@ pub(crate) struct Nodes {
     pub(crate) vanished: u32,
 }
 
+/// When a node that took a job at `started_at` does with it what it does after so many seconds. What
+/// takes minutes comes at the next ten-minute mark with everything else: else every job would be a
+/// step of its own.
+fn acts_at(started_at: i64, after: i64) -> i64 {
+    const MARK_SECONDS: i64 = 600;
+    let at = started_at + after;
+    match after < MARK_SECONDS / 2 {
+        true => at,
+        false => at + (MARK_SECONDS - at.rem_euclid(MARK_SECONDS)),
+    }
+}
+
 impl Nodes {
     pub(crate) fn new(stage: &Stage) -> Self {
         let wallets: [Keypair; 3] = std::array::from_fn(|_| Keypair::new());
@@ -60,7 +72,7 @@ impl Nodes {
                 continue;
             }
             let run_triple = (job, run, facts.payer);
-            let due = |after: i64| facts.started_at + after <= now;
+            let due = |after: i64| acts_at(facts.started_at, after) <= now;
             let instruction = match self.conduct(&job, &facts.node) {
                 Conduct::Vanish => {
                     self.silent.insert(run);
@@ -127,7 +139,9 @@ impl Nodes {
             runs.iter()
                 .filter_map(|(job, (run, facts))| match self.conduct(job, &facts.node) {
                     _ if self.silent.contains(run) => None,
-                    Conduct::Finish(after) | Conduct::Quit(after) => Some(facts.started_at + after),
+                    Conduct::Finish(after) | Conduct::Quit(after) => {
+                    Some(acts_at(facts.started_at, after))
+                }
                     Conduct::Vanish => None,
                 });
         next.min()

@@ -42,7 +42,7 @@ pub(crate) fn spec(number: usize, market: &Pubkey, rng: &mut StdRng) -> Deployme
     };
     let timeout = match strategy {
         "SCHEDULED" => [10, 20].choose(rng).unwrap(),
-        "INFINITE" => [60, 120].choose(rng).unwrap(),
+        "INFINITE" => [120, 240, 360].choose(rng).unwrap(),
         _ => [30, 60, 90].choose(rng).unwrap(),
     };
     // Some need several transactions to be listed.
@@ -79,7 +79,7 @@ pub(crate) fn lists_every_firing(spec: &DeploymentSpec) -> bool {
 /// What a node does with a job that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conduct {
-    /// Finishes after so many seconds, at most the timeout.
+    /// Finishes after so many seconds, if its timeout is not over by then.
     Finish(i64),
     /// Gives it up after so many seconds.
     Quit(i64),
@@ -94,7 +94,8 @@ pub(crate) fn conduct(job: &Pubkey) -> Conduct {
     match bytes[0] % 10 {
         0 => Conduct::Finish(5),
         1 => Conduct::Quit(30 + share % 600),
-        2 | 3 => Conduct::Vanish,
-        _ => Conduct::Finish(300 + share % 3_300),
+        2 => Conduct::Vanish,
+        3..=6 => Conduct::Finish(300 + share % 3_300),
+        _ => Conduct::Finish(300 + share % 14_100),
     }
 }

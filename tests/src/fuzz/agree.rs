@@ -1,0 +1,125 @@
+//! The planner and the program agree: what the planner proposes the program accepts, and what it does
+//! not propose the program refuses, because nothing is due.
+
+use super::{check::ensure, stage::Stage};
+use crate::chain::Refusal;
+use deployments::errors::DeployError;
+use deployments_domain::{funding::Rents, jobs::StopReason, status::Status};
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    instructions::{JobToStop, RunOfJob, RunningJob},
+    markets::decode_run,
+    observe::{addresses, AccountView, Accounts, Runs},
+    plan::{Action, ObservedJob, Snapshot},
+};
+use solana_account::Account;
+use solana_program::pubkey::Pubkey;
+use std::collections::HashMap;
+
+/// Checks deployment `d` as it stands.
+pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
+    let Some(deployment) = stage.deployment(d) else {
+        return Ok(());
+    };
+    // With its deposits stolen a market refuses what it should do; archived deployments say so.
+    if stage.market_robbed || deployment.status() == Status::Archived {
+        return Ok(());
+    }
+    let snapshot = observe(stage, d, deployment);
+    let due = snapshot.due();
+    let said = || format!("deployment {d}, planned {due:?}, {snapshot:?}");
+    for action in &due {
+        let outcome = simulate(stage, action, &snapshot);
+        ensure(outcome.is_ok(), || {
+            format!("{action} is refused: {outcome:?}; {}", said())
+        })?;
+    }
+    for action in all_else(&snapshot, &due) {
+        let outcome = simulate(stage, &action, &snapshot);
+        let reasons = match action {
+            Action::List(_) => &NOTHING_TO_LIST[..],
+            _ => &[DeployError::NothingDue],
+        };
+        let nothing_due = |reason: &DeployError| {
+            outcome == Err(Refusal::Code((*reason).into()))
+        };
+        ensure(reasons.iter().any(nothing_due), || {
+            format!("{action} was not proposed: {outcome:?}; {}", said())
+        })?;
+    }
+    Ok(())
+}
+
+const NOTHING_TO_LIST: [DeployError; 3] = [
+    DeployError::NothingDue,
+    DeployError::NoFreeSlot,
+    DeployError::MarketQueueFull,
+];
+
+fn simulate(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), Refusal> {
+    let instruction = action.instruction(&stage.keeper, snapshot);
+    stage.chain.simulate(&[instruction], &stage.keeper)
+}
+
+/// Every kind of action that is not proposed, for every job that it could be for.
+fn all_else(snapshot: &Snapshot, due: &[Action]) -> Vec<Action> {
+    let jobs = || snapshot.jobs.iter();
+    let running = |job: &ObservedJob| {
+        let run = job.run?.address;
+        let index = job.slot.index;
+        Some(RunningJob { index, run })
+    };
+    let stopped = |job: &ObservedJob| {
+        let run = job.run.map(|run| RunOfJob {
+            address: run.address,
+            node: run.node,
+            payer: run.payer,
+        });
+        let index = job.slot.index;
+        (JobToStop { index, run }, StopReason::Stopping)
+    };
+    let with_runs: Vec<RunningJob> = jobs().filter_map(running).collect();
+    let lists = |action: &Action| matches!(action.kind(), "list" | "record");
+    let mut all = vec![
+        Action::Settle(jobs().map(|job| job.slot.index).collect()),
+        Action::Stop(jobs().map(stopped).collect()),
+        Action::Track(with_runs.clone()),
+        Action::Extend(with_runs),
+    ];
+    all.retain(|action| action.jobs() > 0 && due.iter().all(|due| due.kind() != action.kind()));
+    if !due.iter().any(lists) {
+        all.push(Action::List(1));
+    }
+    all
+}
+
+fn observe(stage: &Stage, d: usize, deployment: DeploymentAccount) -> Snapshot {
+    let key = stage.deployments[d];
+    let read = |key: Pubkey| Some((key, stage.chain.account(&key)?));
+    let accounts = addresses(&key, &deployment).into_iter().filter_map(read);
+    let accounts = Read(accounts.collect());
+    let runs = stage.runs.iter().filter_map(|key| {
+        let account = stage.chain.account(key)?;
+        let run = decode_run(&account.owner, &account.data).ok()?;
+        Some((run.job, (*key, run)))
+    });
+    let runs: Runs = runs.collect();
+    let rents = Rents {
+        floor: crate::FLOOR,
+        job: crate::JOB_RENT,
+        run: crate::RUN_RENT,
+    };
+    Snapshot::observe(key, deployment, &accounts, &runs, (rents, stage.now)).unwrap()
+}
+
+struct Read(HashMap<Pubkey, Account>);
+
+impl Accounts for Read {
+    fn get(&self, key: &Pubkey) -> Option<AccountView<'_>> {
+        self.0.get(key).map(|account| AccountView {
+            owner: &account.owner,
+            lamports: account.lamports,
+            data: &account.data,
+        })
+    }
+}
