@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | demo | docs | idl | schema`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | demo | docs | idl | schema`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -39,6 +39,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Keep many deployments for a day with keepers that are killed, after build-program.
+    Soak(suites::Soak),
     /// Generate docs/state-machine.md and its picture from the domain crate.
     Docs {
         /// Only compare, and fail if they differ.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Task::BuildProgram { features } => sbf::build_programs(features.as_deref()).map(drop),
         Task::Test { args } => suites::test(&args),
         Task::Fuzz { args } => suites::fuzz(&args),
+        Task::Soak(size) => suites::soak(&size),
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),

@@ -39,6 +39,48 @@ pub(crate) fn fuzz(args: &[OsString]) -> Result<()> {
     )
 }
 
+/// How long and how large a soak is.
+#[derive(clap::Args)]
+pub(crate) struct Soak {
+    /// Deployments of all strategies.
+    #[arg(long, default_value_t = 200)]
+    deployments: u32,
+    /// Hours that pass on chain.
+    #[arg(long, default_value_t = 24)]
+    hours: u32,
+    /// What the deployments, the killings and the faults are made up from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Also through an RPC node that loses, delays, repeats and refuses.
+    #[arg(long)]
+    faults: bool,
+}
+
+/// Three keepers, two of them killed now and then, keep deployments for a day.
+pub(crate) fn soak(size: &Soak) -> Result<()> {
+    let elves = sbf::build_programs(None)?;
+    warn_of_first_build("soak")?;
+    let chosen = match size.faults {
+        true => "keepers_behind_a_node_that_fails",
+        false => "keepers_that_are_killed",
+    };
+    let mut command = cargo(&elves)?;
+    command
+        .env("SOAK_DEPLOYMENTS", size.deployments.to_string())
+        .env("SOAK_HOURS", size.hours.to_string())
+        .env("SOAK_SEED", size.seed.to_string())
+        .args([
+            "test",
+            "--workspace",
+            "--test",
+            "soak",
+            "--",
+            "--nocapture",
+            chosen,
+        ]);
+    process::run(&mut command, "the output above says what did not hold")
+}
+
 /// Runs the demo in the caller's folder, so that paths among `args` mean what the caller means.
 pub(crate) fn demo(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;

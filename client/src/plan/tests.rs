@@ -178,7 +178,11 @@ fn without_its_market_only_jobs_that_are_over_are_settled() {
     assert_eq!(stranded.due(), [Action::Settle(vec![2])]);
     stranded.has_market = true;
     let due = stranded.due();
-    assert_eq!(due[0], Action::Settle(vec![0, 2]), "a market that takes no jobs gives deposits back");
+    assert_eq!(
+        due[0],
+        Action::Settle(vec![0, 2]),
+        "a market that takes no jobs gives deposits back"
+    );
     assert_eq!(due[1].kind(), "stop");
 }
 

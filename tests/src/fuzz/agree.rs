@@ -40,9 +40,7 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
             Action::List(_) => &NOTHING_TO_LIST[..],
             _ => &[DeployError::NothingDue],
         };
-        let nothing_due = |reason: &DeployError| {
-            outcome == Err(Refusal::Code((*reason).into()))
-        };
+        let nothing_due = |reason: &DeployError| outcome == Err(Refusal::Code((*reason).into()));
         ensure(reasons.iter().any(nothing_due), || {
             format!("{action} was not proposed: {outcome:?}; {}", said())
         })?;

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// commands at it with --url.
 #[derive(Args)]
 pub(crate) struct Run {
-    /// Wallets that get SOL and NOS, beside a new one that nobody uses
+    /// A wallet that gets SOL and NOS; several are allowed
     #[arg(long, value_name = "PUBKEY")]
     wallet: Vec<Pubkey>,
     /// SOL for each wallet

@@ -9,6 +9,7 @@
 mod failures;
 mod funds;
 mod ipfs;
+mod keeper;
 mod net;
 mod offline;
 mod operators;

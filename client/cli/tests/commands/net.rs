@@ -8,6 +8,7 @@ use nosana_deploy_client::{
     transaction::{assemble, Budget, Lifetime},
 };
 use serde_json::{json, Value};
+use solana_account::Account;
 use solana_commitment_config::CommitmentConfig;
 use solana_keypair::{write_keypair_file, Keypair};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -34,6 +35,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub(crate) struct Net {
     child: Child,
     pub(crate) url: String,
+    pub(crate) ws: String,
     folder: PathBuf,
     /// Owns deployments; keeps and works for others: all three have 100 SOL and 1,000 NOS.
     pub(crate) owner: Keypair,
@@ -94,6 +96,7 @@ impl Net {
         Self {
             child,
             url: started["rpc_url"].as_str().unwrap().to_owned(),
+            ws: started["ws_url"].as_str().unwrap().to_owned(),
             folder,
             owner,
             keeper,
@@ -241,16 +244,60 @@ impl Net {
 
     /// The node takes the market's first job.
     pub(crate) fn work(&self) {
-        let (node, run) = (self.node.pubkey(), Keypair::new());
-        let work = node::work(&node, &run.pubkey(), &MARKET.parse().unwrap());
-        self.send(&[work], &[&self.node, &run]);
+        self.work_as(&self.node);
     }
 
-    /// The market's account vanishes, as when its authority closes it.
-    pub(crate) fn close_market(&self) {
+    /// A node takes the market's first job.
+    pub(crate) fn work_as(&self, node: &Keypair) {
+        let run = Keypair::new();
+        let work = node::work(&node.pubkey(), &run.pubkey(), &MARKET.parse().unwrap());
+        self.send(&[work], &[node, &run]);
+    }
+
+    /// The market's account vanishes, as when its authority closes it. Returns what it was.
+    pub(crate) fn close_market(&self) -> Account {
+        let cluster = self.cluster();
+        let keys = [MARKET.parse().unwrap()];
+        let found = cluster.accounts(&keys);
+        let market = self.runtime.block_on(found).unwrap().remove(0);
         let system = anchor_lang::system_program::ID.to_string();
         let account = json!({"lamports": 0, "owner": system, "data": ""});
         self.cheat("surfnet_setAccount", json!([MARKET, account]));
+        market.unwrap()
+    }
+
+    /// The market is back, as it was.
+    pub(crate) fn reopen_market(&self, market: &Account) {
+        let bytes = market.data.iter();
+        let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        let owner = market.owner.to_string();
+        let account = json!({"lamports": market.lamports, "owner": owner, "data": hex});
+        self.cheat("surfnet_setAccount", json!([MARKET, account]));
+    }
+
+    /// The node gives up the job that it runs.
+    pub(crate) fn quit(&self) {
+        let cluster = self.cluster();
+        let (address, run) = self.runtime.block_on(cluster.runs(None)).unwrap().remove(0);
+        let quit = node::quit(&run.node, (run.job, address, run.payer));
+        self.send(&[quit], &[&self.node]);
+    }
+
+    pub(crate) fn lamports(&self, key: &Pubkey) -> u64 {
+        let cluster = self.cluster();
+        let account = self
+            .runtime
+            .block_on(cluster.accounts(&[*key]))
+            .unwrap()
+            .remove(0);
+        account.map_or(0, |account| account.lamports)
+    }
+
+    /// Makes lamports lie at an address, as if somebody had sent them.
+    pub(crate) fn give(&self, key: &Pubkey, lamports: u64) {
+        let system = anchor_lang::system_program::ID.to_string();
+        let account = json!({"lamports": lamports, "owner": system});
+        self.cheat("surfnet_setAccount", json!([key.to_string(), account]));
     }
 
     fn cheat(&self, method: &'static str, parameters: Value) {
@@ -265,12 +312,7 @@ impl Net {
         let wallet = Keypair::new();
         write_keypair_file(&wallet, self.wallet(name)).unwrap();
         if lamports > 0 {
-            let system = anchor_lang::system_program::ID.to_string();
-            let account = json!({"lamports": lamports, "owner": system});
-            self.cheat(
-                "surfnet_setAccount",
-                json!([wallet.pubkey().to_string(), account]),
-            );
+            self.give(&wallet.pubkey(), lamports);
         }
         wallet
     }

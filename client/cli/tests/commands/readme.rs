@@ -4,14 +4,19 @@ use crate::net::{command, folder, Net, JOB, MARKET, ROOT};
 use serde_json::Value;
 use solana_signer::Signer;
 
-/// The lines of the README's code block that holds `marker`, without comments.
-fn block(marker: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    let blocks = readme.split("```").skip(1).step_by(2);
-    let block = blocks
-        .into_iter()
+/// A file's code block that holds `marker`.
+fn block(file: &str, marker: &str) -> String {
+    let text = std::fs::read_to_string(format!("{ROOT}/{file}")).unwrap();
+    let mut blocks = text.split("```").skip(1).step_by(2);
+    blocks
         .find(|block| block.contains(marker))
-        .unwrap();
+        .unwrap()
+        .to_owned()
+}
+
+/// The lines of a file's code block that holds `marker`, without comments.
+fn commands(file: &str, marker: &str) -> Vec<String> {
+    let block = block(file, marker);
     let lines = block
         .lines()
         .filter(|line| line.starts_with("nosana-deploy "));
@@ -40,7 +45,7 @@ fn the_readme_s_commands_work_in_their_order() {
     let job = net.file("job.json", &JOB.replace("ubuntu", "debian"));
     let examples =
         ["scheduled", "simple"].map(|name| format!("examples/pytorch-jupyter-{name}.json"));
-    let lines = block("nosana-deploy validate");
+    let lines = commands("README.md", "nosana-deploy validate");
     assert!(lines.len() > 15, "{lines:?}");
     for line in lines.iter().filter(|line| !line.contains(" localnet ")) {
         let line = line
@@ -90,4 +95,25 @@ fn the_readme_s_round_trip_works() {
         }
     }
     assert_eq!(net.status(&net.address(0))["status"], "DRAFT");
+}
+
+#[test]
+fn the_keeper_s_guide_s_commands_and_settings_work() {
+    let net = Net::start("keeper-guide");
+    let owner = net.owner.pubkey().to_string();
+    let lines = commands("docs/keeper.md", "nosana-deploy keeper");
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        let line = line.replace("<PUBKEY>", &owner);
+        let mut arguments = arguments(&line);
+        // One that runs until Ctrl-C is `keeper.rs`'s.
+        if !line.contains("--once") {
+            arguments.push("--once".into());
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        net.text(&arguments);
+    }
+    let settings = block("docs/keeper.md", "rescan-seconds = ");
+    let file = net.file("settings.toml", settings.trim_start_matches("toml"));
+    net.text(&["keeper", "--once", "--settings", &file]);
 }

@@ -11,7 +11,7 @@ fn commands_say_what_their_transcripts_say() {
         .env("HOME", env!("CARGO_TARGET_TMPDIR"));
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "create",
     "update",
     "start",
@@ -30,6 +30,7 @@ const COMMANDS: [&str; 21] = [
     "vault",
     "schedule",
     "validate",
+    "keeper",
     "localnet",
     "demo",
     "completions",

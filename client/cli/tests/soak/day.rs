@@ -2,6 +2,7 @@
 
 use crate::{books::Books, keepers::Keeper, nodes::Nodes, plan, proxy::Proxy, Size};
 use nosana_deploy_client::{
+    accounts::DeploymentAccount,
     domain::status::Status,
     instructions::{self as ix, Vault},
     localnet::{Localnet, Programs, JOB_EXPIRATION_SECONDS},
@@ -82,6 +83,16 @@ impl Stage {
         let message = assemble(&signers[0].pubkey(), instructions, &[], &budget, lifetime).unwrap();
         let transaction = VersionedTransaction::try_new(message, signers).unwrap();
         self.cluster.send(&transaction, lifetime).await
+    }
+
+    async fn snapshots(&self, keys: &[Pubkey]) -> Vec<Snapshot> {
+        let found = self.cluster.accounts(keys).await.unwrap();
+        let decoded = keys.iter().zip(found).map(|(key, account)| {
+            let account = account.unwrap();
+            let decoded = DeploymentAccount::decode(&account.owner, &account.data);
+            (*key, decoded.unwrap())
+        });
+        self.cluster.overview(decoded.collect()).await.unwrap().1
     }
 
     async fn by_owner(&self, instructions: &[Instruction]) {
@@ -171,7 +182,10 @@ impl Day {
             if self.steps.is_multiple_of(50) {
                 let passed = (next - self.started_at) as f64 / 3_600.0;
                 let elapsed = self.began.elapsed().as_secs();
-                eprintln!("{passed:.1} hours in {elapsed} s, worst lag {} s", self.worst_lag);
+                eprintln!(
+                    "{passed:.1} hours in {elapsed} s, worst lag {} s",
+                    self.worst_lag
+                );
             }
             self.kill_and_restart().await;
         }
@@ -181,27 +195,37 @@ impl Day {
     async fn quieten(&mut self) {
         let since = Instant::now();
         loop {
-            let due = self.survey().await;
-            let acted = self.nodes.act(&self.stage).await;
-            if due.is_empty() && acted == 0 {
+            let mut due = self.survey(0..self.subjects.len()).await;
+            while !due.is_empty() {
+                assert!(
+                    !self.keepers.iter_mut().any(Keeper::has_crashed),
+                    "a keeper ended"
+                );
+                assert!(since.elapsed() < PATIENCE, "still due: {due:#?}");
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                due = self.survey(due.into_keys()).await;
+            }
+            if self.nodes.act(&self.stage).await == 0 {
                 return;
             }
-            assert!(
-                !self.keepers.iter_mut().any(Keeper::has_crashed),
-                "a keeper ended"
-            );
-            assert!(since.elapsed() < PATIENCE, "still due: {due:#?}");
-            tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
 
-    /// What is due now; notes for how long.
-    async fn survey(&mut self) -> Vec<String> {
-        let snapshots = self.snapshots().await;
-        let mut all = Vec::new();
-        for (subject, snapshot) in self.subjects.iter_mut().zip(snapshots) {
-            let due = snapshot.due();
-            let now = snapshot.now;
+    /// What is due for some now; notes for how long.
+    async fn survey(
+        &mut self,
+        numbers: impl IntoIterator<Item = usize>,
+    ) -> BTreeMap<usize, String> {
+        let numbers: Vec<usize> = numbers.into_iter().collect();
+        let keys: Vec<Pubkey> = numbers
+            .iter()
+            .map(|number| self.subjects[*number].key)
+            .collect();
+        let snapshots = self.stage.snapshots(&keys).await;
+        let mut all = BTreeMap::new();
+        for (number, snapshot) in numbers.into_iter().zip(snapshots) {
+            let subject = &mut self.subjects[number];
+            let (due, now) = (snapshot.due(), snapshot.now);
             if due.is_empty() {
                 if let Some(since) = subject.due_since.take() {
                     self.worst_lag = self.worst_lag.max(now - since);
@@ -209,14 +233,13 @@ impl Day {
                 subject.expected = snapshot.next_at();
             } else {
                 let expected = subject.expected.filter(|at| *at <= now);
-                subject.due_since.get_or_insert(expected.unwrap_or(now));
+                let since = *subject.due_since.get_or_insert(expected.unwrap_or(now));
                 let due: Vec<String> = due.iter().map(ToString::to_string).collect();
-                all.push(format!(
-                    "{} for {} s: {}",
-                    snapshot.deployment.header.name(),
-                    now - subject.due_since.unwrap_or(now),
-                    due.join(", ")
-                ));
+                let name = snapshot.deployment.header.name();
+                all.insert(
+                    number,
+                    format!("{name} for {} s: {}", now - since, due.join(", ")),
+                );
             }
         }
         all
@@ -224,19 +247,7 @@ impl Day {
 
     async fn snapshots(&self) -> Vec<Snapshot> {
         let keys: Vec<Pubkey> = self.subjects.iter().map(|subject| subject.key).collect();
-        let mut deployments = Vec::new();
-        for (key, account) in keys
-            .iter()
-            .zip(self.stage.cluster.accounts(&keys).await.unwrap())
-        {
-            let account = account.unwrap();
-            let decoded = nosana_deploy_client::accounts::DeploymentAccount::decode(
-                &account.owner,
-                &account.data,
-            );
-            deployments.push((*key, decoded.unwrap()));
-        }
-        self.stage.cluster.overview(deployments).await.unwrap().1
+        self.stage.snapshots(&keys).await
     }
 
     async fn next_event(&self) -> Option<i64> {

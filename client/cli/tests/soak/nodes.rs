@@ -140,8 +140,8 @@ impl Nodes {
                 .filter_map(|(job, (run, facts))| match self.conduct(job, &facts.node) {
                     _ if self.silent.contains(run) => None,
                     Conduct::Finish(after) | Conduct::Quit(after) => {
-                    Some(acts_at(facts.started_at, after))
-                }
+                        Some(acts_at(facts.started_at, after))
+                    }
                     Conduct::Vanish => None,
                 });
         next.min()

@@ -1,0 +1,295 @@
+//! Keepers, as those who run them see them. What they do over a day is the soak's (`tests/soak`).
+
+use crate::net::{Net, BINARY};
+use nosana_deploy_client::{
+    instructions::{nos_account_address, Vault},
+    seeds,
+};
+use serde_json::Value;
+use solana_program::pubkey::Pubkey;
+use solana_signer::Signer;
+use std::{
+    cell::RefCell,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{channel, Receiver},
+    time::{Duration, Instant},
+};
+
+const SIMPLE: &str = r#""replicas": 2, "strategy": "SIMPLE", "autostart": true"#;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Net {
+    /// Runs a keeper once; what it logs, which must end well.
+    fn keeper_once(&self, more: &[&str]) -> Vec<Value> {
+        let arguments = [&["keeper", "--once", "--log-format", "json"], more].concat();
+        let done = self.command_of("keeper", &arguments).assert().success();
+        let log = String::from_utf8(done.get_output().stderr.clone()).unwrap();
+        let entries = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        entries.collect()
+    }
+
+    fn fund(&self, nos: &str, sol: &str) {
+        self.text(&["fund", "--nos", nos, "--sol", sol, "--yes"]);
+    }
+}
+
+/// Actions and what became of them.
+fn actions(log: &[Value]) -> Vec<String> {
+    let acted = log.iter().filter(|entry| entry["outcome"].is_string());
+    let told = acted.map(|entry| {
+        let text = |name: &str| entry[name].as_str().unwrap().to_owned();
+        format!("{}: {}", text("action"), text("outcome"))
+    });
+    told.collect()
+}
+
+/// A keeper in a process of its own.
+struct Running {
+    process: Child,
+    log: Receiver<Value>,
+    heard: RefCell<Vec<Value>>,
+}
+
+impl Running {
+    fn start(net: &Net, more: &[&str]) -> Self {
+        let mut process = Command::new(BINARY)
+            .args(["--url", &net.url, "--keypair", &net.wallet("keeper")])
+            .args(["keeper", "--ws", &net.ws, "--log-format", "json"])
+            .args(["--stagger-milliseconds", "0", "--metrics", "127.0.0.1:0"])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (sender, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap());
+            }
+        });
+        Self {
+            process,
+            log,
+            heard: RefCell::default(),
+        }
+    }
+
+    /// The first log entry with this message.
+    fn says(&self, message: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut heard = self.heard.borrow_mut();
+        loop {
+            if let Some(entry) = heard.iter().find(|entry| entry["message"] == message) {
+                return entry.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            heard.push(self.log.recv_timeout(left).expect(message));
+        }
+    }
+
+    fn terminate(&mut self) -> Option<i32> {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn once_does_what_is_due_and_a_dry_run_only_says_it() {
+    let net = Net::start("keeper-once");
+    let key = net.create(SIMPLE);
+    net.fund("10", "1");
+    let log = net.keeper_once(&["--dry-run"]);
+    let said = log
+        .iter()
+        .find(|entry| entry["message"] == "would be sent")
+        .unwrap();
+    assert_eq!(
+        (&said["action"], &said["reason"]),
+        (&"list 2 jobs".into(), &"its round is not all listed".into())
+    );
+    assert_eq!(net.status(&key)["status"], "STARTING");
+
+    assert_eq!(actions(&net.keeper_once(&[])), ["list 2 jobs: done"]);
+    assert_eq!(net.status(&key)["status"], "RUNNING");
+    assert!(actions(&net.keeper_once(&[])).is_empty(), "nothing is due");
+}
+
+#[test]
+fn only_what_is_chosen_and_only_what_pays() {
+    let net = Net::start("keeper-chosen");
+    let key = net.create(SIMPLE);
+    net.fund("10", "1");
+    let somebody = Pubkey::new_unique().to_string();
+    assert!(actions(&net.keeper_once(&["--owner", &somebody])).is_empty());
+    assert!(actions(&net.keeper_once(&["--market", &somebody])).is_empty());
+    let unpaid = net.keeper_once(&["--profitable-only"]);
+    assert_eq!(actions(&unpaid), ["list 2 jobs: unprofitable"]);
+    net.text(&["update", "0", "--keeper-reward", "10000", "--yes"]);
+    let owner = net.owner.pubkey().to_string();
+    let before = net.lamports(&net.keeper.pubkey());
+    let paid = net.keeper_once(&["--profitable-only", "--owner", &owner]);
+    assert_eq!(actions(&paid), ["list 2 jobs: done"]);
+    assert_eq!(
+        net.lamports(&net.keeper.pubkey()),
+        before + 2 * 10_000 - 5_000
+    );
+    assert_eq!(net.status(&key)["status"], "RUNNING");
+}
+
+#[test]
+fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
+    let net = Net::start("keeper-runs");
+    // No scan but the first ones: what it does it has heard of.
+    let mut keeper = Running::start(
+        &net,
+        &["--rescan-seconds", "100000", "--low-balance", "1000"],
+    );
+    let address = keeper.says("metrics")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    keeper.says("subscribed");
+    keeper.says("scanned");
+    let warning = "low balance: send SOL to the keeper's wallet";
+    assert_eq!(keeper.says(warning)["level"], "WARN");
+
+    let key = net.create(SIMPLE);
+    let status = |wanted: &str| {
+        until(wanted, || {
+            (net.status(&key)["status"] == wanted).then_some(())
+        });
+    };
+    status("INSUFFICIENT_FUNDS");
+    net.fund("10", "1");
+    status("RUNNING");
+    net.text(&["stop", "0", "--yes"]);
+    status("STOPPED");
+
+    assert!(get(&address, "/healthz").contains("200 OK"));
+    assert!(get(&address, "/readyz").contains("200 OK"));
+    for line in [
+        "nosana_keeper_actions_total{kind=\"record\",outcome=\"done\"} 1",
+        "nosana_keeper_actions_total{kind=\"list\",outcome=\"done\"} 1",
+        "nosana_keeper_jobs_total{kind=\"stop\"} 2",
+        "nosana_keeper_deployments_watched 1",
+    ] {
+        until(line, || {
+            get(&address, "/metrics").contains(line).then_some(())
+        });
+    }
+    assert_eq!(keeper.terminate(), Some(0));
+    keeper.says("stopped");
+}
+
+#[test]
+fn a_node_without_a_token_account_and_prefunded_addresses_stop_nothing() {
+    let net = Net::start("keeper-obstacles");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    net.fund("10", "1");
+    for address in [seeds::job_address(&key, 0).0, seeds::run_address(&key, 0).0] {
+        net.give(&address, 1_000_000);
+    }
+    assert_eq!(actions(&net.keeper_once(&[])), ["list 1 job: done"]);
+    let vault = Vault::new(net.owner.pubkey(), 0).address;
+    let rent_of_a_job = 2_561_280;
+    assert_eq!(
+        net.lamports(&vault),
+        1_000_000_000 + 2 * 1_000_000 - rent_of_a_job,
+        "what was sent there is swept into the vault"
+    );
+
+    let poor = net.poor_wallet("poor", 1_000_000_000);
+    net.work_as(&poor);
+    net.text(&["stop", "0", "--yes"]);
+    let done = actions(&net.keeper_once(&[]));
+    assert_eq!(done, ["stop 1 job (the deployment is STOPPING): done"]);
+    assert_eq!(net.status(&key)["status"], "STOPPED");
+    assert!(
+        net.lamports(&nos_account_address(&poor.pubkey())) > 0,
+        "it was made"
+    );
+}
+
+#[test]
+fn a_deposit_that_was_written_off_comes_back_when_its_node_quits() {
+    let net = Net::start("keeper-reclaims");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    net.fund("10", "1");
+    net.keeper_once(&[]);
+    net.work();
+    let market = net.close_market();
+    net.text(&["stop", "0", "--yes"]);
+    net.text(&["write-off", "0", "0", "--yes"]);
+    let nos = || net.status(&key)["vault_nos"].as_u64().unwrap();
+    assert_eq!(nos(), 10_000_000 - 360_000);
+    net.reopen_market(&market);
+    net.quit();
+    let log = net.keeper_once(&[]);
+    let done = log
+        .iter()
+        .find(|entry| entry["message"] == "housekeeping done");
+    assert_eq!(done.unwrap()["reclaimed"], 1);
+    assert_eq!(nos(), 10_000_000);
+}
+
+#[test]
+fn many_jobs_go_into_few_transactions() {
+    let net = Net::start("keeper-many");
+    let key = net.create(r#""replicas": 24, "strategy": "SIMPLE", "autostart": true"#);
+    net.fund("100", "1");
+    let done = actions(&net.keeper_once(&[]));
+    assert_eq!(done.len(), 2, "{done:?}");
+    assert_eq!(net.status(&key)["jobs"].as_array().unwrap().len(), 24);
+    net.text(&["stop", "0", "--yes"]);
+    let done = actions(&net.keeper_once(&[]));
+    assert!(done.len() <= 3, "{done:?}");
+}
+
+#[test]
+fn settings_that_are_not_valid_are_refused_before_anything_happens() {
+    let net = Net::start("keeper-settings");
+    let file = net.file("keeper.toml", "parallel = 4\nrescan = 60\n");
+    let error = net.refused(2, &["keeper", "--settings", &file]);
+    assert!(error.contains("line 2: unknown field `rescan`"), "{error}");
+    let error = net.refused(2, &["keeper", "--settings", "nowhere.toml"]);
+    assert!(error.contains("nowhere.toml: No such file"), "{error}");
+    let error = net.refused(2, &["keeper", "--ws", "http://localhost"]);
+    assert!(error.contains("begins with ws://"), "{error}");
+    let error = net.refused(2, &["keeper", "--metrics", "here"]);
+    assert!(error.contains("127.0.0.1:9464"), "{error}");
+}
