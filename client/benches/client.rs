@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     missing_docs // criterion's macros make functions
 )]
 
@@ -21,11 +22,10 @@ use deployments_domain::{
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions,
-    markets::{JobState, Run},
-    observe::Runs,
-    plan::{ObservedJob, Snapshot},
+    markets::JobState,
+    plan::{ObservedJob, ObservedRun, Snapshot},
     transaction::{assemble, Budget, Lifetime},
-    watch::{Rest, Watch},
+    watch::Watch,
     DeploymentSpec, PROGRAM_ID,
 };
 use solana_keypair::Keypair;
@@ -131,29 +131,17 @@ fn watching(count: u32) -> Watch {
         watch.deployment(key(number), decoded(number), 1);
     }
     while let Some(task) = watch.take() {
-        let job = task
-            .account
-            .job_addresses(&task.key)
-            .first()
-            .copied()
-            .unwrap();
-        let run = Run {
-            job,
-            node: key(1),
-            payer: key(2),
-            started_at: NOON,
-        };
-        let rest = Rest {
-            slot: 1,
-            next_at: Some(NOON + 10_000),
-            waits_for_money: false,
-        };
-        watch.done(
-            &task.key,
-            task.account,
-            Runs::from([(job, (key(3), run))]),
-            rest,
-        );
+        let number = u32::from_le_bytes(*task.key.to_bytes().first_chunk().unwrap());
+        let mut seen = snapshot(number);
+        for job in &mut seen.jobs {
+            job.run = Some(ObservedRun {
+                address: key(MANY + number),
+                node: key(1),
+                payer: key(2),
+                started_at: NOON,
+            });
+        }
+        watch.done(&seen, 1);
     }
     watch
 }
@@ -168,8 +156,8 @@ fn tick(watch: &mut Watch, snapshots: &[Snapshot], turn: u64) {
     for snapshot in snapshots {
         let task = watch.take().unwrap();
         black_box((snapshot.due(), snapshot.next_at()));
-        let rest = Rest::after(snapshot, turn);
-        watch.done(&task.key, task.account, task.runs, rest);
+        assert_eq!(task.key, snapshot.key);
+        watch.done(snapshot, turn);
     }
 }
 

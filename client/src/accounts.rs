@@ -57,14 +57,6 @@ pub struct DeploymentAccount {
     pub lifecycle: Lifecycle,
 }
 
-impl PartialEq for DeploymentAccount {
-    /// The lifecycle follows from the others.
-    fn eq(&self, other: &Self) -> bool {
-        bytemuck::bytes_of(&self.header) == bytemuck::bytes_of(&other.header)
-            && self.jobs == other.jobs
-    }
-}
-
 impl DeploymentAccount {
     /// Decodes an account's data.
     ///
@@ -102,22 +94,18 @@ impl DeploymentAccount {
 
     /// Address of job number `index` of the deployment at `key`.
     ///
-    /// An active job's is derived with the bump in its slot: a keeper may have listed it with
-    /// another bump than the canonical one.
+    /// An active job's is derived with the bump in its slot.
     pub fn job_address(&self, key: &Pubkey, index: u64) -> Pubkey {
-        self.jobs
-            .iter()
-            .find(|job| job.index == index)
-            .and_then(|job| seeds::job_address_with_bump(key, index, job.job_bump))
-            .unwrap_or_else(|| seeds::job_address(key, index).0)
+        let slot = self.jobs.iter().find(|job| job.index == index);
+        slot.map_or_else(
+            || seeds::job_address(key, index).0,
+            |slot| job_address(key, slot),
+        )
     }
 
     /// Addresses of the active jobs of the deployment at `key`, in the slots' order.
     pub fn job_addresses(&self, key: &Pubkey) -> Vec<Pubkey> {
-        let slots = self.jobs.iter();
-        slots
-            .map(|slot| self.job_address(key, slot.index))
-            .collect()
+        job_addresses(key, &self.jobs)
     }
 
     /// The active jobs, as rules see them.
@@ -144,6 +132,53 @@ impl DeploymentAccount {
     pub fn strategy(&self) -> Strategy {
         self.lifecycle.strategy
     }
+}
+
+/// A [`DeploymentAccount`] in as little memory as it needs: who watches many keeps them like this.
+#[derive(Clone, Debug)]
+pub(crate) struct Compact {
+    pub(crate) header: Deployment,
+    pub(crate) jobs: Box<[ActiveJob]>,
+    slots: u32,
+}
+
+impl Compact {
+    pub(crate) fn of(account: &DeploymentAccount) -> Self {
+        Self {
+            header: account.header,
+            jobs: account.jobs.clone().into(),
+            slots: account.lifecycle.slots,
+        }
+    }
+
+    /// What it was made of.
+    pub(crate) fn expand(&self) -> Option<DeploymentAccount> {
+        let slots = usize::try_from(self.slots).ok()?;
+        Some(DeploymentAccount {
+            header: self.header,
+            jobs: self.jobs.to_vec(),
+            lifecycle: self.header.lifecycle(slots).ok()?,
+        })
+    }
+
+    pub(crate) fn is(&self, account: &DeploymentAccount) -> bool {
+        bytemuck::bytes_of(&self.header) == bytemuck::bytes_of(&account.header)
+            && *self.jobs == *account.jobs
+    }
+
+    pub(crate) fn job_addresses(&self, key: &Pubkey) -> Vec<Pubkey> {
+        job_addresses(key, &self.jobs)
+    }
+}
+
+fn job_addresses(key: &Pubkey, slots: &[ActiveJob]) -> Vec<Pubkey> {
+    slots.iter().map(|slot| job_address(key, slot)).collect()
+}
+
+/// With the bump in its slot: a keeper may have listed it with another one than the canonical.
+fn job_address(key: &Pubkey, slot: &ActiveJob) -> Pubkey {
+    seeds::job_address_with_bump(key, slot.index, slot.job_bump)
+        .unwrap_or_else(|| seeds::job_address(key, slot.index).0)
 }
 
 /// Decodes a wallet's Owner account.

@@ -35,6 +35,8 @@ pub trait Accounts {
 
 /// Runs by the job that they run: each with its address.
 pub type Runs = HashMap<Pubkey, (Pubkey, Run)>;
+/// Addresses of runs, by the job that they run.
+pub type RunAddresses = HashMap<Pubkey, Pubkey>;
 
 /// What a deployment's snapshot is made of, besides the runs of nodes that took a job later: those
 /// have addresses of the nodes' choice.
@@ -101,6 +103,15 @@ impl Snapshot {
         })
     }
 
+    /// Jobs on nodes, each with its run's address.
+    pub fn run_addresses(&self) -> impl Iterator<Item = (Pubkey, Pubkey)> + '_ {
+        let jobs = self.jobs.iter();
+        jobs.filter_map(|job| {
+            let address = self.deployment.job_address(&self.key, job.slot.index);
+            Some((address, job.run?.address))
+        })
+    }
+
     /// Jobs that a node has taken, whose run is not known.
     pub fn jobs_without_run(&self) -> impl Iterator<Item = Pubkey> + '_ {
         let unknown = self.jobs.iter().filter(|job| {
@@ -108,6 +119,16 @@ impl Snapshot {
         });
         unknown.map(|job| self.deployment.job_address(&self.key, job.slot.index))
     }
+}
+
+/// Those of `known` runs that still are what they were, as read.
+pub fn confirmed(known: &RunAddresses, accounts: &impl Accounts) -> Runs {
+    let runs = known.iter().filter_map(|(job, address)| {
+        let account = accounts.get(address)?;
+        let run = decode_run(account.owner, account.data).ok()?;
+        (run.job == *job).then_some((*job, (*address, run)))
+    });
+    runs.collect()
 }
 
 fn observed((address, run): (Pubkey, Run)) -> ObservedRun {

@@ -6,9 +6,9 @@
 //! "look there" if it says something new, and what a look finds is what counts.
 
 use crate::{
-    accounts::DeploymentAccount,
-    markets::{JobState, Run},
-    observe::Runs,
+    accounts::{Compact, DeploymentAccount},
+    markets::JobState,
+    observe::RunAddresses,
     plan::Snapshot,
 };
 use deployments_domain::{lifecycle::Listing, status::Status};
@@ -27,46 +27,22 @@ pub struct Task {
     pub key: Pubkey,
     /// As it was last seen.
     pub account: DeploymentAccount,
-    /// Runs of its jobs, as far as they are known.
-    pub runs: Runs,
+    /// Where the runs of its jobs are, as far as that is known: by job.
+    pub runs: RunAddresses,
     /// The slot of the last change that is known of: what is older is not worth reading.
     pub slot: u64,
     /// On-chain time since when it waits to be looked at, unix seconds.
     pub since: i64,
 }
 
-/// What a look found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rest {
-    /// The slot that was looked at, or a later one.
-    pub slot: u64,
-    /// When something becomes due if nothing changes, unix seconds.
-    pub next_at: Option<i64>,
-    /// Whether money in its vault would make something due.
-    pub waits_for_money: bool,
-}
-
-impl Rest {
-    /// What to wait for after this snapshot, of which everything due is done or cannot be.
-    pub fn after(snapshot: &Snapshot, slot: u64) -> Self {
-        let retry = (snapshot.listing() == Listing::QueueFull)
-            .then(|| snapshot.now.saturating_add(QUEUE_RETRY_SECONDS));
-        Self {
-            slot,
-            next_at: snapshot.next_at().into_iter().chain(retry).min(),
-            waits_for_money: snapshot.deployment.status() == Status::InsufficientFunds,
-        }
-    }
-}
-
 /// The deployments that a keeper watches.
 #[derive(Debug, Default)]
 pub struct Watch {
-    deployments: HashMap<Pubkey, Watched>,
+    deployments: HashMap<Pubkey, Box<Watched>>,
     /// Addresses of active jobs, and whose they are.
     jobs: HashMap<Pubkey, Pubkey>,
-    /// Runs of active jobs, by job.
-    runs: Runs,
+    /// Where the runs of active jobs are, by job.
+    runs: RunAddresses,
     /// Vaults and their token accounts, and who waits for money in them.
     vaults: BTreeMap<Pubkey, BTreeSet<Pubkey>>,
     timers: BTreeSet<(i64, Pubkey)>,
@@ -76,7 +52,7 @@ pub struct Watch {
 
 #[derive(Debug)]
 struct Watched {
-    account: DeploymentAccount,
+    account: Compact,
     /// Of the newest account that was seen.
     slot: u64,
     timer: Option<i64>,
@@ -119,7 +95,7 @@ impl Watch {
         let mut by_vault: HashMap<Pubkey, Vec<_>> = HashMap::new();
         for (key, watched) in &self.deployments {
             let of_vault = by_vault.entry(watched.account.header.vault).or_default();
-            of_vault.push((*key, watched.account.clone()));
+            of_vault.extend(watched.account.expand().map(|account| (*key, account)));
         }
         by_vault
     }
@@ -140,19 +116,19 @@ impl Watch {
     fn note(&mut self, key: Pubkey, account: &DeploymentAccount, slot: u64) -> bool {
         let Some(watched) = self.deployments.get_mut(&key) else {
             let watched = Watched {
-                account: account.clone(),
+                account: Compact::of(account),
                 slot,
                 timer: None,
                 since: None,
                 is_busy: false,
                 failures: 0,
             };
-            self.deployments.insert(key, watched);
+            self.deployments.insert(key, Box::new(watched));
             let jobs = account.job_addresses(&key);
             self.jobs.extend(jobs.into_iter().map(|job| (job, key)));
             return true;
         };
-        let is_new = watched.account != *account;
+        let is_new = !watched.account.is(account);
         if slot >= watched.slot {
             watched.slot = slot;
             self.replace(key, account);
@@ -196,8 +172,7 @@ impl Watch {
             return; // whoever is at it, or will be, sees more
         }
         if snapshot.due().is_empty() {
-            let rest = Rest::after(&snapshot, slot);
-            self.done(&key, snapshot.deployment, Runs::new(), rest);
+            self.done(&snapshot, slot);
         } else {
             self.look_at(key);
         }
@@ -210,10 +185,10 @@ impl Watch {
         }
     }
 
-    /// A node took a job.
-    pub fn run(&mut self, address: Pubkey, run: Run) {
-        if let Some(key) = self.jobs.get(&run.job).copied() {
-            if self.runs.insert(run.job, (address, run)) != Some((address, run)) {
+    /// A node took a job: there is a run of it.
+    pub fn run(&mut self, address: Pubkey, job: Pubkey) {
+        if let Some(key) = self.jobs.get(&job).copied() {
+            if self.runs.insert(job, address) != Some(address) {
                 self.look_at(key);
             }
         }
@@ -247,9 +222,9 @@ impl Watch {
         // Busy ones come back when they are done.
         let key = self.ready.pop_front()?;
         let watched = self.deployments.get_mut(&key)?;
+        let account = watched.account.expand()?;
         let since = watched.since.take().unwrap_or(self.now);
         watched.is_busy = true;
-        let account = watched.account.clone();
         let slot = watched.slot;
         let jobs = account.job_addresses(&key).into_iter();
         let runs = jobs.filter_map(|job| Some((job, *self.runs.get(&job)?)));
@@ -262,21 +237,28 @@ impl Watch {
         })
     }
 
-    /// Everything due for a deployment is done, or cannot be.
-    pub fn done(&mut self, key: &Pubkey, account: DeploymentAccount, runs: Runs, rest: Rest) {
-        if let Some(watched) = self.deployments.get_mut(key) {
+    /// Everything due for a deployment is done, or cannot be, as of `slot`.
+    pub fn done(&mut self, snapshot: &Snapshot, slot: u64) {
+        let key = snapshot.key;
+        if let Some(watched) = self.deployments.get_mut(&key) {
             watched.failures = 0;
-            if watched.slot <= rest.slot {
-                watched.slot = rest.slot;
-                self.replace(*key, &account);
+            if watched.slot <= slot {
+                watched.slot = slot;
+                self.replace(key, &snapshot.deployment);
             }
         }
-        let known = runs
-            .into_iter()
-            .filter(|(job, _)| self.jobs.contains_key(job));
-        self.runs.extend(known);
-        self.await_money(key, rest.waits_for_money);
-        self.rest(key, rest.next_at);
+        for (job, address) in snapshot.run_addresses() {
+            if self.jobs.contains_key(&job) {
+                self.runs.insert(job, address);
+            }
+        }
+        self.await_money(
+            &key,
+            snapshot.deployment.status() == Status::InsufficientFunds,
+        );
+        let retry = (snapshot.listing() == Listing::QueueFull)
+            .then(|| snapshot.now.saturating_add(QUEUE_RETRY_SECONDS));
+        self.rest(&key, snapshot.next_at().into_iter().chain(retry).min());
     }
 
     /// It could not be looked at or dealt with: again later, each time twice as late.
@@ -350,11 +332,11 @@ impl Watch {
         let Some(watched) = self.deployments.get_mut(&key) else {
             return;
         };
-        if watched.account.jobs == account.jobs {
-            watched.account = account.clone();
+        let same_jobs = *watched.account.jobs == *account.jobs;
+        let old = std::mem::replace(&mut watched.account, Compact::of(account));
+        if same_jobs {
             return;
         }
-        let old = std::mem::replace(&mut watched.account, account.clone());
         let mut over = old.job_addresses(&key);
         for address in account.job_addresses(&key) {
             self.jobs.insert(address, key);

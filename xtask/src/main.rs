@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | demo | docs | idl | schema`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | docs | idl | schema`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -41,6 +41,12 @@ enum Task {
     },
     /// Keep many deployments for a day with keepers that are killed, after build-program.
     Soak(suites::Soak),
+    /// Measure the client's hot paths, and what a keeper of 100,000 deployments needs.
+    Bench {
+        /// Passed on to criterion, for example part of a benchmark's name.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Generate docs/state-machine.md and its picture from the domain crate.
     Docs {
         /// Only compare, and fail if they differ.
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
         Task::Test { args } => suites::test(&args),
         Task::Fuzz { args } => suites::fuzz(&args),
         Task::Soak(size) => suites::soak(&size),
+        Task::Bench { args } => suites::bench(&args),
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),

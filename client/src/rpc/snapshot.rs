@@ -3,7 +3,7 @@
 use super::{read::view, Cluster, ClusterError};
 use crate::{
     accounts::DeploymentAccount,
-    observe::{addresses, AccountView, Accounts, Runs},
+    observe::{addresses, confirmed, AccountView, Accounts, RunAddresses, Runs},
     plan::Snapshot,
 };
 use deployments::jobs_cpi::{JOB_SIZE, RUN_SIZE};
@@ -31,13 +31,13 @@ impl Cluster {
     /// [`ClusterError`] if there is no deployment at this address.
     pub async fn snapshot(&self, key: &Pubkey) -> Result<Snapshot, ClusterError> {
         let deployment = self.deployment(key).await?;
-        let look = self.look(key, deployment, &mut Runs::new(), 0).await?;
+        let look = self.look(key, deployment, &RunAddresses::new(), 0).await?;
         Ok(look.snapshot)
     }
 
     /// As [`Self::snapshot`], in one request where `known` is how the deployment still is. What a
-    /// node says of a time before slot `at_least` is not believed. `runs` are those known, and
-    /// become more.
+    /// node says of a time before slot `at_least` is not believed. Runs at `known_runs` need not be
+    /// searched for.
     ///
     /// # Errors
     /// [`ClusterError`] if there is no deployment at this address, or the node stays behind.
@@ -45,17 +45,20 @@ impl Cluster {
         &self,
         key: &Pubkey,
         mut known: DeploymentAccount,
-        runs: &mut Runs,
+        known_runs: &RunAddresses,
         at_least: u64,
     ) -> Result<Look, ClusterError> {
         loop {
-            let (slot, read) = self.read(addresses(key, &known), at_least).await?;
+            let mut keys = addresses(key, &known);
+            keys.extend(known_runs.values());
+            let (slot, read) = self.read(keys, at_least).await?;
             let deployment = self.decode_deployment(key, read.0.get(key).cloned())?;
             if deployment.jobs != known.jobs {
                 known = deployment; // it changed between the two reads
                 continue;
             }
-            let snapshot = self.observed(key, deployment, &read, runs).await?;
+            let mut runs = confirmed(known_runs, &read);
+            let snapshot = self.observed(key, deployment, &read, &mut runs).await?;
             return Ok(Look { snapshot, slot });
         }
     }

@@ -30,20 +30,14 @@ fn look(watch: &mut Watch, snapshots: &[Snapshot], slot: u64) -> Vec<u8> {
     let mut seen = Vec::new();
     while let Some(task) = watch.take() {
         let snapshot = snapshots.iter().find(|one| one.key == task.key).unwrap();
-        let rest = Rest::after(snapshot, slot);
-        watch.done(&task.key, snapshot.deployment.clone(), task.runs, rest);
+        watch.done(snapshot, slot);
         seen.push(task.key.to_bytes()[0]);
     }
     seen
 }
 
-fn run_of(snapshot: &Snapshot) -> Run {
-    Run {
-        job: snapshot.deployment.job_addresses(&snapshot.key)[0],
-        node: Pubkey::new_from_array([7; 32]),
-        payer: Pubkey::new_from_array([7; 32]),
-        started_at: NOON,
-    }
+fn job_of(snapshot: &Snapshot) -> Pubkey {
+    snapshot.deployment.job_addresses(&snapshot.key)[0]
 }
 
 const ENDED: JobState = JobState::Quit;
@@ -53,12 +47,12 @@ fn what_changed_is_looked_at_once_and_nothing_else() {
     let all = [running(1), running(2), running(3)];
     let mut watch = watching(&all);
     assert_eq!(look(&mut watch, &all, 10), [1, 2, 3], "all are new");
-    let run = run_of(&all[1]);
-    watch.run(Pubkey::new_unique(), run);
-    watch.job(&run.job, ENDED);
+    let job = job_of(&all[1]);
+    watch.run(Pubkey::new_unique(), job);
+    watch.job(&job, ENDED);
     assert_eq!(look(&mut watch, &all, 12), [2]);
     watch.job(&Pubkey::new_unique(), ENDED);
-    watch.job(&run.job, OPEN);
+    watch.job(&job, OPEN);
     assert_eq!(
         look(&mut watch, &all, 13),
         [0; 0],
@@ -72,10 +66,10 @@ fn repeated_notifications_change_nothing_and_late_ones_cost_a_look() {
     let mut watch = watching(&all);
     look(&mut watch, &all, 20);
     watch.deployment(all[0].key, all[0].deployment.clone(), 20);
-    let (address, run) = (Pubkey::new_unique(), run_of(&all[0]));
-    watch.run(address, run);
+    let (address, job) = (Pubkey::new_unique(), job_of(&all[0]));
+    watch.run(address, job);
     assert_eq!(look(&mut watch, &all, 21), [1], "a new run");
-    watch.run(address, run);
+    watch.run(address, job);
     assert_eq!(look(&mut watch, &all, 21), [0; 0]);
 
     let without_jobs = snapshot(Strategy::Simple, Status::Running);
@@ -93,10 +87,10 @@ fn what_changes_during_a_look_is_looked_at_again() {
     let all = [running(1)];
     let mut watch = watching(&all);
     let task = watch.take().unwrap();
-    watch.job(&run_of(&all[0]).job, ENDED);
+    watch.job(&job_of(&all[0]), ENDED);
     assert!(watch.take().is_none(), "one at a time");
-    let rest = Rest::after(&all[0], 30);
-    watch.done(&task.key, task.account, task.runs, rest);
+    assert_eq!(task.key, all[0].key);
+    watch.done(&all[0], 30);
     assert!(watch.take().is_some());
 }
 
@@ -131,7 +125,7 @@ fn failures_are_tried_again_later_and_later_and_a_success_forgets_them() {
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
     look(&mut watch, &all, 10);
-    watch.job(&run_of(&all[0]).job, ENDED);
+    watch.job(&job_of(&all[0]), ENDED);
     let task = watch.take().unwrap();
     let before = watch.now();
     watch.failed(&task.key);
@@ -155,9 +149,11 @@ fn money_in_a_vault_wakes_those_who_wait_for_it() {
     assert_eq!(awaited, BTreeSet::from([header.vault, header.vault_nos]));
     watch.vault(&header.vault_nos);
     let task = watch.take().unwrap();
-    let mut rest = Rest::after(&all[0], 11);
-    rest.waits_for_money = false;
-    watch.done(&task.key, task.account, task.runs, rest);
+    assert_eq!(task.key, all[0].key);
+    let rich = all[0]
+        .clone()
+        .with(|header| header.status = Status::Running as u8);
+    watch.done(&rich, 11);
     assert_eq!(watch.awaited_vaults().count(), 0);
     assert!(watch.take().is_none());
 }
@@ -188,12 +184,12 @@ fn a_known_run_comes_with_the_task_until_its_job_is_over() {
     let all = [running(1)];
     let mut watch = watching(&all);
     look(&mut watch, &all, 10);
-    let (address, run) = (Pubkey::new_unique(), run_of(&all[0]));
-    watch.run(address, run);
+    let (address, job) = (Pubkey::new_unique(), job_of(&all[0]));
+    watch.run(address, job);
     let task = watch.take().unwrap();
-    assert_eq!(task.runs[&run.job], (address, run));
-    let over = snapshot(Strategy::Simple, Status::Stopped);
-    let rest = Rest::after(&over, 12);
-    watch.done(&task.key, over.deployment, task.runs, rest);
+    assert_eq!(task.runs, RunAddresses::from([(job, address)]));
+    let mut over = snapshot(Strategy::Simple, Status::Stopped);
+    over.key = task.key;
+    watch.done(&over, 12);
     assert!(watch.runs.is_empty() && watch.jobs.is_empty());
 }

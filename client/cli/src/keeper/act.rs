@@ -3,13 +3,11 @@
 use super::{metrics::Outcome, Keeper};
 use anyhow::Result;
 use nosana_deploy_client::{
-    accounts::DeploymentAccount,
     instructions::{common_addresses, create_nos_account, nos_account_address},
-    observe::Runs,
     plan::{Action, Snapshot},
     rpc::{ClusterError, Receipt, Simulation},
     transaction::{assemble, compute_unit_limit, Budget, Lifetime, MAX_COMPUTE_UNITS},
-    watch::{Rest, Task},
+    watch::Task,
 };
 use solana_message::{AddressLookupTableAccount, VersionedMessage};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -25,8 +23,8 @@ const SETTLING_TIME: Duration = Duration::from_millis(500);
 
 /// How it stands with a deployment.
 pub(super) enum Tended {
-    /// Everything due is done, or cannot be done now.
-    Rest(Box<DeploymentAccount>, Runs, Rest),
+    /// Everything due is done, or cannot be done now, as of this slot.
+    Rest(Box<Snapshot>, u64),
     /// It is closed.
     Gone,
 }
@@ -60,12 +58,12 @@ enum Attempt {
 impl Keeper {
     /// Does everything that is due for a deployment.
     pub(super) async fn tend(&self, task: Task) -> Result<Tended> {
-        let (key, mut known, mut runs) = (task.key, task.account, task.runs);
+        let (key, mut known) = (task.key, task.account);
         let (mut at_least, mut patience) = (task.slot, 1);
         let mut is_my_turn = self.config.once || self.config.stagger.is_zero();
         let mut skipped: Vec<&'static str> = Vec::new();
         for _ in 0..MOST_ACTIONS {
-            let look = match self.cluster.look(&key, known, &mut runs, at_least).await {
+            let look = match self.cluster.look(&key, known, &task.runs, at_least).await {
                 Err(ClusterError::Missing { .. }) => return Ok(Tended::Gone),
                 look => look?,
             };
@@ -73,8 +71,7 @@ impl Keeper {
             tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
             let mut due = snapshot.due().into_iter();
             let Some(action) = due.find(|action| !skipped.contains(&action.kind())) else {
-                let rest = Rest::after(&snapshot, slot);
-                return Ok(Tended::Rest(Box::new(snapshot.deployment), runs, rest));
+                return Ok(Tended::Rest(Box::new(snapshot), slot));
             };
             if !is_my_turn {
                 tokio::time::sleep(self.turn(&key, snapshot.now)).await;

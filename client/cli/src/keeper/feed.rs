@@ -7,7 +7,7 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     constants::JOBS_PROGRAM,
     filters,
-    markets::{decode_job, decode_run, JobState, Run},
+    markets::{decode_job, decode_run, JobState},
     PROGRAM_ID,
 };
 use solana_account::Account;
@@ -30,8 +30,8 @@ pub(super) enum Event {
     Deployment(Pubkey, Box<DeploymentAccount>, u64),
     /// A job's account is now in this state.
     Job(Pubkey, JobState),
-    /// A node took a job.
-    Run(Pubkey, Run),
+    /// At this address is a run of this job: a node took it.
+    Run(Pubkey, Pubkey),
     /// A vault, or its token account, changed.
     Vault(Pubkey),
     /// Subscriptions stand; what happened before, nobody told.
@@ -134,7 +134,7 @@ async fn changes<'a>(
     let runs = accounts(keeper, client, &JOBS_PROGRAM, filters::runs(None)).await?;
     let runs = runs.map(|(key, account, _)| {
         let run = decode_run(&account.owner, &account.data).ok()?;
-        Some(Event::Run(key, run))
+        Some(Event::Run(key, run.job))
     });
     all.push(runs.boxed());
     // They end together, with the connection: so the end of one is the end of all.

@@ -37,7 +37,12 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     market: Vec<Address>,
     /// WebSocket URL of the RPC node [default: made of --url, as `solana` does]
-    #[arg(long, value_name = "URL", env = "NOSANA_KEEPER_WS", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NOSANA_KEEPER_WS",
+        hide_env_values = true
+    )]
     ws: Option<String>,
     /// Skip what the deployment's reward does not pay for, and all housekeeping
     #[arg(long, env = "NOSANA_KEEPER_PROFITABLE_ONLY")]

@@ -139,7 +139,7 @@ impl Turning {
         match event {
             Event::Deployment(key, account, slot) => self.watch.deployment(key, *account, slot),
             Event::Job(job, state) => self.watch.job(&job, state),
-            Event::Run(address, run) => self.watch.run(address, run),
+            Event::Run(address, job) => self.watch.run(address, job),
             Event::Vault(key) => self.watch.vault(&key),
             Event::Connected => self.scan(),
             Event::Time(now) => self.watch.set_time(now),
@@ -214,9 +214,7 @@ impl Turning {
             Report::Tended(key, tended) => {
                 self.tending = self.tending.saturating_sub(1);
                 match tended {
-                    Ok(Tended::Rest(account, runs, rest)) => {
-                        self.watch.done(&key, *account, runs, rest);
-                    }
+                    Ok(Tended::Rest(snapshot, slot)) => self.watch.done(&snapshot, slot),
                     Ok(Tended::Gone) => self.watch.forget(&key),
                     Err(error) => self.could_not_tend(&key, &error),
                 }
