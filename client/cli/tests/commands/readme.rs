@@ -72,7 +72,7 @@ fn the_readme_s_round_trip_works() {
     let (owner, blockhash) = (net.owner.pubkey().to_string(), net.blockhash());
     let home = folder("readme_machine");
     let mut signature = String::new();
-    let lines = block("--dump-transaction-message");
+    let lines = commands("README.md", "--dump-transaction-message");
     assert_eq!(lines.len(), 3);
     for (number, line) in lines.iter().enumerate() {
         let line = line

@@ -169,9 +169,10 @@ impl Day {
 
     /// From event to event, until the day is over.
     pub(crate) async fn pass(&mut self) {
+        self.quieten(self.all()).await;
         loop {
-            self.quieten().await;
             let now = self.stage.cluster.now().await.unwrap();
+            self.quieten(self.expected(now)).await;
             let Some(next) = self.next_event().await.filter(|next| *next < self.ends_at) else {
                 break;
             };
@@ -191,16 +192,14 @@ impl Day {
         }
     }
 
-    /// Waits until nothing is due, while nodes do what they do.
-    async fn quieten(&mut self) {
+    /// Waits until nothing is due for these, and for all that nodes then do something for.
+    async fn quieten(&mut self, numbers: Vec<usize>) {
         let since = Instant::now();
+        let mut due = self.survey(numbers).await;
         loop {
-            let mut due = self.survey(0..self.subjects.len()).await;
             while !due.is_empty() {
-                assert!(
-                    !self.keepers.iter_mut().any(Keeper::has_crashed),
-                    "a keeper ended"
-                );
+                let crashed = self.keepers.iter_mut().any(Keeper::has_crashed);
+                assert!(!crashed, "a keeper ended");
                 assert!(since.elapsed() < PATIENCE, "still due: {due:#?}");
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 due = self.survey(due.into_keys()).await;
@@ -208,7 +207,19 @@ impl Day {
             if self.nodes.act(&self.stage).await == 0 {
                 return;
             }
+            due = self.survey(self.all()).await;
         }
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.subjects.len()).collect()
+    }
+
+    /// Those that the plan says have something due by now.
+    fn expected(&self, now: i64) -> Vec<usize> {
+        let subjects = self.subjects.iter().enumerate();
+        let expected = subjects.filter(|(_, subject)| subject.expected.is_some_and(|at| at <= now));
+        expected.map(|(number, _)| number).collect()
     }
 
     /// What is due for some now; notes for how long.
@@ -275,7 +286,7 @@ impl Day {
 
     /// The owner stops and archives everything; what remains is cleaned up a day later.
     pub(crate) async fn end(&mut self) {
-        self.quieten().await;
+        self.quieten(self.all()).await;
         self.books.note_listed(&self.snapshots().await);
         let running = self.snapshots().await.into_iter();
         let running = running.filter(|snapshot| {
@@ -289,7 +300,7 @@ impl Day {
                 .by_owner(&[ix::stop(&self.stage.owner.pubkey(), &snapshot.key)])
                 .await;
         }
-        self.quieten().await;
+        self.quieten(self.all()).await;
         for snapshot in self.snapshots().await {
             assert_eq!(
                 snapshot.deployment.status(),

@@ -54,7 +54,7 @@ impl Keeper {
             .args(["--url", &self.urls.0, "--keypair"])
             .arg(self.file("json"))
             .args(["keeper", "--ws", &self.urls.1])
-            .args(["--rescan-seconds", "15", "--housekeeping-seconds", "20"])
+            .args(["--rescan-seconds", "20", "--housekeeping-seconds", "20"])
             .args(["--stagger-milliseconds", "800", "--metrics", "none"])
             .args(["--log-format", "json", "--max-compute-unit-price", "0"])
             .stdin(Stdio::null())
