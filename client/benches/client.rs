@@ -222,6 +222,7 @@ fn main() {
         "memory per watched deployment: {each} bytes ({} of them)",
         watch.len()
     );
+    assert!(each < 1_024, "a keeper needs more than a KiB for each");
     drop(watch);
     benches();
     Criterion::default().configure_from_args().final_summary();

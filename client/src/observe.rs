@@ -27,6 +27,17 @@ pub struct AccountView<'a> {
     pub data: &'a [u8],
 }
 
+#[cfg(feature = "rpc")]
+impl<'a> From<&'a solana_account::Account> for AccountView<'a> {
+    fn from(account: &'a solana_account::Account) -> Self {
+        Self {
+            owner: &account.owner,
+            lamports: account.lamports,
+            data: &account.data,
+        }
+    }
+}
+
 /// Where accounts can be looked up.
 pub trait Accounts {
     /// The account at an address, if there is one.

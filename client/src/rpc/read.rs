@@ -6,8 +6,7 @@ use crate::{
     filters::{self, DeploymentFilter, JobPhase, Memcmp},
     instructions::{nos_account_address, Vault},
     markets::{decode_job_over, decode_market, decode_run, JobOver, Run},
-    observe::{self, AccountView},
-    seeds, PROGRAM_ID,
+    observe, seeds, PROGRAM_ID,
 };
 use deployments::{
     constants::JOBS_PROGRAM,
@@ -330,14 +329,11 @@ impl Cluster {
 
 /// What a vault, or a wallet, and its token account hold.
 fn funds_of(accounts: &[Option<Account>]) -> Funds {
-    let view_of = |position| accounts.get(position).and_then(Option::as_ref).map(view);
+    let view_of = |position| {
+        accounts
+            .get(position)
+            .and_then(Option::as_ref)
+            .map(Into::into)
+    };
     observe::funds([view_of(0), view_of(1)])
-}
-
-pub(super) fn view(account: &Account) -> AccountView<'_> {
-    AccountView {
-        owner: &account.owner,
-        lamports: account.lamports,
-        data: &account.data,
-    }
 }

@@ -1,6 +1,6 @@
 //! Simulating, sending and confirming.
 
-use super::{read::view, Cluster, ClusterError};
+use super::{Cluster, ClusterError};
 use crate::{errors, observe::nos_in, transaction::Lifetime};
 use solana_account::Account;
 use solana_hash::Hash;
@@ -250,7 +250,7 @@ fn change(
     let lamports = |account: Option<&Account>| account.map_or(0, |account| account.lamports);
     let nos = |account: Option<&Account>| {
         account
-            .and_then(|account| nos_in(view(account)))
+            .and_then(|account| nos_in(account.into()))
             .unwrap_or(0)
     };
     let change = BalanceChange {

@@ -1,6 +1,6 @@
 //! Everything that decides what is due, read together.
 
-use super::{read::view, Cluster, ClusterError};
+use super::{Cluster, ClusterError};
 use crate::{
     accounts::DeploymentAccount,
     observe::{addresses, confirmed, AccountView, Accounts, RunAddresses, Runs},
@@ -140,7 +140,7 @@ struct Read(HashMap<Pubkey, Account>);
 
 impl Accounts for Read {
     fn get(&self, key: &Pubkey) -> Option<AccountView<'_>> {
-        self.0.get(key).map(view)
+        self.0.get(key).map(Into::into)
     }
 }
 

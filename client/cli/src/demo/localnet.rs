@@ -6,12 +6,11 @@ use super::{
 };
 use crate::exit::invalid;
 use anchor_client::{Client, Cluster, CommitmentConfig};
-use anchor_lang::solana_program::program_pack::Pack;
-use anchor_spl::token::{self, spl_token::state::Account as TokenAccount};
 use anyhow::{anyhow, bail, Context, Result};
 pub(crate) use nosana_deploy_client::localnet::{Programs, JOB_EXPIRATION_SECONDS};
 use nosana_deploy_client::{
-    errors::explain, localnet::Localnet as Validator, transaction::MAX_COMPUTE_UNITS, PROGRAM_ID,
+    errors::explain, localnet::Localnet as Validator, observe::nos_in,
+    transaction::MAX_COMPUTE_UNITS, PROGRAM_ID,
 };
 use solana_account::Account;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -148,7 +147,9 @@ impl Localnet {
             let mut balance = Balance::default();
             for account in self.accounts(&row.keys).await?.into_iter().flatten() {
                 balance.lamports = balance.lamports.saturating_add(account.lamports);
-                balance.nos = balance.nos.saturating_add(nos_in(&account)?);
+                balance.nos = balance
+                    .nos
+                    .saturating_add(nos_in((&account).into()).unwrap_or(0));
             }
             balances.push(balance);
         }
@@ -163,14 +164,6 @@ impl Localnet {
         }
         Ok(accounts)
     }
-}
-
-/// NOS base units in an account; none unless it is a token account.
-fn nos_in(account: &Account) -> Result<u64> {
-    if account.owner != token::ID || account.data.len() != TokenAccount::LEN {
-        return Ok(0);
-    }
-    Ok(TokenAccount::unpack(&account.data)?.amount)
 }
 
 /// Says in words what the transaction failed of.

@@ -87,7 +87,8 @@ impl Running {
                 return entry.clone();
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            heard.push(self.log.recv_timeout(left).expect(message));
+            let entry = self.log.recv_timeout(left);
+            heard.push(entry.unwrap_or_else(|_| panic!("never said: {message}")));
         }
     }
 

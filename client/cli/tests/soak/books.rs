@@ -6,9 +6,7 @@ use crate::{
     plan::{firings, lists_every_firing, REWARD},
 };
 use nosana_deploy_client::{
-    constants::JOBS_PROGRAM,
-    filters,
-    instructions::{market_vault_address, nos_account_address},
+    constants::JOBS_PROGRAM, filters, instructions::market_vault_address, observe::nos_in,
     plan::Snapshot,
 };
 use solana_program::pubkey::Pubkey;
@@ -60,18 +58,7 @@ impl Books {
         }
         let market = market_vault_address(&stage.market);
         let holder = stage.cluster.accounts(&[market]).await.unwrap();
-        let account = holder[0].as_ref().unwrap();
-        let view = nosana_deploy_client::observe::AccountView {
-            owner: &account.owner,
-            lamports: account.lamports,
-            data: &account.data,
-        };
-        self.market_nos = nosana_deploy_client::observe::nos_in(view).unwrap();
-        assert_ne!(
-            nos_account_address(&stage.market),
-            market,
-            "a PDA of the markets' program"
-        );
+        self.market_nos = nos_in(holder[0].as_ref().unwrap().into()).unwrap();
     }
 
     pub(crate) fn report(&self) -> String {

@@ -8,8 +8,10 @@ use axum::{
     routing::post,
     Router,
 };
+use base64::{prelude::BASE64_STANDARD, Engine};
 use futures_util::{SinkExt, StreamExt};
 use rand::{rngs::StdRng, Rng, SeedableRng};
+use solana_signature::Signature;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
@@ -35,7 +37,7 @@ struct Shared {
 }
 
 /// Every way, and how many of a thousand requests or notifications it befalls.
-const FAULTS: [(&str, u32); 11] = [
+const FAULTS: [(&str, u32); 12] = [
     ("request lost", 10),
     ("answer lost", 10),
     ("request twice", 20),
@@ -43,6 +45,7 @@ const FAULTS: [(&str, u32); 11] = [
     ("429", 15),
     ("503", 15),
     ("stale answer", 30),
+    ("transaction swallowed", 100),
     ("notification lost", 80),
     ("notification twice", 80),
     ("notification late", 80),
@@ -135,6 +138,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Bytes) -> Response {
     if shared.befalls("503") {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    if let Some(signature) = signature_sent(&request) {
+        if shared.befalls("transaction swallowed") {
+            let answer = serde_json::json!({"jsonrpc": "2.0", "result": signature, "id": 0});
+            return json(with_id_of(&request, &answer.to_string().into()));
+        }
+    }
     if shared.befalls("request twice") {
         let _ = shared.forward(request.clone()).await;
     }
@@ -165,6 +174,20 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Bytes) -> Response {
         return broken();
     }
     json(answer)
+}
+
+/// The signature of the transaction that a request sends, if it sends one.
+fn signature_sent(request: &Bytes) -> Option<String> {
+    let request: serde_json::Value = serde_json::from_slice(request).ok()?;
+    if request["method"] != "sendTransaction" {
+        return None;
+    }
+    let transaction = BASE64_STANDARD
+        .decode(request["params"][0].as_str()?)
+        .ok()?;
+    // After the count of signatures, which is one.
+    let signature: [u8; 64] = *transaction.get(1..)?.first_chunk()?;
+    Some(Signature::from(signature).to_string())
 }
 
 fn json(answer: Bytes) -> Response {
