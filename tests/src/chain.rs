@@ -5,13 +5,20 @@ use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
 use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
 use litesvm::{types::FailedTransactionMetadata, LiteSVM};
-use nosana_deploy_client::PROGRAM_ID;
+use nosana_deploy_client::{transaction::MAX_COMPUTE_UNITS, PROGRAM_ID};
 use solana_account::Account;
+use solana_address_lookup_table_interface::state::{AddressLookupTable, LookupTableMeta};
 use solana_clock::Clock;
+use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_instruction::error::InstructionError;
-use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use solana_transaction::Transaction;
+use solana_message::{v0, AddressLookupTableAccount, VersionedMessage};
+use solana_program::{instruction::Instruction, pubkey::Pubkey, rent::Rent};
+use solana_signature::Signature;
+use solana_transaction::{versioned::VersionedTransaction, Transaction};
 use solana_transaction_error::TransactionError;
+
+/// What the instruction that sets the limit uses itself.
+const LIMIT_UNITS: u64 = 150;
 
 /// A chain without blocks. Signatures are not checked: what an instruction marks as a signer has
 /// signed, so an attacker's instruction must not mark anyone else.
@@ -97,6 +104,51 @@ impl Chain {
         let transaction = Transaction::new_with_payer(instructions, Some(payer));
         let outcome = self.0.send_transaction(transaction);
         outcome.map(drop).map_err(|failed| refusal(&failed))
+    }
+
+    /// Puts a lookup table there, that counts at once.
+    pub fn set_table(&mut self, table: &AddressLookupTableAccount) {
+        let state = AddressLookupTable {
+            meta: LookupTableMeta::default(),
+            addresses: table.addresses.as_slice().into(),
+        };
+        let data = state.serialize_for_tests().unwrap();
+        let lamports = Rent::default().minimum_balance(data.len());
+        let owner = solana_address_lookup_table_interface::program::ID;
+        let account = Account {
+            lamports,
+            data,
+            owner,
+            ..Account::default()
+        };
+        self.set(&table.key, account);
+        self.0.warp_to_slot(10); // a table counts from the slot after its last change
+    }
+
+    /// As [`Self::send`], with a lookup table and all the compute units that a transaction may use,
+    /// however many bytes it has. Returns how many units it used, and its log.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn run(
+        &mut self,
+        instructions: &[Instruction],
+        payer: &Pubkey,
+        table: &AddressLookupTableAccount,
+    ) -> Result<(u64, Vec<String>), Refusal> {
+        let limit = ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS);
+        let all = [&[limit], instructions].concat();
+        let hash = self.0.latest_blockhash();
+        let message =
+            v0::Message::try_compile(payer, &all, std::slice::from_ref(table), hash).unwrap();
+        let signatures = usize::from(message.header.num_required_signatures);
+        let transaction = VersionedTransaction {
+            signatures: vec![Signature::default(); signatures],
+            message: VersionedMessage::V0(message),
+        };
+        let outcome = self.0.send_transaction(transaction);
+        let meta = outcome.map_err(|failed| refusal(&failed))?;
+        Ok((meta.compute_units_consumed - LIMIT_UNITS, meta.logs))
     }
 
     /// What [`Self::send`] would do; changes nothing.

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod chain;
+pub mod compute;
 pub mod fuzz;
 mod node;
 mod world;

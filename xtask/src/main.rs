@@ -2,6 +2,7 @@
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
+mod bench;
 mod docs;
 mod generated;
 mod idl;
@@ -41,12 +42,8 @@ enum Task {
     },
     /// Keep many deployments for a day with keepers that are killed, after build-program.
     Soak(suites::Soak),
-    /// Measure the client's hot paths, and what a keeper of 100,000 deployments needs.
-    Bench {
-        /// Passed on to criterion, for example part of a benchmark's name.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
+    /// Measure compute units against their budgets, and the client's hot paths.
+    Bench(bench::Bench),
     /// Generate docs/state-machine.md and its picture from the domain crate.
     Docs {
         /// Only compare, and fail if they differ.
@@ -79,7 +76,7 @@ fn main() -> ExitCode {
         Task::Test { args } => suites::test(&args),
         Task::Fuzz { args } => suites::fuzz(&args),
         Task::Soak(size) => suites::soak(&size),
-        Task::Bench { args } => suites::bench(&args),
+        Task::Bench(options) => bench::bench(&options),
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),

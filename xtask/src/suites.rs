@@ -81,29 +81,6 @@ pub(crate) fn soak(size: &Soak) -> Result<()> {
     process::run(&mut command, "the output above says what did not hold")
 }
 
-/// Measures the client's hot paths, and what a keeper of 100,000 deployments needs.
-pub(crate) fn bench(args: &[OsString]) -> Result<()> {
-    let mut command = process::workspace_cargo();
-    command.current_dir(paths::workspace());
-    if let Some(folder) = paths::chosen_target_dir()? {
-        command.env("CARGO_TARGET_DIR", folder);
-    }
-    command
-        .args([
-            "bench",
-            "--package",
-            "nosana-deploy-client",
-            "--bench",
-            "client",
-            "--",
-        ])
-        .args(args);
-    process::run(
-        &mut command,
-        "the output above says why nothing was measured",
-    )
-}
-
 /// Runs the demo in the caller's folder, so that paths among `args` mean what the caller means.
 pub(crate) fn demo(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;

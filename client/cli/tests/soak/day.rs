@@ -107,6 +107,7 @@ impl Day {
             .join("soak")
             .join(name);
         std::fs::create_dir_all(&folder).unwrap();
+        let pace = plan::Pace::of(size.hours);
         let mut rng = StdRng::seed_from_u64(size.seed);
         let localnet = Localnet::start(Programs::read(&elves()).unwrap())
             .await
@@ -125,7 +126,7 @@ impl Day {
             market,
             owner,
         };
-        let nodes = Nodes::new(&stage);
+        let nodes = Nodes::new(&stage, pace);
         let urls = (
             stage.localnet.rpc_url().to_owned(),
             stage.localnet.ws_url().to_owned(),
@@ -138,7 +139,7 @@ impl Day {
         let mut subjects = Vec::new();
         let mut books = Books::default();
         for number in 0..size.deployments {
-            let spec = plan::spec(number, &market, &mut rng);
+            let spec = plan::spec(number, &market, pace, &mut rng);
             subjects.push(create(&stage, number, spec, &mut books).await);
         }
         let mut keepers: Vec<Keeper> = (0..3)

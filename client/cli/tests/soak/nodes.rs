@@ -2,7 +2,7 @@
 
 use crate::{
     day::Stage,
-    plan::{conduct, Conduct},
+    plan::{conduct, Conduct, Pace},
 };
 use nosana_deploy_client::{
     domain::lifecycle::Market,
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Nodes {
     /// The last one has no NOS account: it never finishes anything.
     wallets: [Keypair; 3],
+    pace: Pace,
     /// Runs whose node was heard of for the last time.
     silent: BTreeSet<Pubkey>,
     pub(crate) finished: u32,
@@ -38,7 +39,7 @@ fn acts_at(started_at: i64, after: i64) -> i64 {
 }
 
 impl Nodes {
-    pub(crate) fn new(stage: &Stage) -> Self {
+    pub(crate) fn new(stage: &Stage, pace: Pace) -> Self {
         let wallets: [Keypair; 3] = std::array::from_fn(|_| Keypair::new());
         for wallet in &wallets[..2] {
             stage
@@ -51,6 +52,7 @@ impl Nodes {
             .unwrap();
         Self {
             wallets,
+            pace,
             silent: BTreeSet::new(),
             finished: 0,
             quit: 0,
@@ -123,7 +125,7 @@ impl Nodes {
     fn conduct(&self, job: &Pubkey, node: &Pubkey) -> Conduct {
         match *node == self.wallets[2].pubkey() {
             true => Conduct::Vanish,
-            false => conduct(job),
+            false => conduct(job, self.pace),
         }
     }
 

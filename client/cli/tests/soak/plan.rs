@@ -14,7 +14,37 @@ pub(crate) const PRICE: u64 = 100;
 pub(crate) const REWARD: u64 = 10_000;
 
 const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
-const SCHEDULES: [&str; 5] = [
+/// The localnet runs about 13 transactions a second, so a long day is a calm one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    schedules: [&'static str; 5],
+    /// How many times longer jobs run.
+    slowness: i64,
+}
+
+impl Pace {
+    pub(crate) fn of(hours: i64) -> Self {
+        match hours {
+            ..=6 => Self {
+                schedules: BUSY,
+                slowness: 1,
+            },
+            _ => Self {
+                schedules: CALM,
+                slowness: 3,
+            },
+        }
+    }
+}
+
+const CALM: [&str; 5] = [
+    "0 */4 * * *",
+    "30 6,18 * * *",
+    "0 * * * *",
+    "0 0 * * *",
+    "15 */6 * * *",
+];
+const BUSY: [&str; 5] = [
     "0 * * * *",
     "30 * * * *",
     "*/30 * * * *",
@@ -23,10 +53,10 @@ const SCHEDULES: [&str; 5] = [
 ];
 
 /// Deployment number `number`, in a vault of its own.
-pub(crate) fn spec(number: usize, market: &Pubkey, rng: &mut StdRng) -> DeploymentSpec {
+pub(crate) fn spec(number: usize, market: &Pubkey, pace: Pace, rng: &mut StdRng) -> DeploymentSpec {
     let (strategy, extra) = match number % 4 {
         0 => {
-            let schedule = SCHEDULES.choose(rng).unwrap();
+            let schedule = pace.schedules.choose(rng).unwrap();
             let overlap = ["ALLOW", "REPLACE"].choose(rng).unwrap();
             (
                 "SCHEDULED",
@@ -88,14 +118,14 @@ pub(crate) enum Conduct {
 }
 
 /// What happens to a job, from its address alone, so that neither races nor faults change it.
-pub(crate) fn conduct(job: &Pubkey) -> Conduct {
+pub(crate) fn conduct(job: &Pubkey, pace: Pace) -> Conduct {
     let bytes = job.to_bytes();
     let share = i64::from(u16::from_le_bytes([bytes[1], bytes[2]]));
     match bytes[0] % 10 {
         0 => Conduct::Finish(5),
         1 => Conduct::Quit(30 + share % 600),
         2 => Conduct::Vanish,
-        3..=6 => Conduct::Finish(300 + share % 3_300),
-        _ => Conduct::Finish(300 + share % 14_100),
+        3..=6 => Conduct::Finish((300 + share % 3_300) * pace.slowness),
+        _ => Conduct::Finish((300 + share % 14_100) * pace.slowness),
     }
 }
