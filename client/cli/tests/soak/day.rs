@@ -63,6 +63,8 @@ pub(crate) struct Day {
     rng: StdRng,
     started_at: i64,
     ends_at: i64,
+    /// On-chain time before nodes, or the owner, last did something.
+    acted_at: i64,
     steps: u32,
     kills: u32,
     worst_lag: i64,
@@ -161,6 +163,7 @@ impl Day {
             rng,
             started_at,
             ends_at: started_at + size.hours * 3_600,
+            acted_at: started_at,
             steps: 0,
             kills: 0,
             worst_lag: 0,
@@ -205,6 +208,7 @@ impl Day {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 due = self.survey(due.into_keys()).await;
             }
+            self.acted_at = self.stage.cluster.now().await.unwrap();
             if self.nodes.act(&self.stage).await == 0 {
                 return;
             }
@@ -245,7 +249,9 @@ impl Day {
                 subject.expected = snapshot.next_at();
             } else {
                 let expected = subject.expected.filter(|at| *at <= now);
-                let since = *subject.due_since.get_or_insert(expected.unwrap_or(now));
+                // What no clock made due, somebody did since then.
+                let since = expected.unwrap_or(self.acted_at);
+                let since = *subject.due_since.get_or_insert(since);
                 let due: Vec<String> = due.iter().map(ToString::to_string).collect();
                 let name = snapshot.deployment.header.name();
                 all.insert(
@@ -289,19 +295,25 @@ impl Day {
     pub(crate) async fn end(&mut self) {
         self.quieten(self.all()).await;
         self.books.note_listed(&self.snapshots().await);
-        let running = self.snapshots().await.into_iter();
-        let running = running.filter(|snapshot| {
-            !matches!(
-                snapshot.deployment.status(),
-                Status::Stopped | Status::Draft
-            )
+        let snapshots = self.snapshots().await;
+        let running = snapshots.iter().enumerate().filter(|(_, snapshot)| {
+            let status = snapshot.deployment.status();
+            !matches!(status, Status::Stopped | Status::Draft)
         });
-        for snapshot in running {
-            self.stage
-                .by_owner(&[ix::stop(&self.stage.owner.pubkey(), &snapshot.key)])
+        let running: Vec<(usize, Pubkey)> = running
+            .map(|(number, snapshot)| (number, snapshot.key))
+            .collect();
+        for some in running.chunks(16) {
+            self.acted_at = self.stage.cluster.now().await.unwrap();
+            let owner = self.stage.owner.pubkey();
+            let stage = &self.stage;
+            let stopping = some.iter().map(|(_, key)| async move {
+                stage.by_owner(&[ix::stop(&owner, key)]).await;
+            });
+            futures_util::future::join_all(stopping).await;
+            self.quieten(some.iter().map(|(number, _)| *number).collect())
                 .await;
         }
-        self.quieten(self.all()).await;
         for snapshot in self.snapshots().await {
             assert_eq!(
                 snapshot.deployment.status(),

@@ -15,6 +15,9 @@ use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
 use std::collections::BTreeSet;
 
+/// Jobs that nodes take at the same time.
+const AT_ONCE: usize = 24;
+
 pub(crate) struct Nodes {
     /// The last one has no NOS account: it never finishes anything.
     wallets: [Keypair; 3],
@@ -109,7 +112,9 @@ impl Nodes {
             panic!("the market is gone");
         };
         let waiting = usize::try_from(QUEUE_CAPACITY - queue_room).unwrap();
-        let taking = (0..waiting).map(|number| {
+        // Not all at once: the localnet would take longer than a blockhash lasts.
+        let taken = waiting.min(AT_ONCE);
+        let taking = (0..taken).map(|number| {
             // Who vanishes is told by the job, which is not known yet: so all take turns.
             let (wallet, run) = (&self.wallets[number % 3], Keypair::new());
             let work: Instruction = node::work(&wallet.pubkey(), &run.pubkey(), &stage.market);
@@ -118,7 +123,7 @@ impl Nodes {
         for taken in futures_util::future::join_all(taking).await {
             taken.unwrap();
         }
-        waiting
+        taken
     }
 
     /// Who has no NOS account finishes nothing.
