@@ -171,7 +171,10 @@ impl Snapshot {
         if !settle.is_empty() {
             actions.push(Action::Settle(settle));
         }
-        let (track, extend, stop) = (self.track(), self.extend(), self.stop());
+        let (track, extend, mut stop) = (self.track(), self.extend(), self.stop());
+        // Which job goes first is decided by when nodes took them, so all of that is shown before.
+        let by_start = |reason| matches!(reason, StopReason::Surplus | StopReason::Outdated);
+        stop.retain(|(_, reason)| track.is_empty() || !by_start(*reason));
         if !track.is_empty() {
             actions.push(Action::Track(track));
         }

@@ -84,6 +84,9 @@ fn all_else(snapshot: &Snapshot, due: &[Action]) -> Vec<Action> {
         Action::Track(with_runs.clone()),
         Action::Extend(with_runs),
     ];
+    // Until it is shown when nodes took jobs, it is open which of them goes first.
+    let is_open = due.iter().any(|action| action.kind() == "track");
+    all.retain(|action| !(is_open && action.kind() == "stop"));
     all.retain(|action| action.jobs() > 0 && due.iter().all(|due| due.kind() != action.kind()));
     if !due.iter().any(lists) {
         all.push(Action::List(1));
