@@ -1,6 +1,6 @@
 //! Measures: compute units of every instruction against their budgets, and the client's hot paths.
 
-use crate::{generated::Generated, paths, process, sbf};
+use crate::{generated::Generated, paths, process, sbf, suites::cargo};
 use anyhow::{bail, Context, Result};
 use std::{fs, path::Path, process::Command};
 
@@ -48,17 +48,6 @@ pub(crate) fn bench(options: &Bench) -> Result<()> {
     let report = [header()?, program(&elves, &instructions)?, timings].concat();
     print!("{report}");
     Generated::new(REPORT, report).write_or_check(false, "cargo xtask bench")
-}
-
-fn cargo(elves: &Path) -> Result<Command> {
-    let mut command = process::workspace_cargo();
-    command
-        .current_dir(paths::workspace())
-        .env("SBF_OUT_DIR", elves);
-    if let Some(folder) = paths::chosen_target_dir()? {
-        command.env("CARGO_TARGET_DIR", folder);
-    }
-    Ok(command)
 }
 
 fn printed(command: &mut Command) -> Result<String> {

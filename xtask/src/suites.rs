@@ -103,7 +103,7 @@ pub(crate) fn demo(args: &[OsString]) -> Result<()> {
 }
 
 /// Cargo in the workspace, with the bytecode's folder as Solana's test crates expect it.
-fn cargo(elves: &Path) -> Result<Command> {
+pub(crate) fn cargo(elves: &Path) -> Result<Command> {
     let mut command = process::workspace_cargo();
     command
         .current_dir(paths::workspace())
