@@ -105,9 +105,10 @@ impl Stage {
 impl Day {
     pub(crate) async fn begin(name: &str, size: &Size, with_faults: bool) -> Self {
         let began = Instant::now();
+        // Of its own: two soaks may run at the same time.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("soak")
-            .join(name);
+            .join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let pace = plan::Pace::of(size.hours);
         let mut rng = StdRng::seed_from_u64(size.seed);
