@@ -50,6 +50,24 @@ pub struct ObservedRun {
 }
 
 impl ObservedJob {
+    /// What shows that a node has it, if one has.
+    pub fn running(&self) -> Option<RunningJob> {
+        let run = self.run?.address;
+        let index = self.slot.index;
+        Some(RunningJob { index, run })
+    }
+
+    /// What ends it, whether a node has it or not.
+    pub fn to_stop(&self) -> JobToStop {
+        let run = self.run.map(|run| RunOfJob {
+            address: run.address,
+            node: run.node,
+            payer: run.payer,
+        });
+        let index = self.slot.index;
+        JobToStop { index, run }
+    }
+
     /// The job as rules see it once its run has been shown.
     pub fn view(&self) -> Job {
         let mut slot = self.slot;
@@ -269,7 +287,7 @@ impl Snapshot {
         let unknown = self
             .open_jobs()
             .filter(|(job, _)| job.slot.view().started_at.is_none());
-        unknown.filter_map(|(job, _)| running(job)).collect()
+        unknown.filter_map(|(job, _)| job.running()).collect()
     }
 
     fn extend(&self) -> Vec<RunningJob> {
@@ -291,7 +309,7 @@ impl Snapshot {
             }
             extension != Extension::NotDue
         });
-        due.filter_map(|(job, _)| running(job)).collect()
+        due.filter_map(|(job, _)| job.running()).collect()
     }
 
     fn stop(&self) -> Vec<(JobToStop, StopReason)> {
@@ -305,22 +323,10 @@ impl Snapshot {
             .filter_map(|(job, _)| {
                 let lifecycle = &self.deployment.lifecycle;
                 let reason = lifecycle.stop_reason(&job.view(), self.views(), self.now)?;
-                let run = job.run.map(|run| RunOfJob {
-                    address: run.address,
-                    node: run.node,
-                    payer: run.payer,
-                });
-                let index = job.slot.index;
-                Some((JobToStop { index, run }, reason))
+                Some((job.to_stop(), reason))
             })
             .collect()
     }
-}
-
-fn running(job: &ObservedJob) -> Option<RunningJob> {
-    let run = job.run?.address;
-    let index = job.slot.index;
-    Some(RunningJob { index, run })
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub struct Watch {
     runs: RunAddresses,
     /// Vaults and their token accounts, and who waits for money in them.
     vaults: BTreeMap<Pubkey, BTreeSet<Pubkey>>,
+    awaits_others: bool,
     timers: BTreeSet<(i64, Pubkey)>,
     ready: VecDeque<Pubkey>,
     now: i64,
@@ -103,6 +104,11 @@ impl Watch {
     /// Accounts whose balance would make something due: vaults, and their token accounts.
     pub fn awaited_vaults(&self) -> impl Iterator<Item = &Pubkey> {
         self.vaults.keys()
+    }
+
+    /// Whether those are others than when this was last asked.
+    pub fn awaits_others(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_others)
     }
 
     /// A deployment's account is now this, as of `slot`.
@@ -358,6 +364,7 @@ impl Watch {
         };
         let header = &watched.account.header;
         for account in [header.vault, header.vault_nos] {
+            let before = self.vaults.contains_key(&account);
             if waits {
                 self.vaults.entry(account).or_default().insert(*key);
             } else if let Some(waiting) = self.vaults.get_mut(&account) {
@@ -366,6 +373,7 @@ impl Watch {
                     self.vaults.remove(&account);
                 }
             }
+            self.awaits_others |= self.vaults.contains_key(&account) != before;
         }
     }
 }

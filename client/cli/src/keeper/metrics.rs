@@ -8,7 +8,7 @@ use prometheus_client::{
         gauge::Gauge,
         histogram::{exponential_buckets, Histogram},
     },
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -75,75 +75,82 @@ pub(super) struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("nosana_keeper");
-        let metrics = Self {
-            actions: Family::default(),
-            jobs: Family::default(),
-            // A second to about a day.
-            lag: Histogram::new(exponential_buckets(1.0, 2.0, 17)),
-            rpc_errors: Counter::default(),
-            reconnects: Counter::default(),
-            fees: Counter::default(),
-            watched: Gauge::default(),
-            waiting: Gauge::default(),
-            waits_seconds: Gauge::default(),
-            balance: Gauge::default(),
+        let all = &mut registry;
+        // A second to about a day.
+        let lag = Histogram::new(exponential_buckets(1.0, 2.0, 17));
+        Self {
+            actions: added(
+                all,
+                "actions",
+                "Actions by kind and outcome",
+                Family::default(),
+            ),
+            jobs: added(
+                all,
+                "jobs",
+                "Jobs handled by actions that are done",
+                Family::default(),
+            ),
+            lag: added(
+                all,
+                "lag_seconds",
+                "On-chain seconds from when an action was due to when it was done",
+                lag,
+            ),
+            rpc_errors: added(
+                all,
+                "rpc_errors",
+                "Requests that the RPC node failed",
+                Counter::default(),
+            ),
+            reconnects: added(
+                all,
+                "reconnects",
+                "Subscriptions made anew",
+                Counter::default(),
+            ),
+            fees: added(
+                all,
+                "fees_lamports",
+                "Lamports paid for transactions, lost races included",
+                Counter::default(),
+            ),
+            watched: added(
+                all,
+                "deployments_watched",
+                "Deployments watched",
+                Gauge::default(),
+            ),
+            waiting: added(
+                all,
+                "deployments_waiting",
+                "Deployments that wait to be looked at",
+                Gauge::default(),
+            ),
+            waits_seconds: added(
+                all,
+                "waits_seconds",
+                "On-chain seconds that the first of those waits",
+                Gauge::default(),
+            ),
+            balance: added(
+                all,
+                "balance_lamports",
+                "Lamports in the keeper's wallet",
+                Gauge::default(),
+            ),
             turned: Moment::default(),
             scanned: Moment::default(),
             answered: Moment::default(),
-            registry: Registry::default(),
-        };
-        let m = &metrics;
-        registry.register("actions", "Actions by kind and outcome", m.actions.clone());
-        registry.register(
-            "jobs",
-            "Jobs handled by actions that are done",
-            m.jobs.clone(),
-        );
-        registry.register(
-            "lag_seconds",
-            "On-chain seconds from when an action was due to when it was done",
-            m.lag.clone(),
-        );
-        registry.register(
-            "rpc_errors",
-            "Requests that the RPC node failed",
-            m.rpc_errors.clone(),
-        );
-        registry.register(
-            "reconnects",
-            "Subscriptions made anew",
-            m.reconnects.clone(),
-        );
-        registry.register(
-            "fees_lamports",
-            "Lamports paid for transactions, lost races included",
-            m.fees.clone(),
-        );
-        registry.register(
-            "deployments_watched",
-            "Deployments watched",
-            m.watched.clone(),
-        );
-        registry.register(
-            "deployments_waiting",
-            "Deployments that wait to be looked at",
-            m.waiting.clone(),
-        );
-        registry.register(
-            "waits_seconds",
-            "On-chain seconds that the first of those waits",
-            m.waits_seconds.clone(),
-        );
-        registry.register(
-            "balance_lamports",
-            "Lamports in the keeper's wallet",
-            m.balance.clone(),
-        );
-        Self {
             registry,
-            ..metrics
         }
     }
+}
+
+/// Registers a metric, which shares its figures with every clone.
+fn added<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 impl Metrics {

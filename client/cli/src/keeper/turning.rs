@@ -146,21 +146,16 @@ impl Turning {
         }
     }
 
-    fn show(&self, awaited: &watch::Sender<BTreeSet<Pubkey>>) {
+    fn show(&mut self, awaited: &watch::Sender<BTreeSet<Pubkey>>) {
         let (metrics, watch) = (&self.keeper.metrics, &self.watch);
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.turned.is_now();
         metrics.watched.set(gauge(watch.len()));
         metrics.waiting.set(gauge(watch.waiting()));
         metrics.waits_seconds.set(watch.waits_seconds());
-        awaited.send_if_modified(|known| {
-            let same = known.len() == watch.awaited_vaults().count()
-                && watch.awaited_vaults().all(|key| known.contains(key));
-            if !same {
-                *known = watch.awaited_vaults().copied().collect();
-            }
-            !same
-        });
+        if self.watch.awaits_others() {
+            awaited.send_replace(self.watch.awaited_vaults().copied().collect());
+        }
     }
 
     fn start_tending(&mut self) {
