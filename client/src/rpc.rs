@@ -8,7 +8,7 @@ mod snapshot;
 pub use error::ClusterError;
 pub use read::{Found, Revisions};
 pub use send::{BalanceChange, Receipt, Simulation};
-pub use snapshot::{rents, Look};
+pub use snapshot::Look;
 
 use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client::nonblocking::rpc_client::RpcClient;

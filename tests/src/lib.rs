@@ -16,6 +16,8 @@ pub mod fuzz;
 mod node;
 mod world;
 
+use deployments_domain::funding::Rents;
+
 pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
 pub use chain::{Chain, Refusal};
 pub use node::Node;
@@ -39,6 +41,12 @@ pub const DAY: i64 = 86_400;
 pub const SOL: u64 = 1_000_000_000;
 /// Rent-exempt minimum of an empty account, the vault's floor.
 pub const FLOOR: u64 = 890_880;
+/// All three as rules take them.
+pub const RENTS: Rents = Rents {
+    floor: FLOOR,
+    job: JOB_RENT,
+    run: RUN_RENT,
+};
 /// Rent of a job's account.
 pub const JOB_RENT: u64 = 2_561_280;
 /// Rent of a run's account.

@@ -250,12 +250,12 @@ impl World {
     pub async fn next_id(&mut self) -> u64 {
         let address = seeds::owner_address(&self.owner.pubkey()).0;
         match self.account(&address).await {
-            Some(account) => {
+            Some(account) if account.owner == PROGRAM_ID => {
                 nosana_deploy_client::accounts::decode_owner(&account.owner, &account.data)
                     .unwrap()
                     .next_deployment_id
             }
-            None => 0,
+            _ => 0,
         }
     }
 

@@ -6,8 +6,7 @@ use crate::{
     observe::{addresses, confirmed, AccountView, Accounts, RunAddresses, Runs},
     plan::Snapshot,
 };
-use deployments::jobs_cpi::{JOB_SIZE, RUN_SIZE};
-use deployments_domain::funding::Rents;
+use deployments::vault::rents_by;
 use solana_account::{from_account, Account};
 use solana_program::{pubkey::Pubkey, rent::Rent, sysvar};
 use std::collections::HashMap;
@@ -101,7 +100,7 @@ impl Cluster {
         let rent = rent.ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
         let now = self.clock(read.0.get(&sysvar::clock::ID))?;
         let decode = |error| ClusterError::Decode { key: *key, error };
-        let facts = (rents(&rent), now);
+        let facts = (rents_by(&rent), now);
         let snapshot =
             Snapshot::observe(*key, deployment.clone(), read, runs, facts).map_err(decode)?;
         let unknown: Vec<Pubkey> = snapshot.jobs_without_run().collect();
@@ -146,13 +145,4 @@ impl Accounts for Read {
 
 fn sysvar_in<S: solana_program::sysvar::SysvarSerialize>(read: &Read, key: &Pubkey) -> Option<S> {
     read.0.get(key).and_then(from_account::<S, Account>)
-}
-
-/// Rent-exempt minimums as the domain's rules take them.
-pub fn rents(rent: &Rent) -> Rents {
-    Rents {
-        floor: rent.minimum_balance(0),
-        job: rent.minimum_balance(JOB_SIZE),
-        run: rent.minimum_balance(RUN_SIZE),
-    }
 }

@@ -118,6 +118,10 @@ pub enum DeployError {
     WrongDeployment, // 6048
     #[msg("The job has a slot in its deployment; settle_jobs recovers it")]
     JobStillActive, // 6049
+
+    // Added with the cheaper checks of addresses.
+    #[msg("This is not the wallet's owner account")]
+    WrongOwnerAccount, // 6050
 }
 
 impl From<InvalidSettings> for DeployError {

@@ -53,12 +53,12 @@ impl VaultSeeds {
 /// # Errors
 /// If the rent sysvar cannot be read.
 pub fn rents() -> Result<Rents> {
-    let rent = Rent::get()?;
-    Ok(Rents {
-        floor: rent.minimum_balance(0),
-        job: rent.minimum_balance(JOB_SIZE),
-        run: rent.minimum_balance(RUN_SIZE),
-    })
+    Ok(rents_by(&Rent::get()?))
+}
+
+/// The same, by this rent sysvar.
+pub fn rents_by(rent: &Rent) -> Rents {
+    Rents::new(rent.minimum_balance(0), JOB_SIZE as u64, RUN_SIZE as u64)
 }
 
 /// Refuses to leave a vault in a state that the runtime would refuse without a name.
@@ -147,13 +147,17 @@ pub fn pay_keeper<'info>(
     vault: &AccountInfo<'info>,
     keeper: &AccountInfo<'info>,
     handled: u32,
+    rents: &Rents,
 ) -> Result<()> {
+    if handled == 0 {
+        return Ok(());
+    }
     let lamports = keeper_reward(
         deployment.keeper_reward_lamports,
         handled,
         vault.lamports(),
         lifecycle.jobs_ahead(),
-        &rents()?,
+        rents,
     );
     if lamports == 0 {
         return Ok(());
@@ -166,4 +170,19 @@ pub fn pay_keeper<'info>(
         lamports
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rents_are_the_runtime_s_own() {
+        for rent in [3_480, 6_960, 696, 1].map(Rent::with_lamports_per_byte) {
+            let rents = rents_by(&rent);
+            let of = [0, JOB_SIZE, RUN_SIZE].map(|size| rent.minimum_balance(size));
+            assert_eq!([rents.floor, rents.job, rents.run], of);
+        }
+        assert_eq!(rents_by(&Rent::default()).job, 2_561_280);
+    }
 }

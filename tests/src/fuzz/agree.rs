@@ -4,10 +4,10 @@
 use super::{check::ensure, stage::Stage};
 use crate::chain::Refusal;
 use deployments::errors::DeployError;
-use deployments_domain::{funding::Rents, jobs::StopReason, status::Status};
+use deployments_domain::{jobs::StopReason, status::Status};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{JobToStop, RunOfJob, RunningJob},
+    instructions::RunningJob,
     markets::decode_run,
     observe::{addresses, AccountView, Accounts, Runs},
     plan::{Action, ObservedJob, Snapshot},
@@ -62,21 +62,8 @@ fn simulate(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), R
 /// Every kind of action that is not proposed, for every job that it could be for.
 fn all_else(snapshot: &Snapshot, due: &[Action]) -> Vec<Action> {
     let jobs = || snapshot.jobs.iter();
-    let running = |job: &ObservedJob| {
-        let run = job.run?.address;
-        let index = job.slot.index;
-        Some(RunningJob { index, run })
-    };
-    let stopped = |job: &ObservedJob| {
-        let run = job.run.map(|run| RunOfJob {
-            address: run.address,
-            node: run.node,
-            payer: run.payer,
-        });
-        let index = job.slot.index;
-        (JobToStop { index, run }, StopReason::Stopping)
-    };
-    let with_runs: Vec<RunningJob> = jobs().filter_map(running).collect();
+    let stopped = |job: &ObservedJob| (job.to_stop(), StopReason::Stopping);
+    let with_runs: Vec<RunningJob> = jobs().filter_map(ObservedJob::running).collect();
     let lists = |action: &Action| matches!(action.kind(), "list" | "record");
     let mut all = vec![
         Action::Settle(jobs().map(|job| job.slot.index).collect()),
@@ -105,11 +92,7 @@ fn observe(stage: &Stage, d: usize, deployment: DeploymentAccount) -> Snapshot {
         Some((run.job, (*key, run)))
     });
     let runs: Runs = runs.collect();
-    let rents = Rents {
-        floor: crate::FLOOR,
-        job: crate::JOB_RENT,
-        run: crate::RUN_RENT,
-    };
+    let rents = crate::RENTS;
     Snapshot::observe(key, deployment, &accounts, &runs, (rents, stage.now)).unwrap()
 }
 

@@ -5,7 +5,7 @@ use crate::chain::Refusal;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments::{constants::NOS_MINT, errors::DeployError};
 use deployments_domain::{
-    funding::{Funds, Rents, MAX_REWARD_LAMPORTS_PER_CALL},
+    funding::{Funds, MAX_REWARD_LAMPORTS_PER_CALL},
     lifecycle::{Listing, Market, Offer},
     status::Status,
 };
@@ -98,11 +98,7 @@ fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
             nos: stage.chain.nos(&deployment.header.vault_nos),
             lamports: stage.chain.lamports(&deployment.header.vault),
         },
-        rents: Rents {
-            floor: crate::FLOOR,
-            job: crate::JOB_RENT,
-            run: crate::RUN_RENT,
-        },
+        rents: crate::RENTS,
         max_price_per_second: deployment.header.max_price_per_second,
     };
     deployment

@@ -12,7 +12,7 @@ use nosana_deploy_client::{
     seeds, DeploymentSpec,
 };
 use nosana_jobs_localnet::state::MarketAccount;
-use solana_program::pubkey::Pubkey;
+use solana_program::{pubkey::Pubkey, rent::Rent};
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
 
@@ -52,6 +52,31 @@ async fn lamports_sent_to_jobs_and_runs_to_come_become_the_vault_s_also_with_nod
         world.vault_funds().await.1,
         SOL + 4 * FLOOR - 2 * JOB_RENT - RUN_RENT
     );
+}
+
+#[tokio::test]
+async fn lamports_sent_to_accounts_that_create_makes_hinder_nobody_and_count_as_rent() {
+    let mut world = World::new().await;
+    let (owner, keeper) = (world.owner.pubkey(), world.keeper.pubkey());
+    let counter = seeds::owner_address(&owner).0;
+    let gift = transfer(&keeper, &counter, FLOOR);
+    world.by_keeper(gift).await.unwrap();
+    let spec = world.spec(Strategy::Simple, 1);
+    // Less than the rent, and more.
+    for (id, sent) in [(0, FLOOR), (1, SOL)] {
+        let key = seeds::deployment_address(&owner, id).0;
+        let gift = transfer(&keeper, &key, sent);
+        world.by_keeper(gift).await.unwrap();
+        assert_eq!(world.create(&spec).await, key);
+        let account = world.account(&key).await.unwrap();
+        let rent = Rent::default().minimum_balance(account.data.len());
+        assert_eq!(account.lamports, rent.max(sent), "id {id}");
+        assert_eq!(world.status(&key).await, Status::Draft);
+    }
+    assert_eq!(world.next_id().await, 2);
+    let account = world.account(&counter).await.unwrap();
+    let rent = Rent::default().minimum_balance(account.data.len());
+    assert_eq!(account.lamports, rent);
 }
 
 /// A SIMPLE deployment whose only job was taken by the first node; the job and its run.

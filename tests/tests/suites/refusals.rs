@@ -10,7 +10,6 @@ use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
 
 /// Anchor's codes for accounts that fail a check which has no error of its own.
-const SEEDS: u32 = 2006;
 const NOT_A_PROGRAM: u32 = 3008;
 const NOT_SYSTEM_OWNED: u32 = 3011;
 const WRONG_PROGRAM: u32 = 3007;
@@ -149,7 +148,8 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
     let [make, good] = ix::withdraw(&world.vault, Amount::All, Amount::All);
     world.by_owner(&[make]).await.unwrap();
     let cases = [
-        (1, Vault::new(world.owner.pubkey(), 1).address, SEEDS),
+        // Its token account is another one.
+        (1, Vault::new(world.owner.pubkey(), 1).address, TOKEN_OWNER),
         (2, Pubkey::new_unique(), code(DeployError::WrongMint)),
         (3, world.nodes[0].nos(), TOKEN_OWNER),
         (3, Pubkey::new_unique(), UNINITIALIZED),

@@ -7,9 +7,9 @@ use super::{
     wallets::{nos_account, Wallets},
 };
 use anyhow::{bail, Context, Result};
-use deployments::instructions::Amount;
+use deployments::{instructions::Amount, vault::rents_by};
 use deployments_domain::{
-    funding::{job_cost, listing_lamports, Rents},
+    funding::{job_cost, listing_lamports},
     settings::Strategy,
     status::Status,
 };
@@ -19,7 +19,6 @@ use nosana_deploy_client::{
     localnet::node,
     seeds, DeploymentSpec,
 };
-use nosana_jobs_localnet::constants::{JOB_SIZE, RUN_SIZE};
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey, rent::Rent};
 use solana_signer::Signer;
@@ -270,12 +269,7 @@ impl<'a> Demo<'a> {
     /// Lamports that a round needs: rent of its jobs and runs, the keeper's rewards for listing and
     /// settling, the rent of a further round, which rewards may not touch, and the vault's floor.
     fn round_lamports(&self) -> Result<u64> {
-        let rent = Rent::default();
-        let rents = Rents {
-            floor: rent.minimum_balance(0),
-            job: rent.minimum_balance(JOB_SIZE),
-            run: rent.minimum_balance(RUN_SIZE),
-        };
+        let rents = rents_by(&Rent::default());
         let replicas = self.spec.replicas;
         let rewards = self
             .spec

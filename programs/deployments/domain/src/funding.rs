@@ -27,6 +27,27 @@ pub struct Rents {
     pub run: u64,
 }
 
+/// Bytes that an account takes on chain besides its data, and pays rent for.
+const ACCOUNT_OVERHEAD_BYTES: u64 = 128;
+
+impl Rents {
+    /// From the rent-exempt minimum of an empty account, and the sizes of the other two: every byte
+    /// costs the same. In integers, where the runtime's own formula has a float; the same wherever a
+    /// byte costs whole lamports, as on every cluster, else rounded up. What overflows is more than
+    /// any vault holds, and stays so.
+    pub const fn new(floor: u64, job_bytes: u64, run_bytes: u64) -> Self {
+        const fn of(floor: u64, bytes: u64) -> u64 {
+            let bytes = bytes.saturating_add(ACCOUNT_OVERHEAD_BYTES);
+            floor.saturating_mul(bytes).div_ceil(ACCOUNT_OVERHEAD_BYTES)
+        }
+        Self {
+            floor,
+            job: of(floor, job_bytes),
+            run: of(floor, run_bytes),
+        }
+    }
+}
+
 /// NOS base units that the market takes for one job, or `None` on overflow.
 ///
 /// `price_per_second` is the market's, in base units; `timeout_seconds` the job's.
@@ -140,6 +161,19 @@ mod tests {
         assert_eq!(affordable(1_000, RENTS.job + RENTS.floor, 1), 0);
         assert_eq!(affordable(1_000, RENTS.job + RENTS.run + RENTS.floor, 1), 1);
         assert_eq!(affordable(1_000, 2 * RENTS.job + RENTS.run, 1), 2);
+    }
+
+    #[test]
+    fn rents_follow_from_the_floor_and_are_never_too_low() {
+        let of = |floor| {
+            let rents = Rents::new(floor, 240, 120);
+            (rents.floor, rents.job, rents.run)
+        };
+        assert_eq!(Rents::new(RENTS.floor, 240, 120), RENTS);
+        assert_eq!(of(0), (0, 0, 0));
+        assert_eq!(of(129), (129, 371, 250));
+        let (_, job, run) = of(u64::MAX);
+        assert!(job > u64::MAX / 200 && run > u64::MAX / 200, "no wrapping");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     constants::NOS_MINT,
     errors::DeployError,
     events::DeploymentCreated,
+    instructions::make_room::make_account,
     jobs_cpi::require_market,
     // Renamed: Anchor has a trait of this name, which its derives need.
     state::{deployment::FIRST_REVISION, seeds, Deployment, Owner as OwnerAccount},
@@ -120,61 +121,34 @@ impl CreateArgs {
         };
         Ok(settings.validate().map_err(DeployError::from)?)
     }
-
-    /// Slots of the account. For arguments that `validate` refuses any number will do, because the
-    /// whole instruction is undone; it only must not fail without a name.
-    fn slots(&self) -> u32 {
-        match self.validate().and_then(|()| self.strategy()) {
-            Ok(strategy) => strategy.slots(self.replicas),
-            Err(_) => 0,
-        }
-    }
 }
 
 /// Accounts of `create`.
 #[derive(Accounts)]
-#[instruction(args: CreateArgs)]
 pub struct Create<'info> {
     /// The wallet; pays the accounts' rent.
     #[account(mut)]
     pub owner: Signer<'info>,
 
-    /// Counts the wallet's deployments; made with the first one.
-    #[account(
-        init_if_needed,
-        payer = owner,
-        space = OwnerAccount::SIZE,
-        seeds = [seeds::OWNER, owner.key().as_ref()],
-        bump,
-    )]
-    pub owner_account: Account<'info, OwnerAccount>,
+    /// CHECK: counts the wallet's deployments; made with the first one. Its address is checked in
+    /// `validate`.
+    #[account(mut)]
+    pub owner_account: UncheckedAccount<'info>,
 
-    /// New.
-    #[account(
-        init,
-        payer = owner,
-        space = Deployment::space(args.slots()),
-        seeds = [seeds::DEPLOYMENT, owner.key().as_ref(), &args.id.to_le_bytes()],
-        bump,
-    )]
-    pub deployment: AccountLoader<'info, Deployment>,
+    /// CHECK: new; its address is checked in `validate`.
+    #[account(mut)]
+    pub deployment: UncheckedAccount<'info>,
 
-    /// The vault that pays, funded or not. A system-owned PDA needs no creation.
-    #[account(
-        seeds = [seeds::VAULT, owner.key().as_ref(), &args.vault_index.to_le_bytes()],
-        bump,
-    )]
+    /// The vault that pays, funded or not. A system-owned PDA needs no creation. Its address is
+    /// checked in `validate`.
     pub vault: SystemAccount<'info>,
 
     /// CHECK: by address.
     #[account(address = NOS_MINT @ DeployError::WrongMint)]
     pub nos_mint: UncheckedAccount<'info>,
 
-    /// Must exist, so that refunds always find it.
-    #[account(
-        associated_token::mint = nos_mint,
-        associated_token::authority = vault,
-    )]
+    /// Must exist, so that refunds always find it. Its address is checked in `validate`.
+    #[account(token::mint = nos_mint, token::authority = vault)]
     pub vault_nos: Account<'info, TokenAccount>,
 
     /// CHECK: any market of the jobs program; checked by owner and discriminator in `validate`.
@@ -183,43 +157,88 @@ pub struct Create<'info> {
     pub system_program: Program<'info, System>,
 }
 
-impl Create<'_> {
-    fn validate(&self, args: &CreateArgs) -> Result<()> {
+/// Canonical bumps of the accounts' addresses.
+struct Bumps {
+    owner_account: u8,
+    deployment: u8,
+    vault: u8,
+}
+
+impl<'info> Create<'info> {
+    fn validate(&self, args: &CreateArgs) -> Result<Bumps> {
         args.validate()?;
+        let owner = self.owner.key();
 
         // owner_account
-        // A fresh account says 0; an id that was used, closed or not, is behind the counter.
-        require!(
-            args.id == self.owner_account.next_deployment_id,
-            DeployError::IdNotNext
-        );
+        // Canonical, so that a wallet has one counter and an id is used once.
+        let seeds = [seeds::OWNER, owner.as_ref()];
+        let owner_account = seeds::canonical_bump(self.owner_account.key, &seeds, &crate::ID)
+            .ok_or(DeployError::WrongOwnerAccount)?;
+
+        // deployment
+        let seeds = [seeds::DEPLOYMENT, owner.as_ref(), &args.id.to_le_bytes()];
+        let deployment = seeds::canonical_bump(self.deployment.key, &seeds, &crate::ID)
+            .ok_or(DeployError::WrongDeployment)?;
+
+        // vault, vault_nos
+        let (vault, vault_nos) = (self.vault.key, self.vault_nos.key());
+        let vault = seeds::require_vault(&owner, args.vault_index, vault, &vault_nos)?;
 
         // market
-        require_market(&self.market)
+        require_market(&self.market)?;
 
-        // owner, deployment, vault, vault_nos, nos_mint, system_program: checked by Anchor.
+        // owner, nos_mint, system_program: checked by Anchor.
+        Ok(Bumps {
+            owner_account,
+            deployment,
+            vault,
+        })
+    }
+
+    /// Counts one more deployment, in an account that is made with the first. Refuses an id that was
+    /// used, whether its deployment still exists or not.
+    fn count(&self, id: u64, bump: u8) -> Result<()> {
+        let (info, owner) = (&self.owner_account, self.owner.key());
+        let mut counter = if *info.owner == crate::ID {
+            OwnerAccount::try_deserialize(&mut &info.try_borrow_data()?[..])?
+        } else {
+            let seeds: [&[u8]; 3] = [seeds::OWNER, owner.as_ref(), &[bump]];
+            make_account(info, &self.owner, OwnerAccount::SIZE, &seeds)?;
+            OwnerAccount {
+                version: OwnerAccount::VERSION,
+                bump,
+                wallet: owner,
+                next_deployment_id: 0,
+                reserved: [0; 32],
+            }
+        };
+        require!(id == counter.next_deployment_id, DeployError::IdNotNext);
+        counter.next_deployment_id = id.checked_add(1).ok_or(DeployError::Overflow)?;
+        counter.try_serialize(&mut &mut info.try_borrow_mut_data()?[..])
+    }
+
+    fn make_deployment(&self, args: &CreateArgs, bump: u8) -> Result<()> {
+        let (id, owner) = (args.id.to_le_bytes(), self.owner.key());
+        let seeds: [&[u8]; 4] = [seeds::DEPLOYMENT, owner.as_ref(), &id, &[bump]];
+        let slots = args.strategy()?.slots(args.replicas);
+        let space = Deployment::space(slots);
+        make_account(&self.deployment, &self.owner, space, &seeds)
     }
 }
 
 /// Stores the deployment and counts it.
 pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
-    ctx.accounts.validate(&args)?;
+    let accounts = &*ctx.accounts;
+    let bumps = accounts.validate(&args)?;
+    accounts.count(args.id, bumps.owner_account)?;
+    accounts.make_deployment(&args, bumps.deployment)?;
     let now = Clock::get()?.unix_timestamp;
-    let accounts = ctx.accounts;
     let key = accounts.deployment.key();
 
-    accounts.owner_account.set_inner(OwnerAccount {
-        version: OwnerAccount::VERSION,
-        bump: ctx.bumps.owner_account,
-        wallet: accounts.owner.key(),
-        next_deployment_id: args.id.checked_add(1).ok_or(DeployError::Overflow)?,
-        reserved: [0; 32],
-    });
-
-    let mut deployment = accounts.deployment.load_init()?;
-    deployment.version = Deployment::VERSION;
-    deployment.bump = ctx.bumps.deployment;
-    deployment.vault_bump = ctx.bumps.vault;
+    let mut data = accounts.deployment.try_borrow_mut_data()?;
+    let (deployment, slots) = Deployment::init(&mut data)?;
+    deployment.bump = bumps.deployment;
+    deployment.vault_bump = bumps.vault;
     deployment.vault_index = args.vault_index;
     deployment.owner = accounts.owner.key();
     deployment.vault = accounts.vault.key();
@@ -254,8 +273,7 @@ pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
         job_definition: deployment.job_definition,
     });
 
-    let slots = usize::try_from(args.slots()).map_err(|_| DeployError::Overflow)?;
-    let mut lifecycle = deployment.lifecycle(slots)?;
+    let mut lifecycle = deployment.lifecycle(slots.len())?;
     if args.autostart {
         let none = core::iter::empty();
         lifecycle.start(none, now).map_err(DeployError::from)?;

@@ -20,7 +20,6 @@ pub struct FundArgs {
 
 /// Accounts of `fund`.
 #[derive(Accounts)]
-#[instruction(args: FundArgs)]
 pub struct Fund<'info> {
     /// Whoever pays; a vault may have several depositors, only its owner withdraws.
     #[account(mut)]
@@ -29,22 +28,16 @@ pub struct Fund<'info> {
     /// CHECK: the wallet whose vault this is; any key, it only derives the vault's address.
     pub owner: UncheckedAccount<'info>,
 
-    #[account(
-        mut,
-        seeds = [seeds::VAULT, owner.key().as_ref(), &args.vault_index.to_le_bytes()],
-        bump,
-    )]
+    /// Its address is checked in the handler.
+    #[account(mut)]
     pub vault: SystemAccount<'info>,
 
     /// CHECK: by address.
     #[account(address = NOS_MINT @ DeployError::WrongMint)]
     pub nos_mint: UncheckedAccount<'info>,
 
-    #[account(
-        mut,
-        associated_token::mint = nos_mint,
-        associated_token::authority = vault,
-    )]
+    /// Its address is checked in the handler.
+    #[account(mut, token::mint = nos_mint, token::authority = vault)]
     pub vault_nos: Account<'info, TokenAccount>,
 
     /// Where the NOS come from. The token program checks that the funder may move them.
@@ -59,6 +52,8 @@ pub struct Fund<'info> {
 pub(crate) fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
     require!(args.nos > 0 || args.lamports > 0, DeployError::ZeroAmount);
     let accounts = ctx.accounts;
+    let (vault, vault_nos) = (accounts.vault.key, accounts.vault_nos.key());
+    seeds::require_vault(accounts.owner.key, args.vault_index, vault, &vault_nos)?;
     if args.nos > 0 {
         let transfer = token::Transfer {
             from: accounts.funder_nos.to_account_info(),

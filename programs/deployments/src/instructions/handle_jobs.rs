@@ -8,9 +8,9 @@ use crate::{
     jobs_cpi::{JobsCpi, MarketView},
     state::{
         deployment::{free, in_use, views, ActiveJob, Deployment},
-        seeds,
+        seeds::JobAddresses,
     },
-    vault::{pay_keeper, VaultSeeds},
+    vault::{pay_keeper, rents, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
@@ -131,6 +131,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     let vault_seeds = seeds.as_slices();
     let cpi = accounts.cpi(&vault_seeds);
 
+    let mut ours = JobAddresses::of(&key);
     let (mut handled, mut extended, mut shortage) = (0_u32, false, false);
     for (index, group) in indices.iter().zip(groups) {
         let active = usize::try_from(lifecycle.active).map_err(|_| DeployError::CorruptAccount)?;
@@ -138,7 +139,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         let Some(position) = in_use.iter().position(|slot| slot.index == *index) else {
             continue;
         };
-        require_job_address(in_use, position, &key, group)?;
+        require_job_address(&mut ours, in_use, position, group)?;
         let mut scene = Scene {
             cpi: &cpi,
             lifecycle: &lifecycle,
@@ -197,6 +198,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         &accounts.vault,
         &accounts.keeper,
         handled,
+        &rents()?,
     )
 }
 
@@ -228,16 +230,16 @@ impl<'info> HandleJobs<'info> {
 
 /// The first account of a group must be the job's: a keeper could pass a finished job of its own.
 fn require_job_address<const N: usize>(
+    ours: &mut JobAddresses,
     slots: &[ActiveJob],
     position: usize,
-    deployment: &Pubkey,
     group: &[AccountInfo; N],
 ) -> Result<()> {
     let (Some(slot), Some(job)) = (slots.get(position), group.first()) else {
         return err!(DeployError::WrongAccountCount);
     };
     require!(
-        seeds::is_job_address(job.key, seeds::JOB, deployment, slot.index, slot.job_bump),
+        ours.is_job(job.key, slot.index, slot.job_bump),
         DeployError::WrongJobAddress
     );
     Ok(())

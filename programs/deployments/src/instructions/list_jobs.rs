@@ -7,7 +7,7 @@ use crate::{
     jobs_cpi::{JobsCpi, ListAccounts, Lister, MarketView},
     state::{
         deployment::{in_use, views, ActiveJob, Deployment},
-        seeds,
+        seeds::{self, JobAddresses},
     },
     vault::{nos_balance, pay_keeper, rents, send_lamports, VaultSeeds},
 };
@@ -121,7 +121,8 @@ pub(crate) fn handler<'info>(
     let mut lifecycle = deployment.active_lifecycle(slots.len())?;
 
     let jobs = views(in_use(slots, lifecycle.active)?);
-    let listing = lifecycle.listing(jobs, &accounts.offer(deployment)?, now);
+    let offer = accounts.offer(deployment)?;
+    let listing = lifecycle.listing(jobs, &offer, now);
     let listed = match listing {
         Listing::NothingDue => return err!(DeployError::NothingDue),
         Listing::NoFreeSlot => return err!(DeployError::NoFreeSlot),
@@ -156,6 +157,7 @@ pub(crate) fn handler<'info>(
         &accounts.vault,
         &accounts.keeper,
         listed,
+        &offer.rents,
     )
 }
 
@@ -242,14 +244,15 @@ fn list<'info>(
         system_program: &accounts.system_program,
     };
     let mut lister = Lister::new(&cpi, &others, &deployment.job_definition, timeout);
+    let mut ours = JobAddresses::of(key);
     for (slot, [job, run]) in new.iter_mut().zip(addresses) {
         let index = slot.index.to_le_bytes();
         let (job_bump, run_bump) = ([slot.job_bump], [slot.run_bump]);
         let job_seeds: [&[u8]; 4] = [seeds::JOB, key.as_ref(), &index, &job_bump];
         let run_seeds: [&[u8]; 4] = [seeds::RUN, key.as_ref(), &index, &run_bump];
         require!(
-            seeds::is_job_address(job.key, seeds::JOB, key, slot.index, slot.job_bump)
-                && seeds::is_job_address(run.key, seeds::RUN, key, slot.index, slot.run_bump),
+            ours.is_job(job.key, slot.index, slot.job_bump)
+                && ours.is_run(run.key, slot.index, slot.run_bump),
             DeployError::WrongJobAddress
         );
         sweep(job, &accounts.vault, &job_seeds)?;

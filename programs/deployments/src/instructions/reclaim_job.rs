@@ -5,7 +5,10 @@ use crate::{
     errors::DeployError,
     events::JobReclaimed,
     jobs_cpi::{job_state, JobState, JobsCpi},
-    state::{seeds, Deployment},
+    state::{
+        seeds::{self, JobAddresses},
+        Deployment,
+    },
     vault::VaultSeeds,
 };
 use anchor_lang::{prelude::*, Discriminator};
@@ -26,28 +29,20 @@ pub struct ReclaimArgs {
 
 /// Accounts of `reclaim_job`. Nobody needs to sign, and nobody is paid but the vault.
 #[derive(Accounts)]
-#[instruction(args: ReclaimArgs)]
 pub struct ReclaimJob<'info> {
     /// CHECK: pinned by the job's address, which derives from it; may be closed.
     pub deployment: UncheckedAccount<'info>,
 
-    /// The jobs program checks that it paid for the job.
-    #[account(
-        mut,
-        seeds = [seeds::VAULT, args.owner.as_ref(), &args.vault_index.to_le_bytes()],
-        bump,
-    )]
+    /// Its address is checked in `validate`; the jobs program checks that it paid for the job.
+    #[account(mut)]
     pub vault: SystemAccount<'info>,
 
     /// CHECK: by address.
     #[account(address = NOS_MINT @ DeployError::WrongMint)]
     pub nos_mint: UncheckedAccount<'info>,
 
-    #[account(
-        mut,
-        associated_token::mint = nos_mint,
-        associated_token::authority = vault,
-    )]
+    /// Its address is checked in `validate`.
+    #[account(mut, token::mint = nos_mint, token::authority = vault)]
     pub vault_nos: Account<'info, TokenAccount>,
 
     /// CHECK: the jobs program checks that it is the job's.
@@ -70,15 +65,22 @@ pub struct ReclaimJob<'info> {
 }
 
 impl ReclaimJob<'_> {
-    fn validate(&self, args: &ReclaimArgs) -> Result<()> {
-        let key = self.deployment.key();
+    /// The vault's bump.
+    fn validate(&self, args: &ReclaimArgs) -> Result<u8> {
+        // vault, vault_nos
+        let (vault, vault_nos) = (self.vault.key, self.vault_nos.key());
+        let bump = seeds::require_vault(&args.owner, args.vault_index, vault, &vault_nos)?;
+
+        // job
+        let mut ours = JobAddresses::of(self.deployment.key);
         require!(
-            seeds::is_job_address(self.job.key, seeds::JOB, &key, args.index, args.job_bump),
+            ours.is_job(self.job.key, args.index, args.job_bump),
             DeployError::WrongJobAddress
         );
         // A job with a slot is for `settle_jobs`: the fail-safe must see that its node quit.
         if *self.deployment.owner == crate::ID {
-            let mut data = self.deployment.try_borrow_data()?.to_vec();
+            // Read in place, where it is aligned; a copy need not be. Nothing is written.
+            let mut data = self.deployment.try_borrow_mut_data()?;
             require!(
                 data.starts_with(Deployment::DISCRIMINATOR),
                 DeployError::WrongDeployment
@@ -94,15 +96,15 @@ impl ReclaimJob<'_> {
             job_state(&self.job)? == JobState::Quit,
             DeployError::NothingDue
         );
-        Ok(())
+        Ok(bump)
     }
 }
 
 /// Recovers the deposit, and the job's rent with it.
 pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
-    ctx.accounts.validate(&args)?;
+    let bump = ctx.accounts.validate(&args)?;
     let accounts = &*ctx.accounts;
-    let seeds = VaultSeeds::new(args.owner, args.vault_index, ctx.bumps.vault);
+    let seeds = VaultSeeds::new(args.owner, args.vault_index, bump);
     let cpi = JobsCpi {
         market: &accounts.market,
         market_vault: &accounts.market_vault,

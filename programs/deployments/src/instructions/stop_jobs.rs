@@ -1,15 +1,13 @@
 //! `stop_jobs`: ends what should not run any more.
 
 use crate::{
-    constants::NOS_MINT,
     errors::DeployError,
     events::Outcome,
     instructions::handle_jobs::{handle, Effect, HandleJobs},
     jobs_cpi::{is_queued, job_state, run_of, JobState, MarketView, Run},
-    state::deployment::views,
+    state::{deployment::views, seeds::is_nos_account},
 };
 use anchor_lang::prelude::*;
-use anchor_spl::associated_token::get_associated_token_address;
 use deployments_domain::{failsafe::Ending, jobs::StopReason, lifecycle::Ended};
 
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
@@ -69,9 +67,8 @@ pub(crate) fn handler<'info>(
 
 /// The node's pay and the run's rent go where the run says, whatever the keeper passed.
 fn check_end(run: &Run, node_nos: &AccountInfo, run_payer: &AccountInfo) -> Result<()> {
-    require_keys_eq!(
-        *node_nos.key,
-        get_associated_token_address(&run.node, &NOS_MINT),
+    require!(
+        is_nos_account(node_nos.key, &run.node),
         DeployError::WrongNodeTokenAccount
     );
     require_keys_eq!(*run_payer.key, run.payer, DeployError::WrongRunPayer);

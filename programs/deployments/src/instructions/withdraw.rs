@@ -42,28 +42,21 @@ pub struct WithdrawArgs {
 
 /// Accounts of `withdraw`.
 #[derive(Accounts)]
-#[instruction(args: WithdrawArgs)]
 pub struct Withdraw<'info> {
     /// The wallet; its signature is the only one that takes funds out.
     #[account(mut)]
     pub owner: Signer<'info>,
 
-    #[account(
-        mut,
-        seeds = [seeds::VAULT, owner.key().as_ref(), &args.vault_index.to_le_bytes()],
-        bump,
-    )]
+    /// Its address is checked in the handler.
+    #[account(mut)]
     pub vault: SystemAccount<'info>,
 
     /// CHECK: by address.
     #[account(address = NOS_MINT @ DeployError::WrongMint)]
     pub nos_mint: UncheckedAccount<'info>,
 
-    #[account(
-        mut,
-        associated_token::mint = nos_mint,
-        associated_token::authority = vault,
-    )]
+    /// Its address is checked in the handler.
+    #[account(mut, token::mint = nos_mint, token::authority = vault)]
     pub vault_nos: Account<'info, TokenAccount>,
 
     /// Where the NOS go: the owner's own token account.
@@ -77,6 +70,12 @@ pub struct Withdraw<'info> {
 /// Moves the funds. Active jobs keep running: their refunds arrive in the vault later.
 pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> {
     let accounts = ctx.accounts;
+    let (owner, vault, vault_nos) = (
+        accounts.owner.key(),
+        accounts.vault.key(),
+        accounts.vault_nos.key(),
+    );
+    let bump = seeds::require_vault(&owner, args.vault_index, &vault, &vault_nos)?;
     let nos = args.nos.of(accounts.vault_nos.amount)?;
     let balance = accounts.vault.lamports();
     let lamports = args.lamports.of(balance)?;
@@ -87,7 +86,7 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
             .ok_or(DeployError::VaultTooLow)?,
     )?;
 
-    let seeds = VaultSeeds::new(accounts.owner.key(), args.vault_index, ctx.bumps.vault);
+    let seeds = VaultSeeds::new(owner, args.vault_index, bump);
     if nos > 0 {
         send_nos(
             &accounts.vault_nos.to_account_info(),

@@ -6,7 +6,8 @@ use crate::{
     jobs_cpi::{is_queued, job_state, JobState, MarketView},
     state::{
         deployment::{free, in_use},
-        seeds, Deployment,
+        seeds::JobAddresses,
+        Deployment,
     },
 };
 use anchor_lang::prelude::*;
@@ -50,7 +51,7 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
         .ok_or(DeployError::JobNotActive)?;
     let slot = slots.get(position).ok_or(DeployError::CorruptAccount)?;
     require!(
-        seeds::is_job_address(accounts.job.key, seeds::JOB, &key, index, slot.job_bump),
+        JobAddresses::of(&key).is_job(accounts.job.key, index, slot.job_bump),
         DeployError::WrongJobAddress
     );
     let can_settle = match job_state(&accounts.job)? {

@@ -144,6 +144,19 @@ impl Deployment {
             .saturating_add((slots as usize).saturating_mul(core::mem::size_of::<ActiveJob>()))
     }
 
+    /// Header and slots of a new account, whose data is zeroed.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
+    pub fn init(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
+        data.get_mut(..Self::DISCRIMINATOR.len())
+            .ok_or(DeployError::CorruptAccount)?
+            .copy_from_slice(Self::DISCRIMINATOR);
+        let (header, slots) = Self::split_any_version_mut(data)?;
+        header.version = Self::VERSION;
+        Ok((header, slots))
+    }
+
     /// Splits an account's data into header and slots.
     ///
     /// # Errors
