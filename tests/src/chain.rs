@@ -4,7 +4,7 @@ use crate::accounts::{elf_dir, mint_on_chain};
 use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
 use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
-use litesvm::{types::FailedTransactionMetadata, LiteSVM};
+use litesvm::{types::FailedTransactionMetadata, InvocationInspectCallback, LiteSVM};
 use nosana_deploy_client::{transaction::MAX_COMPUTE_UNITS, PROGRAM_ID};
 use solana_account::Account;
 use solana_address_lookup_table_interface::state::{AddressLookupTable, LookupTableMeta};
@@ -36,13 +36,35 @@ pub enum Refusal {
     Crash(String),
 }
 
+/// What a transaction took.
+pub(crate) struct Ran {
+    /// Without those of the instruction that sets their limit.
+    pub(crate) compute_units: u64,
+    /// Instructions that its instructions, and those that they called, called.
+    pub(crate) calls: usize,
+    pub(crate) logs: Vec<String>,
+}
+
 impl Chain {
     /// Both programs and the NOS mint.
     pub fn new() -> Self {
-        let mut vm = LiteSVM::new()
+        Self::on(LiteSVM::new())
+    }
+
+    /// The same, and `observer` is shown every step that bytecode takes.
+    pub(crate) fn observed(observer: impl InvocationInspectCallback + 'static) -> Self {
+        let mut vm = LiteSVM::new_debuggable(true);
+        vm.set_invocation_inspect_callback(observer);
+        Self::on(vm)
+    }
+
+    fn on(vm: LiteSVM) -> Self {
+        let mut vm = vm
             .with_sigverify(false)
             .with_blockhash_check(false)
-            .with_transaction_history(0);
+            .with_transaction_history(0)
+            // A log that is cut off would not tell what every call used.
+            .with_log_bytes_limit(None);
         for (program, file) in [
             (PROGRAM_ID, "deployments.so"),
             (JOBS_PROGRAM, "nosana_jobs_localnet.so"),
@@ -125,22 +147,34 @@ impl Chain {
         self.0.warp_to_slot(10); // a table counts from the slot after its last change
     }
 
-    /// As [`Self::send`], with a lookup table and all the compute units that a transaction may use,
-    /// however many bytes it has. Returns how many units it used, and its log.
+    /// Another program than the two, for measuring.
+    pub(crate) fn add_program(&mut self, program: Pubkey, file: &str) {
+        let elf = elf_dir().join(file);
+        self.0.add_program_from_file(program, elf).unwrap();
+    }
+
+    /// What a program returns and logs; changes nothing.
+    pub(crate) fn ask(&self, question: Instruction, payer: &Pubkey) -> (Vec<u8>, Vec<String>) {
+        let transaction = Transaction::new_with_payer(&[question], Some(payer));
+        let answer = self.0.simulate_transaction(transaction).unwrap();
+        (answer.meta.return_data.data, answer.meta.logs)
+    }
+
+    /// As [`Self::send`], with lookup tables and all the compute units that a transaction may use,
+    /// however many bytes it has.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         instructions: &[Instruction],
         payer: &Pubkey,
-        table: &AddressLookupTableAccount,
-    ) -> Result<(u64, Vec<String>), Refusal> {
+        tables: &[AddressLookupTableAccount],
+    ) -> Result<Ran, Refusal> {
         let limit = ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS);
         let all = [&[limit], instructions].concat();
         let hash = self.0.latest_blockhash();
-        let message =
-            v0::Message::try_compile(payer, &all, std::slice::from_ref(table), hash).unwrap();
+        let message = v0::Message::try_compile(payer, &all, tables, hash).unwrap();
         let signatures = usize::from(message.header.num_required_signatures);
         let transaction = VersionedTransaction {
             signatures: vec![Signature::default(); signatures],
@@ -148,7 +182,12 @@ impl Chain {
         };
         let outcome = self.0.send_transaction(transaction);
         let meta = outcome.map_err(|failed| refusal(&failed))?;
-        Ok((meta.compute_units_consumed - LIMIT_UNITS, meta.logs))
+        let calls: usize = meta.inner_instructions.iter().map(Vec::len).sum();
+        Ok(Ran {
+            compute_units: meta.compute_units_consumed - LIMIT_UNITS,
+            calls,
+            logs: meta.logs,
+        })
     }
 
     /// What [`Self::send`] would do; changes nothing.

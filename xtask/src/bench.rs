@@ -2,10 +2,12 @@
 
 use crate::{generated::Generated, paths, process, sbf, suites::cargo};
 use anyhow::{bail, Context, Result};
+use serde_json::{json, Value};
 use std::{fs, path::Path, process::Command};
 
 /// What to measure.
 #[derive(clap::Args)]
+#[group(multiple = false)]
 pub(crate) struct Bench {
     /// Only compare with the budgets, and run each timing shortly; writes nothing.
     #[arg(long)]
@@ -13,7 +15,7 @@ pub(crate) struct Bench {
     /// Write tests/budgets.json anew, 5 % above what is measured.
     #[arg(long)]
     accept: bool,
-    /// Print what instructions take as JSON, and measure nothing else.
+    /// Print everything as JSON; writes nothing.
     #[arg(long)]
     json: bool,
 }
@@ -21,31 +23,46 @@ pub(crate) struct Bench {
 const BUDGETS: &str = "tests/budgets.json";
 const REPORT: &str = "docs/performance.md";
 
-/// Measures, and writes docs/performance.md unless it is to be quick.
+/// Measures, and writes docs/performance.md and its pictures unless asked for something else.
 pub(crate) fn bench(options: &Bench) -> Result<()> {
-    let elves = sbf::build_programs(None)?;
+    let elves = sbf::build_measured()?;
     let mut compute = cargo(&elves)?;
     compute.args(["run", "--quiet", "--bin", "compute", "--", BUDGETS]);
-    if options.accept {
-        compute.arg("--accept");
-    }
-    if options.json {
-        compute.arg("--json");
-    }
     let mut client = cargo(&elves)?;
     client.args(["bench", "--quiet", "--package", "nosana-deploy-client"]);
     client.args(["--bench", "client"]);
-    if options.json || options.accept || options.quick {
-        process::run(&mut compute, "what is not within its budget stands above")?;
-        if options.quick {
-            client.args(["--", "--quick"]);
-            process::run(&mut client, "the client's bench failed")?;
-        }
+    let hint = "what is not within its budget stands above";
+    if options.accept {
+        return process::run(compute.arg("--accept"), hint);
+    }
+    if options.quick {
+        process::run(&mut compute, hint)?;
+        client.args(["--", "--quick"]);
+        return process::run(&mut client, "the client's bench failed");
+    }
+    let circumstances = Circumstances::ask()?;
+    let program = Program::of(&elves)?;
+    if options.json {
+        let bytecode: Value = serde_json::from_str(&printed(compute.arg("--json"))?)?;
+        let client = Client::read(&printed(&mut client)?);
+        let all = json!({
+            "circumstances": circumstances.json(),
+            "program": program.json(),
+            "bytecode": bytecode,
+            "client": client.json(),
+        });
+        println!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
-    let instructions = printed(&mut compute)?;
-    let timings = timings(&printed(&mut client)?);
-    let report = [header()?, program(&elves, &instructions)?, timings].concat();
+    let bytecode = printed(compute.arg("--plots").arg("docs"))?;
+    let client = Client::read(&printed(&mut client)?);
+    let report = [
+        circumstances.markdown(),
+        bytecode,
+        program.markdown(),
+        client.markdown(),
+    ];
+    let report = report.concat();
     print!("{report}");
     Generated::new(REPORT, report).write_or_check(false, "cargo xtask bench")
 }
@@ -58,84 +75,212 @@ fn printed(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn header() -> Result<String> {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let models = cpus.lines().filter(|line| line.starts_with("model name"));
-    let models: Vec<&str> = models
-        .filter_map(|line| Some(line.split_once(": ")?.1))
-        .collect();
-    let machine = match models.first() {
-        Some(model) => format!("{} × {model}", models.len()),
-        None => "an unknown machine".into(),
-    };
-    let asked = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(paths::workspace());
-        process::answer(&mut command).with_context(|| format!("cannot ask {program}"))
-    };
-    let rustc = asked("rustc", &["--version"])?;
-    let commit = asked("git", &["rev-parse", "--short=12", "HEAD"])?;
-    Ok(format!(
-        "# Performance\n\n\
-         Written by `cargo xtask bench` on {machine}, with {rustc}, at commit {commit}. Compute units are the\n\
-         programs' real bytecode's and the same everywhere; times are this machine's. CI compares compute units\n\
-         with `tests/budgets.json`, which holds 5 % more than was measured when somebody last ran\n\
-         `cargo xtask bench --accept`.\n\n"
-    ))
+/// What figures depend on.
+struct Circumstances {
+    machine: String,
+    rustc: String,
+    toolchain: String,
+    commit: String,
 }
 
-fn program(elves: &Path, instructions: &str) -> Result<String> {
-    const LAMPORTS_PER_BYTE: u64 = 6_960;
-    const ACCOUNT_OVERHEAD: u64 = 128;
-    const PROGRAM_DATA_HEADER: u64 = 45;
-    const BYTES_PER_WRITE: u64 = 1_012;
-    const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
-    let bytes = fs::metadata(elves.join("deployments.so"))?.len();
-    let rent = bytes
-        .saturating_add(ACCOUNT_OVERHEAD)
-        .saturating_add(PROGRAM_DATA_HEADER)
-        .saturating_mul(LAMPORTS_PER_BYTE);
-    let writes = bytes.div_ceil(BYTES_PER_WRITE);
-    let fees = writes.saturating_mul(LAMPORTS_PER_SIGNATURE);
-    Ok(format!(
-        "## The program\n\n\
-         deployments.so has {bytes} bytes. Deploying it costs {rent} lamports of rent, which come back when it is\n\
-         closed, and about {fees} lamports of fees for {writes} writes; while it is written, a buffer needs the\n\
-         same rent once more.\n\n\
-         ## Instructions\n\n\
-         Alone in a transaction, which has a compute budget and a lookup table with the market's, the deployment's\n\
-         and the vault's addresses. \"Of it ours\" is a job's share without what the markets' program used, for which\n\
-         a stand-in runs here. \"Too many\" bytes means that a keeper sends fewer jobs at a time.\n\n\
-         {instructions}\n"
-    ))
+impl Circumstances {
+    fn ask() -> Result<Self> {
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let models = cpus.lines().filter(|line| line.starts_with("model name"));
+        let models: Vec<&str> = models
+            .filter_map(|line| Some(line.split_once(": ")?.1))
+            .collect();
+        let machine = match models.first() {
+            Some(model) => format!("{} × {model}", models.len()),
+            None => "an unknown machine".into(),
+        };
+        let asked = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(paths::workspace());
+            process::answer(&mut command).with_context(|| format!("cannot ask {program}"))
+        };
+        let commit = asked("git", &["rev-parse", "--short=12", "HEAD"])?;
+        let changed = asked(
+            "git",
+            &["status", "--porcelain", "programs", "client", "tests"],
+        )?;
+        let and_changes = if changed.is_empty() {
+            ""
+        } else {
+            " and changes"
+        };
+        Ok(Self {
+            machine,
+            rustc: asked("rustc", &["--version"])?,
+            toolchain: sbf::toolchain_name()?,
+            commit: format!("{commit}{and_changes}"),
+        })
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "machine": self.machine,
+            "rustc": self.rustc,
+            "bytecode_toolchain": self.toolchain,
+            "commit": self.commit,
+        })
+    }
+
+    fn markdown(&self) -> String {
+        format!(
+            "# Performance\n\n\
+             Written by `cargo xtask bench`; `--json` prints the same figures.\n\n\
+             | | |\n|---|---|\n\
+             | machine | {} |\n\
+             | programs compiled by | {} |\n\
+             | client compiled by | {} |\n\
+             | commit | {} |\n\n\
+             Compute units are the programs' real bytecode's, in LiteSVM, at addresses that are the same in every run:\n\
+             they are the same on every machine with the same toolchain. Times are this machine's. CI compares compute\n\
+             units with `tests/budgets.json`, which holds 5 % more than was measured when somebody last ran\n\
+             `cargo xtask bench --accept`.\n\n",
+            self.machine, self.toolchain, self.rustc, self.commit,
+        )
+    }
 }
 
-/// Criterion's names and their middle estimates.
-fn timings(output: &str) -> String {
-    let mut text = String::from("## The client\n\n| what | time |\n|---|--:|\n");
-    let mut memory = String::new();
-    let mut name = "";
-    for line in output.lines() {
-        if let Some(found) = line.strip_prefix("memory per watched deployment: ") {
-            memory = format!("\nA keeper's memory for each deployment that it watches: {found}.\n");
-        }
-        match line.split_once("time:   [") {
-            Some((before, estimates)) => {
-                let name = if before.trim().is_empty() {
-                    name
-                } else {
-                    before.trim()
-                };
-                let mut parts = estimates.split(' ').skip(2);
-                if let (Some(value), Some(unit)) = (parts.next(), parts.next()) {
-                    text += &format!("| {name} | {value} {unit} |\n");
-                }
+/// What it takes to put the program on a cluster.
+struct Program {
+    bytes: u64,
+    rent_lamports: u64,
+    writes: u64,
+    fee_lamports: u64,
+}
+
+impl Program {
+    fn of(elves: &Path) -> Result<Self> {
+        const LAMPORTS_PER_BYTE: u64 = 6_960;
+        const ACCOUNT_OVERHEAD: u64 = 128;
+        const PROGRAM_DATA_HEADER: u64 = 45;
+        const PROGRAM_ACCOUNT: u64 = 36;
+        const BYTES_PER_WRITE: u64 = 1_012;
+        const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+        let bytes = fs::metadata(elves.join("deployments.so"))?.len();
+        let rent_lamports = bytes
+            .saturating_add(PROGRAM_DATA_HEADER)
+            .saturating_add(PROGRAM_ACCOUNT)
+            .saturating_add(ACCOUNT_OVERHEAD.saturating_mul(2))
+            .saturating_mul(LAMPORTS_PER_BYTE);
+        let writes = bytes.div_ceil(BYTES_PER_WRITE);
+        Ok(Self {
+            bytes,
+            rent_lamports,
+            writes,
+            fee_lamports: writes.saturating_mul(LAMPORTS_PER_SIGNATURE),
+        })
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "elf_bytes": self.bytes,
+            "rent_lamports": self.rent_lamports,
+            "writes": self.writes,
+            "fee_lamports": self.fee_lamports,
+        })
+    }
+
+    fn markdown(&self) -> String {
+        let Self {
+            bytes,
+            rent_lamports,
+            writes,
+            fee_lamports,
+        } = self;
+        format!(
+            "## Deploying the program\n\n\
+             deployments.so has {bytes} bytes. Deploying it costs {rent_lamports} lamports of rent, which come back when \
+             it is\nclosed, and about {fee_lamports} lamports of fees for {writes} writes. While it is written, a buffer \
+             holds that rent.\n\n"
+        )
+    }
+}
+
+/// What the client's bench printed.
+struct Client {
+    timings: Vec<Timing>,
+    bytes_per_deployment: u64,
+}
+
+/// Criterion's name and middle estimate.
+struct Timing {
+    name: String,
+    value: f64,
+    unit: String,
+}
+
+impl Timing {
+    fn nanoseconds(&self) -> f64 {
+        let each = match &self.unit[..] {
+            "s" => 1e9,
+            "ms" => 1e6,
+            "µs" => 1e3,
+            "ps" => 1e-3,
+            _ => 1.0,
+        };
+        self.value * each
+    }
+}
+
+impl Client {
+    fn read(output: &str) -> Self {
+        let (mut timings, mut bytes_per_deployment, mut name) = (Vec::new(), 0, "");
+        for line in output.lines() {
+            if let Some(found) = line.strip_prefix("memory per watched deployment: ") {
+                let bytes = found.split(' ').next();
+                bytes_per_deployment = bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
             }
-            None if !line.starts_with(' ') => name = line.trim(),
-            None => {}
+            match line.split_once("time:   [") {
+                Some((before, estimates)) => {
+                    if !before.trim().is_empty() {
+                        name = before.trim();
+                    }
+                    let mut parts = estimates.split(' ').skip(2);
+                    let value = parts.next().and_then(|value| value.parse().ok());
+                    if let (Some(value), Some(unit)) = (value, parts.next()) {
+                        timings.push(Timing {
+                            name: name.into(),
+                            value,
+                            unit: unit.into(),
+                        });
+                    }
+                }
+                None if !line.starts_with(' ') => name = line.trim(),
+                None => {}
+            }
+        }
+        Self {
+            timings,
+            bytes_per_deployment,
         }
     }
-    text + &memory
+
+    fn json(&self) -> Value {
+        let timings = self.timings.iter();
+        let timings = timings.map(|timing| (timing.name.clone(), json!(timing.nanoseconds())));
+        json!({
+            "nanoseconds": timings.collect::<serde_json::Map<_, _>>(),
+            "bytes_per_watched_deployment": self.bytes_per_deployment,
+        })
+    }
+
+    fn markdown(&self) -> String {
+        let lines = self
+            .timings
+            .iter()
+            .map(|timing| format!("| {} | {} {} |\n", timing.name, timing.value, timing.unit));
+        format!(
+            "## The client\n\n| what | time |\n|---|--:|\n{}\n\
+             A keeper that watches 100,000 deployments needs {} bytes for each of them. The targets are a plan for all of\n\
+             them in a second, and 1,024 bytes for each.\n",
+            lines.collect::<String>(),
+            self.bytes_per_deployment
+        )
+    }
 }
 
 #[cfg(test)]
@@ -149,11 +294,20 @@ mod tests {
             Found 2 outliers\n\
             plan 100,000 deployments\n\
             \u{20}                       time:   [9.3552 ms 9.7928 ms 10.428 ms]\n";
-        assert_eq!(
-            timings(output),
-            "## The client\n\n| what | time |\n|---|--:|\n| decode a deployment | 94.203 ns |\n\
-             | plan 100,000 deployments | 9.7928 ms |\n\n\
-             A keeper's memory for each deployment that it watches: 933 bytes (100000 of them).\n"
+        let client = Client::read(output);
+        let text = client.markdown();
+        assert!(
+            text.contains("| decode a deployment | 94.203 ns |\n"),
+            "{text}"
         );
+        assert!(text.contains("| plan 100,000 deployments | 9.7928 ms |\n"));
+        assert!(text.contains("needs 933 bytes"));
+        let json = client.json();
+        assert_eq!(json["nanoseconds"]["decode a deployment"], json!(94.203));
+        assert_eq!(
+            json["nanoseconds"]["plan 100,000 deployments"],
+            json!(9_792_800.0)
+        );
+        assert_eq!(json["bytes_per_watched_deployment"], json!(933));
     }
 }

@@ -2,162 +2,207 @@
 
 use super::{
     scene::{spec, Scene},
-    Queue, Row,
+    Bench, Queue, Row,
 };
-use crate::{chain::Chain, TIMEOUT};
+use crate::TIMEOUT;
 use deployments_domain::settings::Strategy;
 use nosana_deploy_client::{
     instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
-    markets::decode_run,
     seeds,
-    transaction::MAX_TRANSACTION_BYTES,
 };
 use nosana_jobs_localnet::state::{JOB_DONE, JOB_STOPPED};
+use solana_program::instruction::Instruction;
 
-const QUEUES: [(&str, Queue); 3] = [
-    ("queue empty", Queue::Empty),
-    ("300 jobs waiting", Queue::Jobs(300)),
-    ("100 nodes waiting", Queue::Nodes(100)),
-];
+/// Batches that are measured besides the largest.
 const COUNTS: [u32; 3] = [1, 4, 8];
+/// Jobs of the deployment that the largest batch is found with.
+const MANY: u32 = 32;
 
-pub(super) fn measure(rows: &mut Vec<Row>) {
-    let base = Chain::new();
-    lists(&base, rows);
-    records(&base, rows);
-    settles(&base, rows);
-    handles_running(&base, rows);
-    delists(&base, rows);
+pub(super) fn measure(bench: &Bench) -> Vec<Row> {
+    let mut rows = Vec::new();
+    lists(bench, &mut rows);
+    records(bench, &mut rows);
+    for (name, prepare, instruction) in BATCHES {
+        for queue in Queue::ALL {
+            batches(bench, &mut rows, name, queue, prepare, instruction);
+        }
+    }
+    // Where nodes wait, no job does.
+    for queue in [Queue::Empty, Queue::Jobs(300)] {
+        let prepare = |bench: &Bench, count| {
+            let mut scene = Scene::listed(bench, Strategy::Simple, count);
+            scene.does(&[ix::stop(&scene.owner, &scene.key)]);
+            (scene, Vec::new())
+        };
+        batches(bench, &mut rows, "stop_jobs, queued", queue, prepare, stop);
+    }
+    reclaims(bench, &mut rows);
+    rows
 }
 
-/// The largest number of jobs whose listing fits into a transaction.
-fn most(scene: &Scene) -> u32 {
-    let deployment = scene.deployment();
-    let fits = |count: &u32| {
-        let list = ix::list_jobs(&scene.keeper, &scene.key, &deployment, *count);
-        scene.size(&scene.keeper, &list).0 <= MAX_TRANSACTION_BYTES
-    };
-    (1..=20).rev().find(fits).unwrap()
+/// A scene with a job for each of a batch, and the runs of those jobs.
+type Prepare = fn(&Bench, u32) -> (Scene, Vec<RunOfJob>);
+/// What handles the first so many of them.
+type Handle = fn(&Scene, &[RunOfJob], u32) -> Instruction;
+
+const BATCHES: [(&str, Prepare, Handle); 5] = [
+    (
+        "settle_jobs, finished",
+        |bench, count| ended(bench, count, JOB_DONE),
+        settle,
+    ),
+    (
+        "settle_jobs, quit",
+        |bench, count| ended(bench, count, JOB_STOPPED),
+        settle,
+    ),
+    (
+        "track_jobs",
+        |bench, count| taken(bench, count, Strategy::Infinite),
+        |scene, runs, count| {
+            let running = running(scene, runs, count);
+            ix::track_jobs(&scene.keeper, &scene.key, &scene.deployment(), &running)
+        },
+    ),
+    (
+        "extend_jobs",
+        |bench, count| {
+            let (mut scene, runs) = taken(bench, count, Strategy::SimpleExtend);
+            scene.wait(i64::try_from(TIMEOUT).unwrap() - 30);
+            (scene, runs)
+        },
+        |scene, runs, count| {
+            let running = running(scene, runs, count);
+            ix::extend_jobs(&scene.keeper, &scene.key, &scene.deployment(), &running)
+        },
+    ),
+    (
+        "stop_jobs, running",
+        |bench, count| {
+            let (mut scene, runs) = taken(bench, count, Strategy::Simple);
+            scene.wait(600);
+            scene.does(&[ix::stop(&scene.owner, &scene.key)]);
+            (scene, runs)
+        },
+        stop,
+    ),
+];
+
+fn batches(
+    bench: &Bench,
+    rows: &mut Vec<Row>,
+    name: &str,
+    queue: Queue,
+    prepare: Prepare,
+    handle: Handle,
+) {
+    let (scene, runs) = prepare(bench, MANY);
+    let most = scene.most_jobs(|count| handle(&scene, &runs, count));
+    for count in sizes(most) {
+        let (mut scene, runs) = prepare(bench, count);
+        // Jobs that are queued stand behind the others; those that nodes have are not in it.
+        let queued = if runs.is_empty() && name.starts_with("stop") {
+            scene.jobs()
+        } else {
+            Vec::new()
+        };
+        scene.set_queue(queue, &queued);
+        let instruction = handle(&scene, &runs, count);
+        let name = format!("{name}: {count}, {queue}");
+        rows.push(scene.of_keeper(&name, count, instruction));
+    }
 }
 
-fn lists(base: &Chain, rows: &mut Vec<Row>) {
-    for (situation, queue) in QUEUES {
-        let started = Scene::started(base, queue, &spec(Strategy::Simple, 20, ""));
-        let most = most(&started);
-        drop(started);
-        for count in COUNTS.into_iter().chain([most]) {
-            let mut scene = Scene::started(base, queue, &spec(Strategy::Simple, 20, ""));
-            let (keeper, key, deployment) = (scene.keeper, scene.key, scene.deployment());
-            let list = ix::list_jobs(&keeper, &key, &deployment, count);
-            let name = format!("list_jobs of {count}, {situation}");
-            rows.push(scene.measure(&name, keeper, count, list));
+/// The sizes of batches to measure, the largest included.
+fn sizes(most: u32) -> impl Iterator<Item = u32> {
+    let smaller = COUNTS.into_iter().filter(move |count| *count < most);
+    smaller.chain([most])
+}
+
+fn lists(bench: &Bench, rows: &mut Vec<Row>) {
+    let list =
+        |scene: &Scene, count| ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), count);
+    for queue in Queue::ALL {
+        let spec = spec(Strategy::Simple, MANY, "");
+        let scene = Scene::started(bench, queue, &spec);
+        for count in sizes(scene.most_jobs(|count| list(&scene, count))) {
+            let mut scene = Scene::started(bench, queue, &spec);
+            let instruction = list(&scene, count);
+            let name = format!("list_jobs: {count}, {queue}");
+            rows.push(scene.of_keeper(&name, count, instruction));
         }
     }
 }
 
-fn records(base: &Chain, rows: &mut Vec<Row>) {
-    let spec = spec(Strategy::Simple, 1, "");
-    let mut scene = Scene::new(base, Queue::Empty);
-    let (keeper, key, owner) = (scene.keeper, scene.key, scene.owner);
-    scene.does(&ix::create(&owner, 0, &spec));
-    scene.does(&[ix::start(&owner, &key)]);
-    let list = ix::list_jobs(&keeper, &key, &scene.deployment(), 0);
-    rows.push(scene.measure("list_jobs, records INSUFFICIENT_FUNDS", keeper, 0, list));
-}
-
-/// A deployment with `count` jobs listed, in batches that fit.
-fn listed(base: &Chain, queue: Queue, strategy: Strategy, count: u32) -> Scene {
-    let mut scene = Scene::started(base, queue, &spec(strategy, count, ""));
-    let mut left = count;
-    while left > 0 {
-        let some = left.min(8);
-        let list = ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), some);
-        scene.keeps(list);
-        left -= some;
-    }
-    scene
-}
-
-fn settles(base: &Chain, rows: &mut Vec<Row>) {
-    for (situation, state) in [("finished", JOB_DONE), ("quit", JOB_STOPPED)] {
-        for count in [1, 4, 8, 16] {
-            let mut scene = listed(base, Queue::Empty, Strategy::Simple, count);
-            let now = scene.now;
-            scene.wait(1_000);
-            scene.change_jobs(|job| {
-                job.state = state;
-                (job.time_start, job.time_end) = (now, now + 900);
-            });
-            let deployment = scene.deployment();
-            let indices: Vec<u64> = deployment.jobs.iter().map(|job| job.index).collect();
-            let (keeper, key) = (scene.keeper, scene.key);
-            let settle = ix::settle_jobs(&keeper, &key, &deployment, &indices);
-            let name = format!("settle_jobs of {count}, {situation}");
-            rows.push(scene.measure(&name, keeper, count, settle));
-        }
+/// Cranks that change a status and nothing else.
+fn records(bench: &Bench, rows: &mut Vec<Row>) {
+    let mut poor = spec(Strategy::Simple, 1, "");
+    for (name, cap) in [
+        ("INSUFFICIENT_FUNDS", u64::MAX),
+        ("ERROR, price above cap", 1),
+    ] {
+        poor.max_price_per_second = cap;
+        let mut scene = Scene::new(bench, Queue::Empty);
+        scene.does(&ix::create(&scene.owner, 0, &poor));
+        scene.does(&[ix::start(&scene.owner, &scene.key)]);
+        let list = ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), 0);
+        rows.push(scene.of_keeper(&format!("list_jobs, records {name}"), 0, list));
     }
 }
 
-/// Jobs that waiting nodes took at once: their runs are at addresses of ours.
-fn handles_running(base: &Chain, rows: &mut Vec<Row>) {
-    let runs = |scene: &Scene| -> Vec<RunningJob> {
-        let jobs = scene.deployment().jobs;
-        let running = jobs.iter().map(|job| RunningJob {
-            index: job.index,
-            run: seeds::run_address(&scene.key, job.index).0,
-        });
-        running.collect()
-    };
-    for count in [1, 4, 8] {
-        let queue = Queue::Nodes(100);
-        let mut scene = listed(base, Queue::Empty, Strategy::Infinite, count);
-        scene.take_jobs();
-        let (keeper, key) = (scene.keeper, scene.key);
-        let track = ix::track_jobs(&keeper, &key, &scene.deployment(), &runs(&scene));
-        rows.push(scene.measure(&format!("track_jobs of {count}"), keeper, count, track));
-
-        let mut scene = listed(base, queue, Strategy::SimpleExtend, count);
-        scene.wait(i64::try_from(TIMEOUT).unwrap() - 30);
-        let extend = ix::extend_jobs(&keeper, &key, &scene.deployment(), &runs(&scene));
-        rows.push(scene.measure(&format!("extend_jobs of {count}"), keeper, count, extend));
-
-        let mut scene = listed(base, queue, Strategy::Simple, count);
-        scene.wait(600);
-        scene.does(&[ix::stop(&scene.owner, &key)]);
-        let jobs: Vec<JobToStop> = runs(&scene)
-            .into_iter()
-            .map(|job| {
-                let account = scene.chain.account(&job.run).unwrap();
-                let run = decode_run(&account.owner, &account.data).unwrap();
-                JobToStop {
-                    index: job.index,
-                    run: Some(RunOfJob {
-                        address: job.run,
-                        node: run.node,
-                        payer: run.payer,
-                    }),
-                }
-            })
-            .collect();
-        let stop = ix::stop_jobs(&keeper, &key, &scene.deployment(), &jobs);
-        let name = format!("stop_jobs of {count}, running");
-        rows.push(scene.measure(&name, keeper, count, stop));
-    }
+/// Jobs that are over, in this state of the markets' program.
+fn ended(bench: &Bench, count: u32, state: u8) -> (Scene, Vec<RunOfJob>) {
+    let mut scene = Scene::listed(bench, Strategy::Simple, count);
+    let now = scene.now;
+    scene.wait(1_000);
+    scene.change_jobs(|job| {
+        job.state = state;
+        (job.time_start, job.time_end) = (now, now + 900);
+    });
+    (scene, Vec::new())
 }
 
-fn delists(base: &Chain, rows: &mut Vec<Row>) {
-    for count in [1, 4, 8] {
-        let mut scene = listed(base, Queue::Jobs(200), Strategy::Simple, count);
-        let (keeper, key) = (scene.keeper, scene.key);
-        scene.does(&[ix::stop(&scene.owner, &key)]);
-        let deployment = scene.deployment();
-        let queued = deployment.jobs.iter().map(|job| JobToStop {
-            index: job.index,
-            run: None,
-        });
-        let queued: Vec<JobToStop> = queued.collect();
-        let stop = ix::stop_jobs(&keeper, &key, &deployment, &queued);
-        let name = format!("stop_jobs of {count}, queued behind 200");
-        rows.push(scene.measure(&name, keeper, count, stop));
-    }
+/// Jobs that nodes have.
+fn taken(bench: &Bench, count: u32, strategy: Strategy) -> (Scene, Vec<RunOfJob>) {
+    let mut scene = Scene::listed(bench, strategy, count);
+    let runs = scene.take_jobs();
+    (scene, runs)
+}
+
+fn indices(scene: &Scene, count: u32) -> impl Iterator<Item = u64> {
+    let jobs = scene.deployment().jobs;
+    let indices = jobs.into_iter().map(|job| job.index);
+    indices.take(usize::try_from(count).unwrap())
+}
+
+fn running(scene: &Scene, runs: &[RunOfJob], count: u32) -> Vec<RunningJob> {
+    let jobs = indices(scene, count).zip(runs);
+    jobs.map(|(index, run)| RunningJob {
+        index,
+        run: run.address,
+    })
+    .collect()
+}
+
+fn settle(scene: &Scene, _: &[RunOfJob], count: u32) -> Instruction {
+    let indices: Vec<u64> = indices(scene, count).collect();
+    ix::settle_jobs(&scene.keeper, &scene.key, &scene.deployment(), &indices)
+}
+
+fn stop(scene: &Scene, runs: &[RunOfJob], count: u32) -> Instruction {
+    let runs = runs.iter().copied().map(Some);
+    let jobs = indices(scene, count).zip(runs.chain(std::iter::repeat(None)));
+    let jobs: Vec<JobToStop> = jobs.map(|(index, run)| JobToStop { index, run }).collect();
+    ix::stop_jobs(&scene.keeper, &scene.key, &scene.deployment(), &jobs)
+}
+
+/// The deposit of a job that was written off and quit, when its deployment is gone.
+fn reclaims(bench: &Bench, rows: &mut Vec<Row>) {
+    let (mut scene, _) = ended(bench, 1, JOB_STOPPED);
+    let gone = solana_account::Account::default();
+    scene.chain.set(&scene.key.clone(), gone);
+    let bump = seeds::job_address(&scene.key, 0).1;
+    let market = super::scene::named("market");
+    let reclaim = ix::reclaim_job(&scene.vault, &scene.key, &market, 0, bump);
+    rows.push(scene.of_keeper("reclaim_job", 1, reclaim));
 }

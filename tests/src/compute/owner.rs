@@ -2,31 +2,36 @@
 
 use super::{
     scene::{spec, Scene},
-    Queue, Row,
+    Bench, Queue, Row,
 };
-use crate::chain::Chain;
-use deployments::instructions::{Amount, UpdateArgs};
+use deployments::{
+    instructions::{Amount, UpdateArgs},
+    state::Deployment,
+};
 use deployments_domain::settings::Strategy;
 use nosana_deploy_client::{instructions as ix, seeds};
+use solana_program::instruction::Instruction;
 
-/// Expressions that fire often, seldom, and hardly ever.
-const SCHEDULES: [(&str, &str); 5] = [
-    ("every midnight", "0 0 * * *"),
-    ("weekdays or the 13th", "0 12 13 * 1-5"),
-    ("31st of a month", "0 0 31 * *"),
-    ("29 February", "0 0 29 2 *"),
-    ("last minute before a leap day's end", "59 23 29 2 *"),
-];
+pub(super) fn measure(bench: &Bench) -> Vec<Row> {
+    let mut rows = life(bench);
+    rows.push(write_off(bench));
+    rows.push(migrate(bench));
+    rows
+}
 
-pub(super) fn measure(rows: &mut Vec<Row>) {
-    let base = Chain::new();
+/// Everything that an owner does to a deployment, from the first to the last.
+fn life(bench: &Bench) -> Vec<Row> {
     let simple = spec(Strategy::SimpleExtend, 2, "");
-    let mut scene = Scene::new(&base, Queue::Empty);
+    let mut rows = Vec::new();
+    let mut scene = Scene::new(bench, Queue::Empty);
     let (owner, vault, key) = (scene.owner, scene.vault, scene.key);
     let [vault_nos, create] = ix::create(&owner, 0, &simple);
     scene.does(&[vault_nos]);
-    let mut note = |scene: &mut Scene, name: &str, of| rows.push(scene.measure(name, owner, 0, of));
-    note(&mut scene, "create", create);
+    let mut note =
+        |scene: &mut Scene, name: &str, of: Instruction| rows.push(scene.of_owner(name, of));
+    note(&mut scene, "create, a wallet's first", create);
+    let [_, another] = ix::create(&owner, 1, &spec(Strategy::Scheduled, 2, "0 0 29 2 *"));
+    note(&mut scene, "create, a later one", another);
     let [_, fund] = ix::fund(&owner, &vault, 1_000_000_000, 1_000_000_000);
     note(&mut scene, "fund", fund);
     note(&mut scene, "start", ix::start(&owner, &key));
@@ -39,41 +44,52 @@ pub(super) fn measure(rows: &mut Vec<Row>) {
         max_price_per_second: Some(1_000),
         ..UpdateArgs::default()
     };
-    note(
-        &mut scene,
-        "update, five more slots",
-        ix::update(&owner, &key, more),
-    );
+    let update = ix::update(&owner, &key, more);
+    note(&mut scene, "update, five more slots", update);
     let add = ix::add_revision(&owner, &key, 2, [2; 32]);
     note(&mut scene, "add_revision", add);
     let back = UpdateArgs {
         revision: Some(1),
         ..UpdateArgs::default()
     };
-    note(
-        &mut scene,
-        "update, roll back",
-        ix::update(&owner, &key, back),
-    );
-    note(
-        &mut scene,
-        "close_revision",
-        ix::close_revision(&owner, &key, 2),
-    );
+    let update = ix::update(&owner, &key, back);
+    note(&mut scene, "update, roll back", update);
+    let close_revision = ix::close_revision(&owner, &key, 2);
+    note(&mut scene, "close_revision", close_revision);
     scene.does(&[ix::stop(&owner, &key)]);
     let [_, withdraw] = ix::withdraw(&vault, Amount::All, Amount::All);
     note(&mut scene, "withdraw", withdraw);
     note(&mut scene, "archive", ix::archive(&owner, &key));
     note(&mut scene, "close", ix::close(&owner, &key));
-    assert!(scene
-        .chain
-        .account(&seeds::deployment_address(&owner, 0).0)
-        .is_none());
+    assert!(scene.chain.account(&key).is_none());
+    let scheduled = seeds::deployment_address(&owner, 1).0;
+    let start = ix::start(&owner, &scheduled);
+    note(&mut scene, "start, SCHEDULED on 29 February", start);
+    rows
+}
 
-    for (name, cron) in SCHEDULES {
-        let mut scene = Scene::new(&base, Queue::Empty);
-        scene.does(&ix::create(&owner, 0, &spec(Strategy::Scheduled, 1, cron)));
-        let name = format!("start, next firing of {name} ({cron})");
-        rows.push(scene.measure(&name, owner, 0, ix::start(&owner, &key)));
+/// A job that no keeper can settle: its market is gone.
+fn write_off(bench: &Bench) -> Row {
+    let mut scene = Scene::listed(bench, Strategy::Simple, 1);
+    let market = scene.deployment().header.market;
+    scene.chain.set(&market, Default::default());
+    let write_off = ix::write_off(&scene.owner, &scene.key, &scene.deployment(), 0);
+    scene.of_owner("write_off", write_off)
+}
+
+/// An account as layout version 1 left it.
+fn migrate(bench: &Bench) -> Row {
+    let mut scene = Scene::listed(bench, Strategy::Simple, 4);
+    let mut account = scene.chain.account(&scene.key).unwrap();
+    account.data.truncate(Deployment::space(4)); // version 1 had as many slots as replicas
+    let (header, slots) = Deployment::split_any_version_mut(&mut account.data).unwrap();
+    header.version = 1;
+    (header.latest_revision, header.first_job_definition) = (0, [0; 32]);
+    for slot in slots {
+        (slot.timeout_seconds, slot.waited_seconds) = (0, 0);
     }
+    let key = scene.key;
+    scene.chain.set(&key, account);
+    let migrate = ix::migrate(&scene.owner, &key);
+    scene.of_owner("migrate, from version 1", migrate)
 }

@@ -1,10 +1,13 @@
 //! A chain with one deployment, its market and its vault.
 
-use super::{Queue, Row};
+use super::{
+    trace::{self, Trace, HEAP_BYTES},
+    Bench, Queue, Row,
+};
 use crate::{
     accounts::{market_account, market_on_chain, token_account},
     chain::Chain,
-    NOW, SOL, TIMEOUT,
+    NOW, RUN_RENT, SOL, TIMEOUT,
 };
 use anchor_lang::AccountSerialize;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
@@ -15,10 +18,12 @@ use deployments_domain::{
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, common_addresses, Vault},
+    instructions::{self as ix, common_addresses, RunOfJob, Vault},
     seeds,
-    transaction::{assemble, transaction_bytes, Budget, Lifetime},
-    DeploymentSpec,
+    transaction::{
+        assemble, transaction_bytes, Budget, Lifetime, MAX_COMPUTE_UNITS, MAX_TRANSACTION_BYTES,
+    },
+    DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::{
     constants::RUN_SIZE,
@@ -26,16 +31,27 @@ use nosana_jobs_localnet::{
 };
 use sha2::{Digest, Sha256};
 use solana_account::Account;
-use solana_message::AddressLookupTableAccount;
-use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_message::{AddressLookupTableAccount, VersionedMessage};
+use solana_program::{instruction::Instruction, pubkey::Pubkey, rent::Rent};
+
+/// Most instructions in the runtime's trace of a transaction.
+pub(super) const MAX_TRACE_LENGTH: usize = 64;
+/// A budget that makes a message as long as any.
+pub(super) const FULL_BUDGET: Budget = Budget {
+    compute_unit_limit: Some(MAX_COMPUTE_UNITS),
+    compute_unit_price_micro_lamports: Some(u64::MAX),
+};
 
 pub(super) struct Scene {
     pub(super) chain: Chain,
+    trace: Trace,
     pub(super) owner: Pubkey,
     pub(super) keeper: Pubkey,
     pub(super) vault: Vault,
     pub(super) key: Pubkey,
     pub(super) now: i64,
+    queue: Queue,
+    /// What keepers use, and owners do not.
     table: AddressLookupTableAccount,
 }
 
@@ -69,19 +85,21 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
 
 impl Scene {
     /// A market with this queue, and an owner with a full vault. Nothing is created yet.
-    pub(super) fn new(base: &Chain, queue: Queue) -> Self {
+    pub(super) fn new(bench: &Bench, queue: Queue) -> Self {
         let (owner, keeper, market) = (named("owner"), named("keeper"), named("market"));
         let vault = Vault::new(owner, 0);
         let key = seeds::deployment_address(&owner, 0).0;
         let mut addresses = common_addresses(&market);
         addresses.extend([key, vault.address, vault.nos]);
         let mut scene = Self {
-            chain: base.clone(),
+            chain: bench.chain.clone(),
+            trace: bench.trace.clone(),
             owner,
             keeper,
             vault,
             key,
             now: NOW,
+            queue,
             table: AddressLookupTableAccount {
                 key: named("lookup table"),
                 addresses,
@@ -90,37 +108,18 @@ impl Scene {
         scene.chain.set_table(&scene.table);
         scene.chain.set_time(NOW);
         for wallet in [owner, keeper] {
-            scene
-                .chain
-                .set(&wallet, Account::new(1_000 * SOL, 0, &Pubkey::default()));
-            let nos = token_account(wallet, NOS_MINT, 1_000_000_000_000);
-            scene.chain.set(&nos_account(&wallet, &NOS_MINT), nos);
+            scene.endow(&wallet);
         }
-        let mut state = market_account(named("authority"), &market);
-        let many = |what: &str, count| (0..count).map(|n| named(&format!("{what} {n}"))).collect();
-        match queue {
-            Queue::Empty => {}
-            Queue::Jobs(count) => {
-                (state.queue_type, state.queue) = (QUEUE_JOBS, many("job", count))
-            }
-            Queue::Nodes(count) => {
-                (state.queue_type, state.queue) = (QUEUE_NODES, many("node", count));
-                for node in &state.queue {
-                    let nos = token_account(*node, NOS_MINT, 0);
-                    scene.chain.set(&nos_account(node, &NOS_MINT), nos);
-                }
-            }
-        }
-        scene
-            .chain
-            .set(&state.vault, token_account(state.vault, NOS_MINT, 0));
-        scene.chain.set(&market, market_on_chain(&state));
+        scene.set_queue(queue, &[]);
+        let vault = market_account(named("authority"), &market).vault;
+        let empty = token_account(vault, NOS_MINT, 0);
+        scene.chain.set(&vault, empty);
         scene
     }
 
     /// The same with a deployment in a vault that can pay for it, created and started.
-    pub(super) fn started(base: &Chain, queue: Queue, spec: &DeploymentSpec) -> Self {
-        let mut scene = Self::new(base, queue);
+    pub(super) fn started(bench: &Bench, queue: Queue, spec: &DeploymentSpec) -> Self {
+        let mut scene = Self::new(bench, queue);
         scene.does(&ix::create(&scene.owner, 0, spec));
         let (owner, vault, key) = (scene.owner, scene.vault, scene.key);
         scene.does(&ix::fund(&owner, &vault, 100_000_000_000, 10 * SOL));
@@ -128,16 +127,54 @@ impl Scene {
         scene
     }
 
+    /// A deployment with `count` jobs listed while the queue is empty, in batches that fit.
+    pub(super) fn listed(bench: &Bench, strategy: Strategy, count: u32) -> Self {
+        const BATCH: u32 = 8;
+        let mut scene = Self::started(bench, Queue::Empty, &spec(strategy, count, ""));
+        for first in (0..count).step_by(8) {
+            let some = BATCH.min(count - first);
+            let list = ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), some);
+            scene.keeps(list);
+        }
+        scene
+    }
+
+    /// Gives a wallet SOL and NOS.
+    pub(super) fn endow(&mut self, wallet: &Pubkey) {
+        let sol = Account::new(1_000 * SOL, 0, &Pubkey::default());
+        self.chain.set(wallet, sol);
+        let nos = token_account(*wallet, NOS_MINT, 1_000_000_000_000);
+        self.chain.set(&nos_account(wallet, &NOS_MINT), nos);
+    }
+
+    /// The market's queue becomes this, the jobs of our `own` among them: last.
+    pub(super) fn set_queue(&mut self, queue: Queue, own: &[Pubkey]) {
+        self.queue = queue;
+        let market = named("market");
+        let mut state = market_account(named("authority"), &market);
+        let others = |what: &str, count: u32| {
+            let others = (0..count).map(|n| named(&format!("{what} {n}")));
+            others.skip(own.len()).collect()
+        };
+        (state.queue_type, state.queue) = match queue {
+            Queue::Empty if own.is_empty() => (state.queue_type, Vec::new()),
+            Queue::Empty => (QUEUE_JOBS, Vec::new()),
+            Queue::Jobs(count) => (QUEUE_JOBS, others("job", count)),
+            Queue::Nodes(count) => (QUEUE_NODES, others("node", count)),
+        };
+        state.queue.extend(own);
+        self.chain.set(&market, market_on_chain(&state));
+    }
+
     /// What comes before what is measured.
     pub(super) fn does(&mut self, instructions: &[Instruction]) {
-        self.chain
-            .run(instructions, &self.owner, &self.table)
-            .unwrap();
+        self.chain.run(instructions, &self.owner, &[]).unwrap();
     }
 
     pub(super) fn keeps(&mut self, instruction: Instruction) {
+        let tables = std::slice::from_ref(&self.table);
         self.chain
-            .run(&[instruction], &self.keeper, &self.table)
+            .run(&[instruction], &self.keeper, tables)
             .unwrap();
     }
 
@@ -151,9 +188,14 @@ impl Scene {
         DeploymentAccount::decode(&account.owner, &account.data).unwrap()
     }
 
+    /// The active jobs' accounts.
+    pub(super) fn jobs(&self) -> Vec<Pubkey> {
+        self.deployment().job_addresses(&self.key)
+    }
+
     /// Every active job becomes what `change` makes of it.
     pub(super) fn change_jobs(&mut self, change: impl Fn(&mut JobAccount)) {
-        for address in self.deployment().job_addresses(&self.key) {
+        for address in self.jobs() {
             let mut job: JobAccount = self.chain.read(&address).unwrap();
             change(&mut job);
             let mut account = self.chain.account(&address).unwrap();
@@ -162,77 +204,143 @@ impl Scene {
         }
     }
 
-    /// A node takes every active job, by a run where the program would look for its own.
-    pub(super) fn take_jobs(&mut self) {
-        let deployment = self.deployment();
-        for (slot, job) in deployment
-            .jobs
-            .iter()
-            .zip(deployment.job_addresses(&self.key))
-        {
+    /// Every active job is taken by a node of its own.
+    pub(super) fn take_jobs(&mut self) -> Vec<RunOfJob> {
+        let jobs = self.jobs().into_iter().enumerate();
+        jobs.map(|(number, job)| {
+            let node = named(&format!("node {number}"));
+            let address = named(&format!("run {number}"));
+            let nos = token_account(node, NOS_MINT, 0);
+            self.chain.set(&nos_account(&node, &NOS_MINT), nos);
             let run = RunAccount {
                 job,
-                node: named("node"),
-                payer: named("node"),
+                node,
+                payer: node,
                 state: RUN_RUNNING,
                 time: self.now,
             };
             let mut data = vec![0; RUN_SIZE];
             run.try_serialize(&mut &mut data[..]).unwrap();
             let account = Account {
-                lamports: crate::RUN_RENT,
+                lamports: RUN_RENT,
                 data,
                 owner: JOBS_PROGRAM,
                 ..Account::default()
             };
-            self.chain
-                .set(&seeds::run_address(&self.key, slot.index).0, account);
-        }
-    }
-
-    /// Runs an instruction and notes what it took.
-    pub(super) fn measure(&mut self, name: &str, payer: Pubkey, jobs: u32, of: Instruction) -> Row {
-        let (bytes, accounts) = self.size(&payer, &of);
-        let (compute_units, logs) = self
-            .chain
-            .run(&[of], &payer, &self.table)
-            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-        Row {
-            name: name.into(),
-            jobs,
-            compute_units,
-            market_units: market_units(&logs),
-            bytes,
-            accounts,
-        }
-    }
-
-    /// Bytes and accounts of a transaction, as the keeper makes it.
-    pub(super) fn size(&self, payer: &Pubkey, of: &Instruction) -> (usize, usize) {
-        let budget = Budget {
-            compute_unit_limit: Some(1_400_000),
-            compute_unit_price_micro_lamports: Some(1),
-        };
-        let lifetime = Lifetime::Blockhash(Default::default());
-        let instructions = [of.clone()];
-        match assemble(
-            payer,
-            &instructions,
-            std::slice::from_ref(&self.table),
-            &budget,
-            lifetime,
-        ) {
-            Ok(message) => {
-                let lookups = message.address_table_lookups().unwrap_or_default();
-                let loaded = lookups
-                    .iter()
-                    .map(|lookup| lookup.writable_indexes.len() + lookup.readonly_indexes.len());
-                let named = message.static_account_keys().len();
-                (transaction_bytes(&message), named + loaded.sum::<usize>())
+            self.chain.set(&address, account);
+            RunOfJob {
+                address,
+                node,
+                payer: node,
             }
-            Err(_) => (usize::MAX, 0),
+        })
+        .collect()
+    }
+
+    /// Runs an owner's instruction and notes what it took.
+    pub(super) fn of_owner(&mut self, name: &str, of: Instruction) -> Row {
+        let owner = self.owner;
+        let row = self.measure(name, (&owner, &FULL_BUDGET), 0, &[of], &[]);
+        Row {
+            is_of_owner: true,
+            ..row
         }
     }
+
+    /// Runs a keeper's instruction and notes what it took.
+    pub(super) fn of_keeper(&mut self, name: &str, jobs: u32, of: Instruction) -> Row {
+        let (keeper, table) = (self.keeper, self.table.clone());
+        self.measure(name, (&keeper, &FULL_BUDGET), jobs, &[of], &[table])
+    }
+
+    /// Runs instructions and notes what they took, in a transaction that somebody pays for and that
+    /// has this budget.
+    pub(super) fn measure(
+        &mut self,
+        name: &str,
+        payer: (&Pubkey, &Budget),
+        jobs: u32,
+        instructions: &[Instruction],
+        tables: &[AddressLookupTableAccount],
+    ) -> Row {
+        let message = message(payer, instructions, tables).unwrap_or_else(|| panic!("{name}"));
+        let accounts = accounts(&message, tables);
+        let rent_before = self.rent(&accounts);
+        let ran = self
+            .chain
+            .run(instructions, payer.0, tables)
+            .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+        let [ours, theirs] = [PROGRAM_ID, JOBS_PROGRAM].map(|program| self.trace.of(&program));
+        let row = Row {
+            name: name.into(),
+            is_of_owner: false,
+            jobs,
+            queue: self.queue,
+            compute_units: ran.compute_units,
+            market_units: market_units(&ran.logs),
+            bytes: transaction_bytes(&message),
+            accounts: accounts.len(),
+            signatures: message.header().num_required_signatures.into(),
+            trace_length: message.instructions().len() + ran.calls,
+            own_steps: ours.iter().map(|ran| ran.steps).sum(),
+            own_syscalls: trace::syscalls(&ours),
+            heap_bytes: trace::heap_bytes(&ours),
+            market_heap_bytes: trace::heap_bytes(&theirs),
+            rent_lamports: self.rent(&accounts) - rent_before,
+        };
+        let heap_bytes = row.heap_bytes.max(row.market_heap_bytes);
+        assert!(row.bytes <= MAX_TRANSACTION_BYTES, "{row:?}");
+        assert!(row.compute_units <= MAX_COMPUTE_UNITS.into(), "{row:?}");
+        assert!(
+            row.trace_length <= MAX_TRACE_LENGTH && heap_bytes <= HEAP_BYTES,
+            "{row:?}"
+        );
+        row
+    }
+
+    /// Rent-exempt minimums of those of the accounts that hold data.
+    fn rent(&self, accounts: &[Pubkey]) -> i64 {
+        let accounts = accounts.iter().filter_map(|key| self.chain.account(key));
+        let sizes = accounts.map(|account| account.data.len());
+        let rents = sizes
+            .filter(|size| *size > 0)
+            .map(|size| Rent::default().minimum_balance(size));
+        i64::try_from(rents.sum::<u64>()).unwrap()
+    }
+
+    /// The largest number of jobs that a keeper's transaction has room for.
+    pub(super) fn most_jobs(&self, instruction: impl Fn(u32) -> Instruction) -> u32 {
+        let tables = std::slice::from_ref(&self.table);
+        let fits = |count: &u32| {
+            let payer = (&self.keeper, &FULL_BUDGET);
+            message(payer, &[instruction(*count)], tables).is_some()
+        };
+        (1..=32).rev().find(fits).unwrap()
+    }
+}
+
+/// The message that carries instructions, unless it is too large.
+pub(super) fn message(
+    (payer, budget): (&Pubkey, &Budget),
+    instructions: &[Instruction],
+    tables: &[AddressLookupTableAccount],
+) -> Option<VersionedMessage> {
+    let lifetime = Lifetime::Blockhash(Default::default());
+    assemble(payer, instructions, tables, budget, lifetime).ok()
+}
+
+/// Every account that a message names or loads.
+fn accounts(message: &VersionedMessage, tables: &[AddressLookupTableAccount]) -> Vec<Pubkey> {
+    let mut accounts = message.static_account_keys().to_vec();
+    for lookup in message.address_table_lookups().unwrap_or_default() {
+        let table = tables.iter().find(|table| table.key == lookup.account_key);
+        let indexes = lookup
+            .writable_indexes
+            .iter()
+            .chain(&lookup.readonly_indexes);
+        accounts.extend(indexes.map(|index| table.unwrap().addresses[usize::from(*index)]));
+    }
+    accounts
 }
 
 /// What the runtime says that the markets' program used, its own calls included.

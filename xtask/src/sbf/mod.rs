@@ -20,8 +20,10 @@ use toolchain::Toolchain;
 /// A program crate of this workspace.
 struct Program {
     package: &'static str,
-    /// The crate's folder, which also holds the crates that it depends on by path.
+    /// The crate's folder.
     folder: &'static str,
+    /// Folders of the crates that it depends on by path, unless they are in its own.
+    depends_on: &'static [&'static str],
     /// The ELF's name without `.so`: what tests and the validator load it by.
     elf: &'static str,
 }
@@ -30,17 +32,42 @@ const PROGRAMS: [Program; 2] = [
     Program {
         package: "deployments",
         folder: "programs/deployments",
+        depends_on: &[],
         elf: "deployments",
     },
     Program {
         package: "nosana-jobs-localnet",
         folder: "programs/nosana-jobs-localnet",
+        depends_on: &[],
         elf: "nosana_jobs_localnet",
     },
 ];
 
+/// For the benchmark alone.
+const CRON_PROBE: Program = Program {
+    package: "cron-probe",
+    folder: "tests/cron-probe",
+    depends_on: &["programs/deployments/domain"],
+    elf: "cron_probe",
+};
+
 /// Builds what changed and returns the folder with both ELFs.
 pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
+    build(&PROGRAMS, features)
+}
+
+/// As [`build_programs`], with what the benchmark measures besides.
+pub(crate) fn build_measured() -> Result<PathBuf> {
+    build(&PROGRAMS, None)?;
+    build(&[CRON_PROBE], None)
+}
+
+/// For people: the toolchain that builds the programs.
+pub(crate) fn toolchain_name() -> Result<String> {
+    Ok(Toolchain::find_or_install(&paths::sbf_cache()?)?.name())
+}
+
+fn build(programs: &[Program], features: Option<&str>) -> Result<PathBuf> {
     let deploy = paths::deploy_dir()?;
     fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
     let cache = paths::sbf_cache()?;
@@ -49,7 +76,7 @@ pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
 
     let toolchain = Toolchain::find_or_install(&cache)?;
     eprintln!("toolchain: {}", toolchain.name());
-    for program in &PROGRAMS {
+    for program in programs {
         let elf = deploy.join(program.elf).with_extension("so");
         let built = build_if_changed(&toolchain, program, features, &elf)?;
         let size = fs::metadata(&elf)?.len();
@@ -96,14 +123,10 @@ fn inputs(toolchain: &Toolchain, program: &Program, features: Option<&str>) -> R
     let fingerprint = Fingerprint::default()
         .add("toolchain", toolchain.identity())
         .add("features", features.unwrap_or_default());
-    let files = [
-        program.folder,
-        "Cargo.toml",
-        "Cargo.lock",
-        "xtask/sbf",
-        "xtask/src/sbf",
-    ];
+    let shared = ["Cargo.toml", "Cargo.lock", "xtask/sbf", "xtask/src/sbf"];
+    let of_its_own = [&[program.folder], program.depends_on].concat();
     let add = |fingerprint: Fingerprint, path| fingerprint.add_files(&paths::workspace(), path);
+    let files = of_its_own.into_iter().chain(shared);
     Ok(files.into_iter().try_fold(fingerprint, add)?.finish())
 }
 
