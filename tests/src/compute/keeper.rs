@@ -132,6 +132,13 @@ fn lists(bench: &Bench, rows: &mut Vec<Row>) {
             rows.push(scene.of_keeper(&name, count, instruction));
         }
     }
+    let mut stingy = spec(Strategy::Simple, MANY, "");
+    stingy.keeper_reward_lamports = 0;
+    let mut scene = Scene::started(bench, Queue::Empty, &stingy);
+    let most = scene.most_jobs(|count| list(&scene, count));
+    let instruction = list(&scene, most);
+    let name = format!("list_jobs without a reward: {most}, {}", Queue::Empty);
+    rows.push(scene.of_keeper(&name, most, instruction));
 }
 
 /// Cranks that change a status and nothing else.

@@ -98,10 +98,28 @@ impl std::fmt::Display for Queue {
 pub struct Measured {
     /// The program's instructions.
     pub instructions: Vec<Row>,
+    /// What depends on how lucky a wallet's addresses are.
+    pub luck: Vec<Luck>,
     /// The same jobs, listed on the market by a wallet without the program.
     pub direct: Vec<Row>,
     /// What schedules take to find their next firing.
     pub firings: Vec<Firing>,
+}
+
+/// An instruction's compute units at many wallets: bumps are searched for, and some are found late.
+#[derive(Clone, Debug, Serialize)]
+pub struct Luck {
+    /// The instruction.
+    pub name: String,
+    /// The least that one of the wallets needed.
+    pub least: u64,
+    /// The most.
+    pub most: u64,
+}
+
+impl Luck {
+    /// Wallets that are tried.
+    pub const WALLETS: u32 = 200;
 }
 
 impl Measured {
@@ -138,6 +156,7 @@ pub fn measure() -> Measured {
     instructions.extend(keeper::measure(&bench));
     Measured {
         instructions,
+        luck: owner::luck(&bench),
         direct: direct::measure(&bench),
         firings: cron::measure(&bench),
     }

@@ -1,8 +1,8 @@
 //! What owners send.
 
 use super::{
-    scene::{spec, Scene},
-    Bench, Queue, Row,
+    scene::{named, spec, Scene},
+    Bench, Luck, Queue, Row,
 };
 use deployments::{
     instructions::{Amount, UpdateArgs},
@@ -66,6 +66,41 @@ fn life(bench: &Bench) -> Vec<Row> {
     let start = ix::start(&owner, &scheduled);
     note(&mut scene, "start, SCHEDULED on 29 February", start);
     rows
+}
+
+/// What derives addresses of a wallet, at many wallets.
+pub(super) fn luck(bench: &Bench) -> Vec<Luck> {
+    let mut found: Vec<Luck> = Vec::new();
+    for number in 0..Luck::WALLETS {
+        let owner = named(&format!("another owner {number}"));
+        let mut scene = Scene::owned_by(bench, Queue::Empty, owner);
+        let vault = scene.vault;
+        let [vault_nos, create] = ix::create(&owner, 0, &spec(Strategy::Simple, 2, ""));
+        scene.does(&[vault_nos]);
+        let [_, fund] = ix::fund(&owner, &vault, 1_000, 1_000_000_000);
+        let [_, withdraw] = ix::withdraw(&vault, Amount::All, Amount::All);
+        let add_revision = ix::add_revision(&owner, &scene.key, 2, [2; 32]);
+        for (name, instruction) in [
+            ("create, a wallet's first", create),
+            ("add_revision", add_revision),
+            ("fund", fund),
+            ("withdraw", withdraw),
+        ] {
+            let units = scene.of_owner(name, instruction).compute_units;
+            match found.iter_mut().find(|luck| luck.name == name) {
+                Some(luck) => {
+                    luck.least = luck.least.min(units);
+                    luck.most = luck.most.max(units);
+                }
+                None => found.push(Luck {
+                    name: name.into(),
+                    least: units,
+                    most: units,
+                }),
+            }
+        }
+    }
+    found
 }
 
 /// A job that no keeper can settle: its market is gone.

@@ -46,7 +46,9 @@ fn listing(measured: &Measured) -> String {
             });
         }
     }
-    chart("jobs in a transaction", "compute units a job", &lines)
+    // The legend stands above the lines.
+    let legend = (SeriesLabelPosition::UpperRight, 1.5);
+    chart("compute units a job", &lines, legend)
 }
 
 fn limits(measured: &Measured) -> String {
@@ -77,7 +79,11 @@ fn limits(measured: &Measured) -> String {
         }
     });
     let lines: Vec<Line> = lines.collect();
-    chart("jobs in a transaction", "% of what is allowed", &lines)
+    chart(
+        "% of what is allowed",
+        &lines,
+        (SeriesLabelPosition::UpperLeft, 1.1),
+    )
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -90,7 +96,8 @@ fn float(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap())
 }
 
-fn chart(x_label: &str, y_label: &str, lines: &[Line]) -> String {
+/// By the number of jobs in a transaction; `headroom` is how far the axis reaches above the lines.
+fn chart(y_label: &str, lines: &[Line], (legend, headroom): (SeriesLabelPosition, f64)) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let most = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0, f64::max);
     let mut svg = String::new();
@@ -101,12 +108,15 @@ fn chart(x_label: &str, y_label: &str, lines: &[Line]) -> String {
             .margin(12)
             .x_label_area_size(40)
             .y_label_area_size(70)
-            .build_cartesian_2d(0.0..most(|(x, _)| *x) + 0.5, 0.0..most(|(_, y)| *y) * 1.1)
+            .build_cartesian_2d(
+                0.0..most(|(x, _)| *x) + 0.5,
+                0.0..most(|(_, y)| *y) * headroom,
+            )
             .unwrap();
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
-            .x_desc(x_label)
+            .x_desc("jobs in a transaction")
             .y_desc(y_label)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.0}"))
@@ -139,7 +149,7 @@ fn chart(x_label: &str, y_label: &str, lines: &[Line]) -> String {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(legend)
             .background_style(WHITE)
             .border_style(RGBColor(200, 200, 200))
             .draw()

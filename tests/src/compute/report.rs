@@ -1,6 +1,6 @@
 //! What was measured, as docs/performance.md shows it.
 
-use super::{Firing, Measured, Queue, Row};
+use super::{Firing, Luck, Measured, Queue, Row};
 use chrono::DateTime;
 use solana_program_runtime::execution_budget::SVMTransactionExecutionCost;
 
@@ -14,6 +14,7 @@ pub fn markdown(measured: &Measured) -> String {
         listed_job(&measured.instructions),
         listing(measured),
         instructions(&measured.instructions),
+        luck(&measured.luck),
         firings(&measured.firings),
     ]
     .concat()
@@ -64,7 +65,9 @@ fn targets(measured: &Measured) -> String {
     let listed = Queue::ALL.map(|queue| fullest(rows, "list_jobs:", queue).jobs);
     let listed = u64::from(listed.into_iter().min().unwrap());
     let owners = rows.iter().filter(|row| row.is_of_owner);
-    let dearest = owners.max_by_key(|row| row.compute_units).unwrap();
+    let owners = owners.map(|row| (row.compute_units, &row.name));
+    let unlucky = measured.luck.iter().map(|luck| (luck.most, &luck.name));
+    let (dearest, its_name) = owners.chain(unlucky).max().unwrap();
     let cranks = rows.iter().filter(|row| row.name.contains("records"));
     let searches = measured.firings.iter().map(|firing| firing.compute_units);
     let all = [
@@ -96,9 +99,9 @@ fn targets(measured: &Measured) -> String {
             own("settle_jobs, quit"),
         ),
         Target::at_most(
-            format!("units of an owner's instruction ({})", dearest.name),
+            format!("units of an owner's instruction, for the unluckiest wallet ({its_name})"),
             20_000,
-            dearest.compute_units,
+            dearest,
         ),
         Target::at_most(
             "units of a crank that changes nothing but the status",
@@ -168,6 +171,7 @@ impl Listed {
 
 fn listed_job(rows: &[Row]) -> String {
     let listed = Listed::of(rows);
+    let stingy = fullest(rows, "list_jobs without a reward", Queue::Empty);
     let once = |all: u64, each: u64| grouped(all - each * listed.jobs);
     let each = listed.steps + listed.hashing + listed.call;
     let lines = [
@@ -202,10 +206,11 @@ fn listed_job(rows: &[Row]) -> String {
          target allows 5,500: the stricter line above is against what it charges. Most of the instructions read the job's\n\
          and the run's accounts, which the entry point of every Solana program does, and hand them on to the call. Not\n\
          to hash the run's address would meet that line too; a wrong one would then be refused by the runtime, and not\n\
-         by name.\n\n",
+         by name. Where the owner sets no reward, a full batch takes {} units of ours for each job.\n\n",
         listed.jobs,
         lines.concat(),
         grouped(listed.call),
+        grouped(stingy.own_units_per_job().unwrap()),
     )
 }
 
@@ -288,6 +293,21 @@ fn instructions(rows: &[Row]) -> String {
          and closed ones\nreturn (−).\n\n\
          | instruction | units | a job | of it ours | bytes | accounts | signatures | trace | heap | market's heap | \
          rent, lamports |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{}\n",
+        lines.collect::<String>()
+    )
+}
+
+fn luck(luck: &[Luck]) -> String {
+    let lines = luck.iter().map(|luck| {
+        let (least, most) = (grouped(luck.least), grouped(luck.most));
+        format!("| {} | {least} | {most} |\n", luck.name)
+    });
+    format!(
+        "### Luck\n\n\
+         An address is canonical if its bump is the first, from 255 down, that derives one: whoever has a wallet with \
+         late\nbumps pays for the search. At {} wallets:\n\n\
+         | instruction | least | most |\n|---|--:|--:|\n{}\n",
+        Luck::WALLETS,
         lines.collect::<String>()
     )
 }

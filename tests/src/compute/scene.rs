@@ -86,7 +86,12 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
 impl Scene {
     /// A market with this queue, and an owner with a full vault. Nothing is created yet.
     pub(super) fn new(bench: &Bench, queue: Queue) -> Self {
-        let (owner, keeper, market) = (named("owner"), named("keeper"), named("market"));
+        Self::owned_by(bench, queue, named("owner"))
+    }
+
+    /// The same with another owner.
+    pub(super) fn owned_by(bench: &Bench, queue: Queue, owner: Pubkey) -> Self {
+        let (keeper, market) = (named("keeper"), named("market"));
         let vault = Vault::new(owner, 0);
         let key = seeds::deployment_address(&owner, 0).0;
         let mut addresses = common_addresses(&market);

@@ -3,6 +3,7 @@
 use crate::{
     errors::DeployError,
     events::RevisionAdded,
+    instructions::make_room::make_account,
     state::{
         deployment::{in_use, views},
         seeds, Deployment, Revision,
@@ -21,7 +22,6 @@ pub struct AddRevisionArgs {
 
 /// Accounts of `add_revision`.
 #[derive(Accounts)]
-#[instruction(args: AddRevisionArgs)]
 pub struct AddRevision<'info> {
     /// Pays the revision's rent, which `close_revision` returns.
     #[account(mut)]
@@ -30,34 +30,41 @@ pub struct AddRevision<'info> {
     #[account(mut, has_one = owner @ DeployError::WrongOwner)]
     pub deployment: AccountLoader<'info, Deployment>,
 
-    #[account(
-        init,
-        payer = owner,
-        space = Revision::SIZE,
-        seeds = [seeds::REVISION, deployment.key().as_ref(), &args.number.to_le_bytes()],
-        bump,
-    )]
-    pub revision: Account<'info, Revision>,
+    /// CHECK: new; its address is checked in the handler.
+    #[account(mut)]
+    pub revision: UncheckedAccount<'info>,
 
     pub system_program: Program<'info, System>,
+}
+
+impl AddRevision<'_> {
+    /// Makes the revision's account, at its canonical address.
+    fn make_revision(&self, args: &AddRevisionArgs, now: i64) -> Result<()> {
+        let (key, number) = (self.deployment.key(), args.number.to_le_bytes());
+        let seeds: [&[u8]; 3] = [seeds::REVISION, key.as_ref(), &number];
+        let bump = seeds::canonical_bump(self.revision.key, &seeds, &crate::ID)
+            .ok_or(DeployError::WrongRevision)?;
+        let signer: [&[u8]; 4] = [seeds::REVISION, key.as_ref(), &number, &[bump]];
+        make_account(&self.revision, &self.owner, Revision::SIZE, &signer)?;
+        let revision = Revision {
+            version: Revision::VERSION,
+            bump,
+            owner: self.owner.key(),
+            deployment: key,
+            number: args.number,
+            job_definition: args.job_definition,
+            created_at: now,
+            reserved: [0; 32],
+        };
+        revision.try_serialize(&mut &mut self.revision.try_borrow_mut_data()?[..])
+    }
 }
 
 /// Stores the revision and rolls forward to it.
 pub(crate) fn handler(ctx: Context<AddRevision>, args: AddRevisionArgs) -> Result<()> {
     let now = Clock::get()?.unix_timestamp;
-    let accounts = ctx.accounts;
+    let accounts = &*ctx.accounts;
     let key = accounts.deployment.key();
-    accounts.revision.set_inner(Revision {
-        version: Revision::VERSION,
-        bump: ctx.bumps.revision,
-        owner: accounts.owner.key(),
-        deployment: key,
-        number: args.number,
-        job_definition: args.job_definition,
-        created_at: now,
-        reserved: [0; 32],
-    });
-
     let mut data = accounts.deployment.as_ref().try_borrow_mut_data()?;
     let (deployment, slots) = Deployment::split_mut(&mut data)?;
     let mut lifecycle = deployment.active_lifecycle(slots.len())?;
@@ -76,5 +83,7 @@ pub(crate) fn handler(ctx: Context<AddRevision>, args: AddRevisionArgs) -> Resul
         number: args.number,
         job_definition: args.job_definition,
     });
-    deployment.store(&key, &lifecycle, now)
+    deployment.store(&key, &lifecycle, now)?;
+    drop(data);
+    accounts.make_revision(&args, now)
 }
