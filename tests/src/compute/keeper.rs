@@ -1,7 +1,7 @@
 //! What keepers send.
 
 use super::{
-    scene::{spec, Scene},
+    scene::{named, spec, Scene},
     Bench, Queue, Row,
 };
 use crate::TIMEOUT;
@@ -11,6 +11,7 @@ use nosana_deploy_client::{
     seeds,
 };
 use nosana_jobs_localnet::state::{JOB_DONE, JOB_STOPPED};
+use solana_account::Account;
 use solana_program::instruction::Instruction;
 
 /// Batches that are measured besides the largest.
@@ -100,11 +101,10 @@ fn batches(
     let most = scene.most_jobs(|count| handle(&scene, &runs, count));
     for count in sizes(most) {
         let (mut scene, runs) = prepare(bench, count);
-        // Jobs that are queued stand behind the others; those that nodes have are not in it.
-        let queued = if runs.is_empty() && name.starts_with("stop") {
-            scene.jobs()
-        } else {
-            Vec::new()
+        // Jobs that no node has stand behind the others.
+        let queued = match runs.is_empty() {
+            true => scene.queued_jobs(),
+            false => Vec::new(),
         };
         scene.set_queue(queue, &queued);
         let instruction = handle(&scene, &runs, count);
@@ -206,10 +206,10 @@ fn stop(scene: &Scene, runs: &[RunOfJob], count: u32) -> Instruction {
 /// The deposit of a job that was written off and quit, when its deployment is gone.
 fn reclaims(bench: &Bench, rows: &mut Vec<Row>) {
     let (mut scene, _) = ended(bench, 1, JOB_STOPPED);
-    let gone = solana_account::Account::default();
-    scene.chain.set(&scene.key.clone(), gone);
-    let bump = seeds::job_address(&scene.key, 0).1;
-    let market = super::scene::named("market");
-    let reclaim = ix::reclaim_job(&scene.vault, &scene.key, &market, 0, bump);
+    let key = scene.key;
+    scene.chain.set(&key, Account::default());
+    let bump = seeds::job_address(&key, 0).1;
+    let market = named("market");
+    let reclaim = ix::reclaim_job(&scene.vault, &key, &market, 0, bump);
     rows.push(scene.of_keeper("reclaim_job", 1, reclaim));
 }

@@ -27,7 +27,7 @@ use nosana_deploy_client::{
 };
 use nosana_jobs_localnet::{
     constants::RUN_SIZE,
-    state::{JobAccount, RunAccount, QUEUE_JOBS, QUEUE_NODES, RUN_RUNNING},
+    state::{JobAccount, RunAccount, JOB_QUEUED, QUEUE_JOBS, QUEUE_NODES, RUN_RUNNING},
 };
 use sha2::{Digest, Sha256};
 use solana_account::Account;
@@ -196,6 +196,14 @@ impl Scene {
     /// The active jobs' accounts.
     pub(super) fn jobs(&self) -> Vec<Pubkey> {
         self.deployment().job_addresses(&self.key)
+    }
+
+    /// Those of them that have not ended.
+    pub(super) fn queued_jobs(&self) -> Vec<Pubkey> {
+        let state = |address: &Pubkey| self.chain.read::<JobAccount>(address).unwrap().state;
+        let mut jobs = self.jobs();
+        jobs.retain(|address| state(address) == JOB_QUEUED);
+        jobs
     }
 
     /// Every active job becomes what `change` makes of it.
