@@ -299,24 +299,30 @@ pub fn all() -> Vec<DeployError> {
         JobCanSettle,
         WrongDeployment,
         JobStillActive,
+        WrongOwnerAccount,
     ]
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_consecutive_from_6000_and_have_sentences() {
-        for (code, error) in (6000u32..).zip(all()) {
-            assert_eq!(u32::from(error), code);
-            assert!(sentence(code).is_some_and(|text| !text.is_empty()));
+    fn every_error_of_the_program_s_idl_is_known_by_its_code_and_sentence() {
+        let idl = include_str!("../../idl/deployments.json");
+        let idl: serde_json::Value = serde_json::from_str(idl).unwrap();
+        let theirs = idl["errors"].as_array().unwrap();
+        assert_eq!(theirs.len(), all().len());
+        for ((code, error), theirs) in (6000u32..).zip(all()).zip(theirs) {
+            assert_eq!((u32::from(error), &theirs["code"]), (code, &code.into()));
+            assert_eq!(sentence(code).as_deref(), theirs["msg"].as_str());
         }
         assert_eq!(
             sentence(6033),
             Some("A transition would break an invariant".into())
         );
-        assert_eq!(sentence(6050), None);
+        assert_eq!(sentence(6051), None);
         assert_eq!(sentence(3012), None);
     }
 

@@ -192,7 +192,8 @@ impl<'info> JobsCpi<'_, 'info> {
             .iter()
             .map(|(account, _)| (*account).clone())
             .collect();
-        // Unchecked, as in `Lister`: nothing holds a borrow of an account that is passed on.
+        // Unchecked, as in `Lister`: the one account that is borrowed meanwhile is the deployment, and
+        // each account that is passed on was proven to be another before.
         invoke_signed_unchecked(&instruction, &infos, &[self.vault_seeds])?;
         Ok(())
     }
