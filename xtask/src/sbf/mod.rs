@@ -53,13 +53,12 @@ const CRON_PROBE: Program = Program {
 
 /// Builds what changed and returns the folder with both ELFs.
 pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
-    build(&PROGRAMS, features)
+    build(PROGRAMS.iter(), features)
 }
 
 /// As [`build_programs`], with what the benchmark measures besides.
 pub(crate) fn build_measured() -> Result<PathBuf> {
-    build(&PROGRAMS, None)?;
-    build(&[CRON_PROBE], None)
+    build(PROGRAMS.iter().chain([&CRON_PROBE]), None)
 }
 
 /// For people: the toolchain that builds the programs.
@@ -67,7 +66,10 @@ pub(crate) fn toolchain_name() -> Result<String> {
     Ok(Toolchain::find_or_install(&paths::sbf_cache()?)?.name())
 }
 
-fn build(programs: &[Program], features: Option<&str>) -> Result<PathBuf> {
+fn build<'a>(
+    programs: impl Iterator<Item = &'a Program>,
+    features: Option<&str>,
+) -> Result<PathBuf> {
     let deploy = paths::deploy_dir()?;
     fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
     let cache = paths::sbf_cache()?;
