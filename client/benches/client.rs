@@ -1,12 +1,7 @@
 //! The client's hot paths: what a wallet waits for, and what a keeper of 100,000 deployments does.
 //! `cargo xtask bench` runs it and puts the figures into docs/performance.md.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    missing_docs // criterion's macros make functions
-)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use anchor_lang::Discriminator;
 use bytemuck::Zeroable;
@@ -16,16 +11,18 @@ use deployments_domain::{
     cron::Schedule,
     funding::{Funds, Rents},
     lifecycle::Market,
-    settings::Strategy,
+    settings::{Settings, Strategy},
     status::Status,
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions,
-    markets::JobState,
-    plan::{ObservedJob, ObservedRun, Snapshot},
+    keeper::{
+        plan::{ObservedJob, Snapshot},
+        task_queue::TaskQueue,
+    },
+    markets::{JobState, Run},
     transaction::{assemble, Budget, Lifetime},
-    watch::Watch,
     DeploymentSpec, PROGRAM_ID,
 };
 use solana_keypair::Keypair;
@@ -63,7 +60,10 @@ fn account_data(number: u32) -> Vec<u8> {
     header.active = 1;
     header.next_due_at = i64::MAX;
     if strategy == Strategy::Scheduled {
-        header.set_schedule(&Schedule::parse("0 0 * * *").unwrap());
+        header.set_settings(&Settings {
+            schedule: Some(Schedule::parse("0 0 * * *").unwrap()),
+            ..header.settings().unwrap()
+        });
         header.next_due_at = NOON + 43_200;
     }
     let mut slot = ActiveJob::zeroed();
@@ -87,7 +87,7 @@ fn key(number: u32) -> Pubkey {
 }
 
 fn decoded(number: u32) -> DeploymentAccount {
-    DeploymentAccount::decode(&PROGRAM_ID, &account_data(number)).unwrap()
+    DeploymentAccount::decode(key(number), &PROGRAM_ID, &account_data(number)).unwrap()
 }
 
 fn snapshot(number: u32) -> Snapshot {
@@ -101,7 +101,6 @@ fn snapshot(number: u32) -> Snapshot {
         queued: false,
     });
     Snapshot {
-        key: key(number),
         market: Market::Open {
             price_per_second: 100,
             nodes_waiting: 0,
@@ -124,18 +123,19 @@ fn snapshot(number: u32) -> Snapshot {
 }
 
 /// A keeper that watches so many, each of them looked at, with its run and its timer.
-fn watching(count: u32) -> Watch {
-    let mut watch = Watch::default();
+fn watching(count: u32) -> TaskQueue {
+    let mut watch = TaskQueue::default();
     watch.set_time(NOON);
     for number in 0..count {
-        watch.deployment(key(number), decoded(number), 1);
+        watch.deployment(&decoded(number), 1);
     }
     while let Some(task) = watch.take() {
-        let number = u32::from_le_bytes(*task.key.to_bytes().first_chunk().unwrap());
+        let number = u32::from_le_bytes(*task.account.address.to_bytes().first_chunk().unwrap());
         let mut seen = snapshot(number);
         for job in &mut seen.jobs {
-            job.run = Some(ObservedRun {
+            job.run = Some(Run {
                 address: key(MANY + number),
+                job: Pubkey::default(),
                 node: key(1),
                 payer: key(2),
                 started_at: NOON,
@@ -147,16 +147,16 @@ fn watching(count: u32) -> Watch {
 }
 
 /// Ten deployments change: they are heard of, taken, planned and put back.
-fn tick(watch: &mut Watch, snapshots: &[Snapshot], turn: u64) {
+fn tick(watch: &mut TaskQueue, snapshots: &[Snapshot], turn: u64) {
     for snapshot in snapshots {
         let mut account = snapshot.deployment.clone();
         account.header.jobs_done = turn;
-        watch.deployment(snapshot.key, account, turn);
+        watch.deployment(&account, turn);
     }
     for snapshot in snapshots {
         let task = watch.take().unwrap();
         black_box((snapshot.due(), snapshot.next_at()));
-        assert_eq!(task.key, snapshot.key);
+        assert_eq!(task.account.address, snapshot.deployment.address);
         watch.done(snapshot, turn);
     }
 }
@@ -176,7 +176,7 @@ fn hot_paths(criterion: &mut Criterion) {
     });
     let data = account_data(1);
     criterion.bench_function("decode a deployment", |bencher| {
-        bencher.iter(|| DeploymentAccount::decode(&PROGRAM_ID, black_box(&data)));
+        bencher.iter(|| DeploymentAccount::decode(key(1), &PROGRAM_ID, black_box(&data)));
     });
     let one = snapshot(1);
     criterion.bench_function("plan 1 deployment", |bencher| {

@@ -11,15 +11,20 @@ use deployments_domain::{
     status::{Reason, Status},
 };
 use solana_program::pubkey::Pubkey;
+use std::mem::offset_of;
+
+const fn offset(of_field: usize) -> usize {
+    of_field + Deployment::DISCRIMINATOR.len()
+}
 
 /// Byte offset of the status byte in a Deployment account, for memcmp filters.
-pub const STATUS_OFFSET: usize = 10;
+pub const STATUS_OFFSET: usize = offset(offset_of!(Deployment, status));
 /// Byte offset of the owner's key.
-pub const OWNER_OFFSET: usize = 16;
+pub const OWNER_OFFSET: usize = offset(offset_of!(Deployment, owner));
 /// Byte offset of the vault's key.
-pub const VAULT_OFFSET: usize = 48;
+pub const VAULT_OFFSET: usize = offset(offset_of!(Deployment, vault));
 /// Byte offset of the market's key.
-pub const MARKET_OFFSET: usize = 112;
+pub const MARKET_OFFSET: usize = offset(offset_of!(Deployment, market));
 
 /// Why an account is not what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,16 +32,13 @@ pub enum DecodeError {
     /// Another program, or none, owns the account.
     #[error("the account is not owned by the deployments program {PROGRAM_ID}; is this the right cluster and address?")]
     WrongProgram,
-    /// The discriminator is another account kind's.
-    #[error("the account is of another kind")]
+    /// The discriminator is a different account kind's.
+    #[error("the account is of a different kind")]
     WrongKind,
-    /// No market of Nosana's is there.
-    #[error("the account is no GPU market of Nosana's")]
-    NoMarket,
-    /// An earlier program wrote it.
-    #[error("the account has layout version {0}; call the program's migrate, as anyone may")]
-    OldVersion(u8),
-    /// A later program wrote it.
+    /// Not a market of Nosana's.
+    #[error("the account is not a GPU market of Nosana's")]
+    NotAMarket,
+    /// A different version of the program wrote it.
     #[error(
         "the account has layout version {0}, which this client does not know; update the client"
     )]
@@ -49,6 +51,8 @@ pub enum DecodeError {
 /// A Deployment account: its header and the jobs that are active.
 #[derive(Clone, Debug)]
 pub struct DeploymentAccount {
+    /// Where it is.
+    pub address: Pubkey,
     /// The fixed part, as on chain.
     pub header: Deployment,
     /// The slots in use.
@@ -61,8 +65,8 @@ impl DeploymentAccount {
     /// Decodes an account's data.
     ///
     /// # Errors
-    /// [`DecodeError`] if the account is no Deployment of this program.
-    pub fn decode(program: &Pubkey, data: &[u8]) -> Result<Self, DecodeError> {
+    /// [`DecodeError`] if the account is not a Deployment of this program.
+    pub fn decode(address: Pubkey, program: &Pubkey, data: &[u8]) -> Result<Self, DecodeError> {
         check(
             program,
             data,
@@ -86,26 +90,25 @@ impl DeploymentAccount {
         let active = usize::try_from(header.active).map_err(|_| DecodeError::Damaged)?;
         let jobs = slots.get(..active).ok_or(DecodeError::Damaged)?.to_vec();
         Ok(Self {
+            address,
             header,
             jobs,
             lifecycle,
         })
     }
 
-    /// Address of job number `index` of the deployment at `key`.
-    ///
-    /// An active job's is derived with the bump in its slot.
-    pub fn job_address(&self, key: &Pubkey, index: u64) -> Pubkey {
+    /// Address of job number `index`. An active job's is derived with the bump in its slot.
+    pub fn job_address(&self, index: u64) -> Pubkey {
         let slot = self.jobs.iter().find(|job| job.index == index);
         slot.map_or_else(
-            || seeds::job_address(key, index).0,
-            |slot| job_address(key, slot),
+            || seeds::job_address(&self.address, index).0,
+            |slot| job_address(&self.address, slot),
         )
     }
 
-    /// Addresses of the active jobs of the deployment at `key`, in the slots' order.
-    pub fn job_addresses(&self, key: &Pubkey) -> Vec<Pubkey> {
-        job_addresses(key, &self.jobs)
+    /// Addresses of the active jobs, in the slots' order.
+    pub fn job_addresses(&self) -> Vec<Pubkey> {
+        job_addresses(&self.address, &self.jobs)
     }
 
     /// The active jobs, as rules see them.
@@ -130,7 +133,7 @@ impl DeploymentAccount {
 
     /// When and how often replicas are listed.
     pub fn strategy(&self) -> Strategy {
-        self.lifecycle.strategy
+        self.lifecycle.settings.strategy
     }
 }
 
@@ -152,9 +155,10 @@ impl Compact {
     }
 
     /// What it was made of.
-    pub(crate) fn expand(&self) -> Option<DeploymentAccount> {
+    pub(crate) fn expand(&self, address: Pubkey) -> Option<DeploymentAccount> {
         let slots = usize::try_from(self.slots).ok()?;
         Some(DeploymentAccount {
+            address,
             header: self.header,
             jobs: self.jobs.to_vec(),
             lifecycle: self.header.lifecycle(slots).ok()?,
@@ -184,7 +188,7 @@ fn job_address(key: &Pubkey, slot: &ActiveJob) -> Pubkey {
 /// Decodes a wallet's Owner account.
 ///
 /// # Errors
-/// [`DecodeError`] if the account is no Owner account of this program.
+/// [`DecodeError`] if the account is not an Owner account of this program.
 pub fn decode_owner(program: &Pubkey, mut data: &[u8]) -> Result<Owner, DecodeError> {
     check(program, data, Owner::DISCRIMINATOR, Owner::VERSION)?;
     Owner::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
@@ -193,7 +197,7 @@ pub fn decode_owner(program: &Pubkey, mut data: &[u8]) -> Result<Owner, DecodeEr
 /// Decodes a Revision account.
 ///
 /// # Errors
-/// [`DecodeError`] if the account is no Revision account of this program.
+/// [`DecodeError`] if the account is not a Revision account of this program.
 pub fn decode_revision(program: &Pubkey, mut data: &[u8]) -> Result<Revision, DecodeError> {
     check(program, data, Revision::DISCRIMINATOR, Revision::VERSION)?;
     Revision::try_deserialize(&mut data).map_err(|_| DecodeError::Damaged)
@@ -213,22 +217,15 @@ fn check(
         .ok_or(DecodeError::WrongKind)?;
     match tail.first() {
         Some(found) if *found == version => Ok(()),
-        Some(found) if *found < version => Err(DecodeError::OldVersion(*found)),
         Some(found) => Err(DecodeError::UnknownVersion(*found)),
         None => Err(DecodeError::Damaged),
     }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
 mod tests {
     use super::*;
     use bytemuck::Zeroable;
-    use std::mem::offset_of;
 
     fn account(slots: u32) -> Vec<u8> {
         let mut header = Deployment::zeroed();
@@ -241,21 +238,20 @@ mod tests {
 
     #[test]
     fn offsets_for_filters_are_the_layout_s() {
-        assert_eq!(8 + offset_of!(Deployment, status), STATUS_OFFSET);
-        assert_eq!(8 + offset_of!(Deployment, owner), OWNER_OFFSET);
-        assert_eq!(8 + offset_of!(Deployment, vault), VAULT_OFFSET);
-        assert_eq!(8 + offset_of!(Deployment, market), MARKET_OFFSET);
+        let offsets = [STATUS_OFFSET, OWNER_OFFSET, VAULT_OFFSET, MARKET_OFFSET];
+        assert_eq!(offsets, [10, 16, 48, 112]);
     }
 
     #[test]
     fn only_a_deployment_of_this_program_decodes() {
         let good = account(2);
-        let decoded = DeploymentAccount::decode(&PROGRAM_ID, &good).unwrap();
+        let decoded = DeploymentAccount::decode(HERE, &PROGRAM_ID, &good).unwrap();
         assert_eq!((decoded.status(), decoded.jobs.len()), (Status::Draft, 0));
         assert_eq!(decoded.lifecycle.slots, 2);
 
-        let decode =
-            |program: &Pubkey, data: &[u8]| DeploymentAccount::decode(program, data).unwrap_err();
+        let decode = |program: &Pubkey, data: &[u8]| {
+            DeploymentAccount::decode(HERE, program, data).unwrap_err()
+        };
         assert_eq!(decode(&SYSTEM, &good), DecodeError::WrongProgram);
         assert_eq!(decode(&PROGRAM_ID, &[]), DecodeError::WrongKind);
         assert_eq!(decode(&PROGRAM_ID, &good[..100]), DecodeError::Damaged);
@@ -265,8 +261,8 @@ mod tests {
             decode(&PROGRAM_ID, &data)
         };
         assert_eq!(changed(0, good[0] ^ 1), DecodeError::WrongKind);
-        assert_eq!(changed(8, 1), DecodeError::OldVersion(1));
-        assert_eq!(changed(8, 3), DecodeError::UnknownVersion(3));
+        assert_eq!(changed(8, 0), DecodeError::UnknownVersion(0));
+        assert_eq!(changed(8, 2), DecodeError::UnknownVersion(2));
         assert_eq!(changed(STATUS_OFFSET, 8), DecodeError::Damaged);
         assert_eq!(
             changed(8 + offset_of!(Deployment, active), 3),
@@ -275,4 +271,5 @@ mod tests {
     }
 
     const SYSTEM: Pubkey = anchor_lang::system_program::ID;
+    const HERE: Pubkey = Pubkey::new_from_array([1; 32]);
 }

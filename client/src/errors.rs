@@ -1,9 +1,10 @@
 //! Turns what went wrong with a transaction into a sentence with a next step. Programs share
 //! numbers, so a code means nothing without the program that returned it.
 
-use crate::{constants::JOBS_PROGRAM, PROGRAM_ID};
+use crate::PROGRAM_ID;
 use anchor_spl::token::{self, spl_token::error::TokenError};
 use deployments::errors::DeployError;
+use nosana_jobs_interface::{error::names, JOBS_PROGRAM};
 use solana_program::instruction::InstructionError;
 use solana_program::pubkey::Pubkey;
 use solana_system_interface::error::SystemError;
@@ -32,7 +33,9 @@ impl ProgramFailure {
     pub fn sentence(&self) -> Option<String> {
         match Known::of(&self.program)? {
             Known::Deployments => sentence(self.code).or_else(|| anchor(self.code)),
-            Known::Markets => markets(self.code).or_else(|| anchor(self.code)),
+            Known::Markets => names(self.code)
+                .map(|names| names.to_string())
+                .or_else(|| anchor(self.code)),
             Known::Token => TokenError::try_from(self.code)
                 .ok()
                 .map(|error| error.to_string()),
@@ -178,53 +181,6 @@ fn anchor(code: u32) -> Option<String> {
     Some(error.to_string())
 }
 
-/// The markets' program has two lists of errors that begin at the same number: where both have one,
-/// both are named.
-fn markets(code: u32) -> Option<String> {
-    const OF_JOBS: [&str; 19] = [
-        "InvalidMarketAccount",
-        "MarketInWrongState",
-        "NotInMarketQueue",
-        "InvalidJobAccount",
-        "JobInWrongState",
-        "JobNotExpired",
-        "JobResultNull",
-        "JobInvalidProject",
-        "JobTimeoutNotGreater",
-        "JobInvalidRunAccount",
-        "JobResultsAlreadySet",
-        "NodeQueueDoesNotMatch",
-        "NodeStakeUnauthorized",
-        "NodeNotEnoughStake",
-        "NodeAlreadyQueued",
-        "NodeNftWrongMetadata",
-        "NodeNftWrongOwner",
-        "NodeNftInvalidAmount",
-        "NodeKeyInvalidCollection",
-    ];
-    const OF_ACCOUNTS: [&str; 12] = [
-        "Unauthorized",
-        "InvalidOwner",
-        "LamportsNonNull",
-        "MissingSignature",
-        "InvalidAccount",
-        "InvalidTokenAccount",
-        "InvalidMint",
-        "InvalidVault",
-        "InvalidPayer",
-        "VaultEmpty",
-        "VaultNotEmpty",
-        "InvalidATA",
-    ];
-    let position = usize::try_from(code.checked_sub(FIRST_CODE)?).ok()?;
-    let names = [OF_JOBS.get(position), OF_ACCOUNTS.get(position)];
-    let names: Vec<&str> = names.into_iter().flatten().copied().collect();
-    (!names.is_empty()).then(|| names.join(" or "))
-}
-
-/// Where an Anchor program's own codes begin.
-const FIRST_CODE: u32 = 6000;
-
 fn system(error: &SystemError) -> &'static str {
     match error {
         SystemError::AccountAlreadyInUse => "an account with this address exists already",
@@ -293,8 +249,7 @@ pub fn all() -> Vec<DeployError> {
         RevisionNotNext,
         WrongRevision,
         RevisionInUse,
-        NeedsMigration,
-        AlreadyMigrated,
+        UnknownVersion,
         JobNotActive,
         JobCanSettle,
         WrongDeployment,
@@ -304,7 +259,6 @@ pub fn all() -> Vec<DeployError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -338,7 +292,7 @@ mod tests {
         let said = |program, code| ProgramFailure { program, code }.to_string();
         assert_eq!(
             said(PROGRAM_ID, 6024),
-            "the deployments program refused: Nothing is due; another keeper may have been faster (code 6024)"
+            "the deployments program refused: Nothing is due; a different keeper may have been faster (code 6024)"
         );
         assert_eq!(
             said(JOBS_PROGRAM, 6001),

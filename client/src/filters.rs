@@ -2,8 +2,9 @@
 
 use crate::accounts::{MARKET_OFFSET, OWNER_OFFSET, STATUS_OFFSET, VAULT_OFFSET};
 use anchor_lang::Discriminator;
-use deployments::{jobs_cpi, state::Deployment};
+use deployments::state::Deployment;
 use deployments_domain::status::Status;
+use nosana_jobs_interface::account::{Job, Run, JOB_DONE, JOB_STOPPED};
 use solana_program::pubkey::Pubkey;
 
 /// An account passes if its data has `bytes` at `offset`.
@@ -69,17 +70,15 @@ impl DeploymentFilter {
 
 /// Runs of the markets' program: of one job, or all.
 pub fn runs(job: Option<&Pubkey>) -> Vec<Memcmp> {
-    const JOB_OFFSET: usize = 8;
-    let mut filters = vec![Memcmp::new(0, &jobs_cpi::RUN)];
-    filters.extend(job.map(|job| Memcmp::new(JOB_OFFSET, job.as_ref())));
+    let mut filters = vec![Memcmp::new(0, &Run::DISCRIMINATOR)];
+    filters.extend(job.map(|job| Memcmp::new(Run::JOB_OFFSET, job.as_ref())));
     filters
 }
 
 /// Jobs of the markets' program: all, or those in a state.
 pub fn jobs(state: Option<JobPhase>) -> Vec<Memcmp> {
-    const STATE_OFFSET: usize = 208;
-    let mut filters = vec![Memcmp::new(0, &jobs_cpi::JOB)];
-    filters.extend(state.map(|state| Memcmp::new(STATE_OFFSET, &[state as u8])));
+    let mut filters = vec![Memcmp::new(0, &Job::DISCRIMINATOR)];
+    filters.extend(state.map(|state| Memcmp::new(Job::STATE_OFFSET, &[state as u8])));
     filters
 }
 
@@ -88,13 +87,12 @@ pub fn jobs(state: Option<JobPhase>) -> Vec<Memcmp> {
 #[repr(u8)]
 pub enum JobPhase {
     /// Its deposit is shared out; once expired, anyone may clean it.
-    Done = 2,
+    Done = JOB_DONE,
     /// A node quit it: its deposit waits.
-    Quit = 3,
+    Quit = JOB_STOPPED,
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use bytemuck::Zeroable;

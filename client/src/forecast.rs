@@ -1,6 +1,6 @@
 //! What a deployment costs, and how long its vault lasts at the market's price of today.
 
-use crate::{markets::price_per_second, plan::Snapshot};
+use crate::{keeper::plan::Snapshot, markets::price_per_second};
 use deployments_domain::{
     funding::{affordable_jobs, job_cost, Funds},
     lifecycle::Market,
@@ -40,7 +40,7 @@ pub struct Forecast {
 }
 
 const DAY_SECONDS: u128 = 86_400;
-/// Further than this nobody plans.
+/// Forecast horizon.
 const MOST_SECONDS: i64 = 366 * 86_400;
 /// Most firings that are counted; of one a minute, those of a week.
 const MOST_FIRINGS: u64 = 10_080;
@@ -66,7 +66,11 @@ pub fn forecast(snapshot: &Snapshot) -> Forecast {
 /// The times at which the schedule fires, from now until `until`, both unix seconds.
 pub fn firings(snapshot: &Snapshot, until: i64) -> Vec<i64> {
     let lifecycle = &snapshot.deployment.lifecycle;
-    let Some(schedule) = lifecycle.schedule.filter(|_| lifecycle.status.lists_jobs()) else {
+    let Some(schedule) = lifecycle
+        .settings
+        .schedule
+        .filter(|_| lifecycle.status.lists_jobs())
+    else {
         return Vec::new();
     };
     let mut times = Vec::new();
@@ -80,7 +84,8 @@ pub fn firings(snapshot: &Snapshot, until: i64) -> Vec<i64> {
 
 fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
     let header = &snapshot.deployment.header;
-    let per_second = u128::from(price).saturating_mul(header.replicas.into());
+    // No product here reaches 2^128: price below 2^64, replicas below 2^7, times below 2^32.
+    let per_second = u128::from(price) * u128::from(header.replicas);
     let timeout = u128::from(header.timeout_seconds);
     match snapshot.deployment.strategy() {
         // A replica's next job is listed `rotation` before the end of the one it replaces.
@@ -88,21 +93,16 @@ fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
             let period = timeout
                 .saturating_sub(header.rotation_seconds.into())
                 .max(1);
-            let paid = per_second
-                .saturating_mul(DAY_SECONDS)
-                .saturating_mul(timeout);
-            paid.checked_div(period).unwrap_or(0)
+            per_second * DAY_SECONDS * timeout / period
         }
         Strategy::Scheduled => {
             let day = snapshot.now.saturating_add(86_400);
             let firings = u128::try_from(firings(snapshot, day).len()).unwrap_or(0);
-            per_second.saturating_mul(timeout).saturating_mul(firings)
+            per_second * timeout * firings
         }
         Strategy::SimpleExtend if header.auto_extend != 0 => {
             let active = u128::from(header.active.max(header.replicas));
-            u128::from(price)
-                .saturating_mul(active)
-                .saturating_mul(DAY_SECONDS)
+            u128::from(price) * active * DAY_SECONDS
         }
         Strategy::Simple | Strategy::SimpleExtend => 0,
     }
@@ -129,14 +129,12 @@ fn runway(snapshot: &Snapshot, job_nos: Option<u64>, nos_per_day: u128) -> Runwa
         .funds
         .nos
         .saturating_sub(job_nos.saturating_mul(wanted.into()));
-    match lifecycle.strategy {
+    match lifecycle.settings.strategy {
         Strategy::Scheduled => Runway::Until(scheduled_until(snapshot, job_nos)),
         _ if nos_per_day == 0 => Runway::Enough,
         _ => {
-            let seconds = u128::from(left)
-                .saturating_mul(DAY_SECONDS)
-                .checked_div(nos_per_day);
-            let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+            let seconds = u128::from(left) * DAY_SECONDS / nos_per_day;
+            let seconds = i64::try_from(seconds).ok();
             let until = seconds.filter(|seconds| *seconds <= MOST_SECONDS);
             Runway::Until(until.map(|seconds| {
                 // The running jobs are paid for already.
@@ -172,12 +170,12 @@ fn affordable(snapshot: &Snapshot, job_nos: u64, wanted: u32) -> u32 {
 fn scheduled_until(snapshot: &Snapshot, job_nos: u64) -> Option<i64> {
     let lifecycle = &snapshot.deployment.lifecycle;
     let owed = job_nos.saturating_mul(lifecycle.owed.into());
-    let round = job_nos.saturating_mul(lifecycle.replicas.into());
+    let round = job_nos.saturating_mul(lifecycle.settings.replicas.into());
     let rounds = snapshot.funds.nos.saturating_sub(owed).checked_div(round)?;
     if rounds > MOST_FIRINGS {
         return None;
     }
-    let (schedule, mut time) = (lifecycle.schedule?, lifecycle.next_due_at);
+    let (schedule, mut time) = (lifecycle.settings.schedule?, lifecycle.next_due_at);
     for _ in 0..rounds {
         time = schedule.next_after(time.max(snapshot.now))?;
     }

@@ -3,19 +3,22 @@
 mod keeper;
 mod owner;
 
+pub use deployments::{
+    instructions::{AddRevisionArgs, Amount, CreateArgs, FundArgs, UpdateArgs, WithdrawArgs},
+    settings::{ScheduleArgs, SettingsArgs},
+};
 pub use keeper::*;
+pub use nosana_jobs_interface::{market_vault_address, nos_account_address};
 pub use owner::*;
 
 use crate::{seeds, PROGRAM_ID};
 use anchor_lang::{InstructionData, ToAccountMetas};
 use anchor_spl::{
-    associated_token::{
-        get_associated_token_address,
-        spl_associated_token_account::instruction::create_associated_token_account_idempotent,
-    },
+    associated_token::spl_associated_token_account::instruction::create_associated_token_account_idempotent,
     token,
 };
-use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
+use deployments::accounts::VaultAccounts;
+use nosana_jobs_interface::NOS_MINT;
 use solana_program::{
     instruction::{AccountMeta, Instruction},
     pubkey::Pubkey,
@@ -51,19 +54,17 @@ impl Vault {
     }
 }
 
-/// The token account that holds a market's deposits: PDA `[market, mint]` of the jobs program.
-pub fn market_vault_address(market: &Pubkey) -> Pubkey {
-    Pubkey::find_program_address(&[market.as_ref(), NOS_MINT.as_ref()], &JOBS_PROGRAM).0
-}
-
-/// Where a wallet or a vault holds its NOS: its associated token account.
-pub fn nos_account_address(owner: &Pubkey) -> Pubkey {
-    get_associated_token_address(owner, &NOS_MINT)
-}
-
 /// Creates `owner`'s NOS token account unless it exists; `payer` pays its rent.
 pub fn create_nos_account(payer: &Pubkey, owner: &Pubkey) -> Instruction {
     create_associated_token_account_idempotent(payer, owner, &NOS_MINT, &token::ID)
+}
+
+fn vault_accounts(vault: &Vault) -> VaultAccounts {
+    VaultAccounts {
+        vault: vault.address,
+        nos_mint: NOS_MINT,
+        vault_nos: vault.nos,
+    }
 }
 
 /// The instruction; `remaining` follow the named accounts, writable.

@@ -110,7 +110,6 @@ fn print_digits(out: &mut String, digits: &str, exponent: i32) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -11,8 +11,7 @@
 //! | [`accounts`], [`markets`] | decode the accounts of both programs |
 //! | [`filters`] | what to ask an RPC node for |
 //! | [`transaction`] | a message to sign: version 0, lookup tables, compute budget, priority fee, nonce |
-//! | [`observe`], [`plan`] | what a keeper would do now, from accounts however they were read |
-//! | [`watch`] | which of many deployments a keeper has to look at |
+//! | [`keeper`] | what a keeper would do now, from accounts however they were read |
 //! | [`forecast`] | what a deployment costs, and how long its vault lasts |
 //! | `rpc` | a cluster over JSON-RPC: reading, simulating, sending (feature `rpc`) |
 //! | `localnet` | a validator inside this process (feature `embedded`) |
@@ -26,18 +25,17 @@ pub mod forecast;
 pub mod instructions;
 pub mod job;
 pub mod json;
+pub mod keeper;
 #[cfg(feature = "embedded")]
 pub mod localnet;
 pub mod markets;
-pub mod observe;
 pub mod path;
-pub mod plan;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 pub mod spec;
 pub mod transaction;
-pub mod watch;
 
-pub use deployments::{constants, state::seeds, ID as PROGRAM_ID};
+pub use deployments::{errors::DeployError, events, state::seeds, ID as PROGRAM_ID};
 pub use deployments_domain as domain;
+pub use nosana_jobs_interface as jobs_program;
 pub use spec::DeploymentSpec;

@@ -2,13 +2,7 @@
 //! Accounts can be put anywhere: so a market stands at the address that a deployment names, and the
 //! NOS mint at its real one. With feature `embedded`, for demos and tests.
 
-pub mod node;
-
-use crate::{
-    constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT},
-    instructions::nos_account_address,
-    PROGRAM_ID,
-};
+use crate::PROGRAM_ID;
 use anchor_lang::{
     solana_program::{program_option::COption, program_pack::Pack},
     AccountSerialize,
@@ -17,22 +11,46 @@ use anchor_spl::token::{
     self,
     spl_token::state::{Account as TokenAccount, AccountState, Mint},
 };
-use anyhow::{anyhow, Result};
-use nosana_jobs_localnet::{
-    constants::MARKET_SIZE,
-    state::{MarketAccount, QUEUE_EMPTY},
+use nosana_jobs_interface::{
+    account::{MARKET_SIZE, QUEUE_EMPTY},
+    find_market_vault, nos_account_address, JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT,
 };
+use nosana_jobs_localnet::state::MarketAccount;
 use solana_program::{pubkey::Pubkey, rent::Rent};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use surfpool_sdk::{
     cheatcodes::builders::{DeployProgram, SetAccount},
-    BlockProductionMode, Surfnet,
+    BlockProductionMode, Surfnet, SurfnetError,
 };
 
 /// NOS base units in existence: a hundred million NOS.
 const SUPPLY: u64 = 100_000_000_000_000;
 /// Seconds after which anyone may clean a finished job.
 pub const JOB_EXPIRATION_SECONDS: i64 = 86_400;
+
+/// Why the validator did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalnetError {
+    /// The programs' bytecode cannot be read.
+    #[error("{path}: {error}; run `cargo xtask build-program` first")]
+    Bytecode {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the file system said.
+        error: std::io::Error,
+    },
+    /// The validator refused.
+    #[error(transparent)]
+    Surfnet(#[from] SurfnetError),
+    /// An account's state does not fit into its data.
+    #[error("the account of {0} cannot be written")]
+    Unwritable(Pubkey),
+    /// A time before 1970.
+    #[error("{0} is not a time that a cluster can have")]
+    Time(i64),
+}
+
+type Result<T> = std::result::Result<T, LocalnetError>;
 
 /// The programs' bytecode.
 pub struct Programs {
@@ -48,10 +66,7 @@ impl Programs {
     pub fn read(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
-            std::fs::read(&path).map_err(|error| {
-                let path = path.display();
-                anyhow!("{path}: {error}; run `cargo xtask build-program` first")
-            })
+            std::fs::read(&path).map_err(|error| LocalnetError::Bytecode { path, error })
         };
         Ok(Self {
             deployments: read("deployments.so")?,
@@ -127,8 +142,7 @@ impl Localnet {
         authority: &Pubkey,
         price_per_second: u64,
     ) -> Result<()> {
-        let seeds: [&[u8]; 2] = [market.as_ref(), NOS_MINT.as_ref()];
-        let (vault, vault_bump) = Pubkey::find_program_address(&seeds, &JOBS_PROGRAM);
+        let (vault, vault_bump) = find_market_vault(market);
         self.place(&vault, token::ID, token_account(vault, 0))?;
         let mut data = vec![0; MARKET_SIZE];
         let state = MarketAccount {
@@ -144,7 +158,9 @@ impl Localnet {
             queue_type: QUEUE_EMPTY,
             queue: Vec::new(),
         };
-        state.try_serialize(&mut &mut data[..])?;
+        state
+            .try_serialize(&mut &mut data[..])
+            .map_err(|_| LocalnetError::Unwritable(*market))?;
         self.place(market, JOBS_PROGRAM, data)
     }
 
@@ -166,7 +182,9 @@ impl Localnet {
     /// # Errors
     /// If that is in the past.
     pub fn travel(&self, unix_seconds: i64) -> Result<()> {
-        let milliseconds = u64::try_from(unix_seconds)?.saturating_mul(1_000);
+        let milliseconds = u64::try_from(unix_seconds)
+            .map_err(|_| LocalnetError::Time(unix_seconds))?
+            .saturating_mul(1_000);
         let cheats = self.surfnet.cheatcodes();
         cheats.time_travel_to_timestamp(milliseconds)?;
         Ok(())

@@ -1,21 +1,29 @@
-//! What stands in the accounts of the markets' program, as far as deployments have to do with it.
+//! What the accounts of the markets' program say, as far as deployments have to do with them.
 
-use crate::{accounts::DecodeError, constants::JOBS_PROGRAM};
-pub use deployments::jobs_cpi::{JobState, Run, JOB_SIZE, QUEUE_CAPACITY, RUN_SIZE};
-use deployments::jobs_cpi::{MarketView, JOB};
+use crate::accounts::DecodeError;
+use deployments::markets::listing_market;
 use deployments_domain::lifecycle::Market;
+use nosana_jobs_interface::account::{self, Truncated};
 use solana_program::pubkey::Pubkey;
+
+pub use nosana_jobs_interface::account::{JobState, JOB_SIZE, QUEUE_CAPACITY, RUN_SIZE};
+
+impl From<Truncated> for DecodeError {
+    fn from(_: Truncated) -> Self {
+        Self::Damaged
+    }
+}
+
+fn read<'a>(program: &Pubkey, data: &'a [u8]) -> Result<account::Market<'a>, DecodeError> {
+    account::Market::read(program, data)?.ok_or(DecodeError::NotAMarket)
+}
 
 /// Decodes a market.
 ///
 /// # Errors
-/// [`DecodeError`] if the account is no market of Nosana's.
+/// [`DecodeError`] if the account is not a market of Nosana's.
 pub fn decode_market(program: &Pubkey, data: &[u8]) -> Result<Market, DecodeError> {
-    if *program != JOBS_PROGRAM {
-        return Err(DecodeError::NoMarket);
-    }
-    let market = MarketView::parse(data).ok_or(DecodeError::NoMarket)?;
-    market.state().map_err(|_| DecodeError::Damaged)
+    read(program, data).map(|market| listing_market(Some(market)))
 }
 
 /// NOS base units per second, or `None` if the market takes no jobs.
@@ -33,39 +41,57 @@ pub fn price_per_second(market: &Market) -> Option<u64> {
 /// # Errors
 /// As [`decode_market`].
 pub fn is_queued(program: &Pubkey, data: &[u8], job: &Pubkey) -> Result<bool, DecodeError> {
-    if *program != JOBS_PROGRAM {
-        return Err(DecodeError::NoMarket);
-    }
-    let market = MarketView::parse(data).ok_or(DecodeError::NoMarket)?;
-    market.has_queued(job).map_err(|_| DecodeError::Damaged)
+    read(program, data).map(|market| market.has_queued(job))
 }
 
-/// Decodes the account at a job's address; `None` if there is nothing, or nothing of the markets'
-/// program's: the job was cleaned.
+/// Seconds after its end until anyone may clean a job of this market.
+///
+/// # Errors
+/// As [`decode_market`].
+pub fn decode_job_expiration(program: &Pubkey, data: &[u8]) -> Result<i64, DecodeError> {
+    read(program, data).map(|market| market.header.job_expiration_seconds())
+}
+
+/// Decodes the account at a job's address; [`JobState::Gone`] if there is nothing, or nothing of the
+/// markets' program's: the job was cleaned.
 ///
 /// # Errors
 /// [`DecodeError::Damaged`] for data that the markets' program never writes.
 pub fn decode_job(account: Option<(&Pubkey, &[u8])>) -> Result<JobState, DecodeError> {
     match account {
-        Some((program, data)) if *program == JOBS_PROGRAM => {
-            JobState::parse(data).map_err(|_| DecodeError::Damaged)
-        }
-        _ => Ok(JobState::Gone),
+        Some((program, data)) => Ok(JobState::at(program, data)?),
+        None => Ok(JobState::Gone),
     }
 }
 
-/// Decodes a run.
+/// A running job's run: where it is, and what its account says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The run's account.
+    pub address: Pubkey,
+    /// The job that it runs.
+    pub job: Pubkey,
+    /// The node's wallet, whose NOS token account must exist before the job can be ended.
+    pub node: Pubkey,
+    /// Who paid the run's rent and gets it back.
+    pub payer: Pubkey,
+    /// When the node took the job, unix seconds.
+    pub started_at: i64,
+}
+
+/// Decodes the run at an address.
 ///
 /// # Errors
-/// [`DecodeError`] if the account is no run of a job.
-pub fn decode_run(program: &Pubkey, data: &[u8]) -> Result<Run, DecodeError> {
-    if *program != JOBS_PROGRAM {
-        return Err(DecodeError::WrongKind);
-    }
-    match Run::parse(data) {
-        Ok(run) => run.ok_or(DecodeError::WrongKind),
-        Err(_) => Err(DecodeError::Damaged),
-    }
+/// [`DecodeError`] if the account is not a run of a job.
+pub fn decode_run(address: Pubkey, program: &Pubkey, data: &[u8]) -> Result<Run, DecodeError> {
+    let run = account::Run::read(program, data)?.ok_or(DecodeError::WrongKind)?;
+    Ok(Run {
+        address,
+        job: run.job,
+        node: run.node,
+        payer: run.payer,
+        started_at: run.started_at(),
+    })
 }
 
 /// What matters of a job that is over.
@@ -84,35 +110,13 @@ pub struct JobOver {
 /// Decodes a job that is over.
 ///
 /// # Errors
-/// [`DecodeError`] if the account is no job.
+/// [`DecodeError`] if the account is not a job.
 pub fn decode_job_over(program: &Pubkey, data: &[u8]) -> Result<JobOver, DecodeError> {
-    if *program != JOBS_PROGRAM || data.get(..8) != Some(&JOB[..]) {
-        return Err(DecodeError::WrongKind);
-    }
-    let (payer, authority) = (key_at(data, 136)?, key_at(data, 176)?);
+    let job = account::Job::read(program, data)?.ok_or(DecodeError::WrongKind)?;
     Ok(JobOver {
-        market: key_at(data, 72)?,
-        payer,
-        is_of_a_vault: payer == authority && !payer.is_on_curve(),
-        ended_at: i64::from_le_bytes(bytes_at(data, 209)?),
+        market: job.market,
+        payer: job.payer,
+        is_of_a_vault: job.payer == job.project && !job.payer.is_on_curve(),
+        ended_at: job.ended_at(),
     })
-}
-
-/// Seconds after its end until anyone may clean a job of this market.
-///
-/// # Errors
-/// As [`decode_market`].
-pub fn decode_job_expiration(program: &Pubkey, data: &[u8]) -> Result<i64, DecodeError> {
-    const JOB_EXPIRATION_OFFSET: usize = 40;
-    decode_market(program, data)?;
-    bytes_at(data, JOB_EXPIRATION_OFFSET).map(i64::from_le_bytes)
-}
-
-fn key_at(data: &[u8], offset: usize) -> Result<Pubkey, DecodeError> {
-    bytes_at(data, offset).map(Pubkey::new_from_array)
-}
-
-fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> Result<[u8; N], DecodeError> {
-    let bytes = data.get(offset..).and_then(<[u8]>::first_chunk);
-    bytes.copied().ok_or(DecodeError::Damaged)
 }

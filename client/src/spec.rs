@@ -2,10 +2,10 @@
 //! sent. The rules are the domain crate's, which the program enforces again.
 
 use crate::{digest, job, json};
-use deployments::instructions::CreateArgs;
-use deployments_domain::{
-    cron::Schedule,
-    settings::{InvalidSettings, Overlap, Settings, Strategy},
+use deployments::{instructions::CreateArgs, settings::SettingsArgs};
+use deployments_domain::settings::{
+    InvalidSettings, Overlap, Settings, Strategy, MAX_NAME_BYTES, MIN_INFINITE_TIMEOUT_SECONDS,
+    NO_PRICE_CAP,
 };
 use fields::Fields;
 use jsonc_parser::ParseOptions;
@@ -20,24 +20,8 @@ pub struct DeploymentSpec {
     pub name: String,
     /// The GPU market's account.
     pub market: Pubkey,
-    /// Jobs per round, 1 to 100.
-    pub replicas: u32,
-    /// Longest run of one job; minutes in the JSON.
-    pub timeout_seconds: u64,
-    /// When and how often replicas are listed.
-    pub strategy: Strategy,
-    /// The firings of a SCHEDULED deployment.
-    pub schedule: Option<Schedule>,
-    /// What a firing does while jobs are active (SCHEDULED).
-    pub overlap: Overlap,
-    /// Lead of a replacement over the deadline it covers (INFINITE, else 0); minutes in the JSON.
-    pub rotation_seconds: u32,
-    /// Prolong running jobs before their deadline (SIMPLE-EXTEND).
-    pub auto_extend: bool,
-    /// Most NOS base units per second that the market may ask; `u64::MAX` for no cap.
-    pub max_price_per_second: u64,
-    /// Paid to a keeper per job handled.
-    pub keeper_reward_lamports: u64,
+    /// What the owner chose; the JSON has its times in minutes.
+    pub settings: Settings,
     /// Number of the owner's vault that pays.
     pub vault_index: u16,
     /// A vault of its own: whoever sends `create` sets [`Self::vault_index`] to
@@ -54,7 +38,7 @@ pub struct DeploymentSpec {
 /// What is wrong with a deployment's JSON, in one line: the field, its value, and what is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SpecError {
-    /// The field's place, for example `job_definition.ops[0].id`, or `JSON` if the text is no JSON
+    /// The field's place, for example `job_definition.ops[0].id`, or `JSON` if the text is not a JSON
     /// object.
     pub field: String,
     /// The value as it stands in the JSON, secrets hidden; `None` if the field is missing.
@@ -163,11 +147,17 @@ impl DeploymentSpec {
         let market = fields.required("market", "use the market's base58 public key", |value| {
             value.as_str().and_then(|text| Pubkey::from_str(text).ok())
         });
-        let name = fields.required("name", InvalidSettings::Name, |value| {
-            value.as_str().map(str::to_owned)
+        let valid_name = format!("use at most {MAX_NAME_BYTES} bytes of UTF-8");
+        let name = fields.required("name", valid_name, |value| {
+            let name = value.as_str()?;
+            (name.len() <= MAX_NAME_BYTES).then(|| name.to_owned())
         });
         let replicas = fields.required("replicas", InvalidSettings::Replicas, as_u32);
-        let minutes = fields.required("timeout", InvalidSettings::Timeout, Value::as_u64);
+        // Out of range stays out of range, so the settings' own check refuses it.
+        let seconds = fields.required("timeout", InvalidSettings::Timeout, |value| {
+            let seconds = value.as_u64()?.saturating_mul(60);
+            Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+        });
         let job_definition = fields.job_definition();
         let max_price = fields.optional(
             "max_price",
@@ -195,42 +185,28 @@ impl DeploymentSpec {
         });
         let job_definition = job_definition.unwrap_or_default();
         // What is missing or wrong is reported already, and stands here as something valid.
-        let spec = Self {
-            name: name.unwrap_or_default(),
-            market: market.unwrap_or_default(),
-            replicas: replicas.unwrap_or(1),
-            // Out of range stays out of range, so the settings' own check refuses it.
-            timeout_seconds: minutes.unwrap_or(60).saturating_mul(60),
+        let settings = Settings {
             strategy: strategy.unwrap_or(Strategy::Simple),
+            replicas: replicas.unwrap_or(1),
+            timeout_seconds: seconds.unwrap_or(MIN_INFINITE_TIMEOUT_SECONDS),
             schedule: fields.schedule(),
             overlap: overlap.unwrap_or(Overlap::Allow),
             rotation_seconds: fields.rotation_seconds(strategy),
             auto_extend: auto_extend.unwrap_or(false),
-            max_price_per_second: max_price.unwrap_or(u64::MAX),
+            max_price_per_second: max_price.unwrap_or(NO_PRICE_CAP),
             keeper_reward_lamports: keeper_reward.unwrap_or(0),
+        };
+        fields.check_settings(&settings);
+        fields.finish(Self {
+            name: name.unwrap_or_default(),
+            market: market.unwrap_or_default(),
+            settings,
             vault_index: vault.unwrap_or(0),
             new_vault: new_vault.unwrap_or(false),
             autostart: autostart.unwrap_or(false),
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
-        };
-        fields.check_settings(&spec.settings());
-        fields.finish(spec)
-    }
-
-    /// The settings that the domain's rules constrain.
-    pub fn settings(&self) -> Settings<'_> {
-        Settings {
-            name: &self.name,
-            strategy: self.strategy,
-            replicas: self.replicas,
-            timeout_seconds: self.timeout_seconds,
-            schedule: self.schedule,
-            overlap: self.overlap,
-            rotation_seconds: self.rotation_seconds,
-            auto_extend: self.auto_extend,
-            keeper_reward_lamports: self.keeper_reward_lamports,
-        }
+        })
     }
 
     /// The arguments of `create` for the owner's deployment number `id`.
@@ -239,15 +215,8 @@ impl DeploymentSpec {
             id,
             vault_index: self.vault_index,
             name: self.name.clone(),
-            strategy: self.strategy as u8,
-            replicas: self.replicas,
-            timeout_seconds: self.timeout_seconds,
-            schedule: self.schedule.map(Into::into),
-            overlap: self.overlap as u8,
-            rotation_seconds: self.rotation_seconds,
-            auto_extend: self.auto_extend,
-            max_price_per_second: self.max_price_per_second,
-            keeper_reward_lamports: self.keeper_reward_lamports,
+            strategy: self.settings.strategy as u8,
+            settings: SettingsArgs::from(&self.settings),
             job_definition: self.job_definition_digest,
             autostart: self.autostart,
         }
@@ -271,7 +240,7 @@ fn no_json(value: Option<String>, valid: impl fmt::Display) -> SpecErrors {
 /// Reads JSON in which comments and trailing commas are allowed.
 ///
 /// # Errors
-/// [`SpecErrors`] with the place of what is no JSON.
+/// [`SpecErrors`] with the place of what is not JSON.
 pub fn parse_json(text: &str) -> Result<Value, SpecErrors> {
     let parsed = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default());
     let value = parsed.map_err(|error| {

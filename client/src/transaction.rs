@@ -147,12 +147,11 @@ pub fn compute_unit_limit(simulated: u64) -> u32 {
 pub fn priority_fee(recent: &[u64], cap: u64) -> u64 {
     let mut sorted = recent.to_vec();
     sorted.sort_unstable();
-    let position = sorted.len().saturating_mul(3).div_ceil(4).saturating_sub(1);
+    let position = (sorted.len() * 3).div_ceil(4).saturating_sub(1);
     sorted.get(position).copied().unwrap_or(0).min(cap)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use solana_program::instruction::AccountMeta;

@@ -4,8 +4,11 @@ use crate::PRICE;
 use anchor_lang::solana_program::{program_option::COption, program_pack::Pack};
 use anchor_lang::AccountSerialize;
 use anchor_spl::token::spl_token::state::{Account as TokenAccount, AccountState, Mint};
-use deployments::constants::{JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT};
-use nosana_jobs_localnet::{constants::MARKET_SIZE, state::*};
+use nosana_jobs_interface::{
+    account::{MARKET_SIZE, QUEUE_EMPTY},
+    find_market_vault, JOBS_PROGRAM, NOS_DECIMALS,
+};
+use nosana_jobs_localnet::state::MarketAccount;
 use solana_account::Account;
 use solana_program::pubkey::Pubkey;
 use std::path::PathBuf;
@@ -22,8 +25,7 @@ pub fn elf_dir() -> PathBuf {
 
 /// A market's account: takes jobs at [`PRICE`], its finished jobs expire after an hour.
 pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
-    let seeds: [&[u8]; 2] = [market.as_ref(), NOS_MINT.as_ref()];
-    let (vault, vault_bump) = Pubkey::find_program_address(&seeds, &JOBS_PROGRAM);
+    let (vault, vault_bump) = find_market_vault(market);
     MarketAccount {
         authority,
         job_expiration: 3600,

@@ -3,9 +3,9 @@
 use crate::accounts::{elf_dir, mint_on_chain};
 use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
-use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
 use litesvm::{types::FailedTransactionMetadata, InvocationInspectCallback, LiteSVM};
 use nosana_deploy_client::{transaction::MAX_COMPUTE_UNITS, PROGRAM_ID};
+use nosana_jobs_interface::{JOBS_PROGRAM, NOS_MINT};
 use solana_account::Account;
 use solana_address_lookup_table_interface::state::{AddressLookupTable, LookupTableMeta};
 use solana_clock::Clock;

@@ -1,13 +1,7 @@
 //! One world for every suite: both programs' real bytecode in solana-program-test, a NOS mint, a
 //! market, an owner, a keeper and two nodes. The clock is set, never slept on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::missing_panics_doc
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
 mod chain;
@@ -20,17 +14,17 @@ use deployments_domain::funding::Rents;
 
 pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
 pub use chain::{Chain, Refusal};
-pub use node::Node;
+pub use node::{shown, Node};
 pub use world::{Failure, Receipt, World};
 
 /// NOS base units per second that the world's market asks.
 pub const PRICE: u64 = 100;
 /// Seconds that the world's deployments let a job run.
-pub const TIMEOUT: u64 = 3600;
+pub const TIMEOUT: u32 = 3600;
 /// Seconds before a job's deadline at which the world's INFINITE deployments list its replacement.
 pub const ROTATION: u32 = 1200;
 /// NOS base units that one job costs.
-pub const COST: u64 = PRICE * TIMEOUT;
+pub const COST: u64 = PRICE * TIMEOUT as u64;
 /// Where time begins: 2026-01-01 01:00 UTC, a Thursday.
 pub const NOW: i64 = 1_767_229_200;
 /// The first midnight after [`NOW`].

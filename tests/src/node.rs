@@ -1,13 +1,16 @@
-//! A node that works on the market, through the markets' own instructions.
+//! A node that works on the market.
 
 use crate::{Failure, Receipt, World};
-use anchor_lang::{system_program, InstructionData, ToAccountMetas};
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
-use nosana_deploy_client::instructions::{market_vault_address, RunOfJob};
-use nosana_jobs_localnet::{accounts, instruction};
+use nosana_deploy_client::{
+    instructions::{nos_account_address, JobRun},
+    jobs_program::{
+        account, instruction,
+        node::{self, Assignment},
+    },
+    markets::Run,
+};
 use solana_keypair::Keypair;
-use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
 
 /// A node's wallet.
@@ -24,12 +27,15 @@ impl Clone for Node {
     }
 }
 
-/// An instruction of the markets' program.
-pub(crate) fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
-    Instruction {
-        program_id: JOBS_PROGRAM,
-        accounts: accounts.to_account_metas(None),
-        data: data.data(),
+/// A job that a node was shown to run, for instructions that look at the run alone.
+pub fn shown(index: u64, run: Pubkey) -> JobRun {
+    let run = Run {
+        address: run,
+        ..Run::default()
+    };
+    JobRun {
+        index,
+        run: Some(run),
     }
 }
 
@@ -40,9 +46,14 @@ impl Node {
         }
     }
 
+    /// What the node can send.
+    pub fn actor(&self) -> node::Node {
+        node::Node(self.wallet.pubkey())
+    }
+
     /// The node's NOS token account.
     pub fn nos(&self) -> Pubkey {
-        nos_account(&self.wallet.pubkey(), &NOS_MINT)
+        nos_account_address(&self.wallet.pubkey())
     }
 
     /// Takes the first waiting job, or queues; the run's account if a job waited.
@@ -51,20 +62,8 @@ impl Node {
     /// Those of the markets' program.
     pub async fn work(&self, world: &mut World) -> Result<Pubkey, Failure> {
         let run = Keypair::new();
-        let accounts = accounts::Work {
-            run: run.pubkey(),
-            market: world.market,
-            payer: self.wallet.pubkey(),
-            stake: Pubkey::default(),
-            nft: Pubkey::default(),
-            metadata: Pubkey::default(),
-            authority: self.wallet.pubkey(),
-            system_program: system_program::ID,
-        };
-        let signers = [&self.wallet, &run];
-        world
-            .send(&[build(accounts, instruction::Work {})], &signers)
-            .await?;
+        let work = self.actor().work(&run.pubkey(), &world.market);
+        world.send(&[work], &[&self.wallet, &run]).await?;
         Ok(run.pubkey())
     }
 
@@ -78,26 +77,9 @@ impl Node {
         job: Pubkey,
         run: Pubkey,
     ) -> Result<Receipt, Failure> {
-        let payer_run = self.run_payer(world, run).await;
-        let accounts = accounts::Finish {
-            job,
-            run,
-            market: world.market,
-            vault: market_vault_address(&world.market),
-            deposit: world.vault.nos,
-            user: self.nos(),
-            payer_run,
-            payer_job: world.vault.address,
-            authority: self.wallet.pubkey(),
-            token_program: anchor_spl::token::ID,
-        };
-        let instruction = build(
-            accounts,
-            instruction::Finish {
-                ipfs_result: [1; 32],
-            },
-        );
-        world.send(&[instruction], &[&self.wallet]).await
+        let assignment = world.assignment(job, run).await;
+        let finish = self.actor().finish(&assignment, &[1; 32]);
+        world.send(&[finish], &[&self.wallet]).await
     }
 
     /// Gives a job up that it runs.
@@ -110,18 +92,9 @@ impl Node {
         job: Pubkey,
         run: Pubkey,
     ) -> Result<Receipt, Failure> {
-        let payer = self.run_payer(world, run).await;
-        let authority = self.wallet.pubkey();
-        let instruction = build(
-            accounts::Quit {
-                job,
-                run,
-                payer,
-                authority,
-            },
-            instruction::Quit {},
-        );
-        world.send(&[instruction], &[&self.wallet]).await
+        let assignment = world.assignment(job, run).await;
+        let quit = self.actor().quit(&assignment);
+        world.send(&[quit], &[&self.wallet]).await
     }
 
     /// Opens a run on a job that a node quit.
@@ -130,51 +103,54 @@ impl Node {
     /// Those of the markets' program.
     pub async fn claim(&self, world: &mut World, job: Pubkey) -> Result<Pubkey, Failure> {
         let run = Keypair::new();
-        let accounts = accounts::Claim {
-            job,
-            run: run.pubkey(),
-            market: world.market,
-            stake: Pubkey::default(),
-            nft: Pubkey::default(),
-            metadata: Pubkey::default(),
-            payer: self.wallet.pubkey(),
-            authority: self.wallet.pubkey(),
-            system_program: system_program::ID,
-        };
-        let signers = [&self.wallet, &run];
-        world
-            .send(&[build(accounts, instruction::Claim {})], &signers)
-            .await?;
+        let claim = self.actor().claim(&job, &run.pubkey(), &world.market);
+        world.send(&[claim], &[&self.wallet, &run]).await?;
         Ok(run.pubkey())
     }
 
-    /// What a keeper must know to end a job that this node took with `work`.
-    pub fn run_of_job(&self, run: Pubkey) -> RunOfJob {
-        RunOfJob {
+    /// A run that this node made with `work`, as a keeper knows it.
+    pub fn run_of_job(&self, run: Pubkey) -> Run {
+        Run {
             address: run,
             node: self.wallet.pubkey(),
             payer: self.wallet.pubkey(),
+            ..Run::default()
         }
-    }
-
-    async fn run_payer(&self, world: &mut World, run: Pubkey) -> Pubkey {
-        let data = world.account(&run).await.unwrap().data;
-        Pubkey::try_from(&data[72..104]).unwrap()
     }
 }
 
 impl World {
+    /// A job and its run, as their accounts say.
+    pub async fn assignment(&mut self, job: Pubkey, run: Pubkey) -> Assignment {
+        let run_account = self.account(&run).await.unwrap();
+        let found = account::Run::read(&run_account.owner, &run_account.data);
+        let run_payer = found.unwrap().unwrap().payer;
+        // A job that is gone was the vault's.
+        let job_account = self.account(&job).await;
+        let found = job_account
+            .as_ref()
+            .and_then(|account| account::Job::read(&account.owner, &account.data).unwrap());
+        let job_payer = found.map_or(self.vault.address, |job| job.payer);
+        Assignment {
+            job,
+            job_payer,
+            run,
+            run_payer,
+            market: self.market,
+        }
+    }
+
     /// Closes a done and expired job, as anyone may; its rent returns to the vault.
     ///
     /// # Errors
     /// Those of the markets' program.
     pub async fn clean(&mut self, job: Pubkey) -> Result<Receipt, Failure> {
-        let accounts = accounts::Clean {
-            job,
-            market: self.market,
-            payer: self.vault.address,
+        let clean = instruction::Clean {
+            job: &job,
+            market: &self.market,
+            payer: &self.vault.address,
         };
-        self.by_keeper(build(accounts, instruction::Clean {})).await
+        self.by_keeper(clean.instruction()).await
     }
 
     /// Node `number` takes the first waiting job and finishes it after `seconds`.

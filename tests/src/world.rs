@@ -2,23 +2,22 @@
 
 use crate::{
     accounts::{elf_dir, market_account, market_on_chain, mint_on_chain, token_account},
+    node::shown,
     node::Node,
     COST, NOW, ROTATION, SOL, TIMEOUT,
 };
 use anchor_lang::AccountDeserialize;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::{
-    constants::{JOBS_PROGRAM, NOS_MINT},
-    instructions::{Amount, UpdateArgs},
-};
+use deployments::instructions::{Amount, UpdateArgs};
 use deployments_domain::{
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
     status::Status,
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
-    instructions::{self as ix, JobToStop, RunningJob, Vault},
+    instructions::{self as ix, JobRun, Vault},
+    jobs_program::{JOBS_PROGRAM, NOS_MINT},
     json, seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
@@ -207,23 +206,25 @@ impl World {
         DeploymentSpec {
             name: "test".into(),
             market: self.market,
-            replicas,
-            timeout_seconds: TIMEOUT,
-            strategy,
-            schedule,
-            overlap: Overlap::Allow,
-            rotation_seconds: match strategy {
-                Strategy::Infinite => ROTATION,
-                _ => 0,
-            },
-            auto_extend: false,
-            max_price_per_second: u64::MAX,
-            keeper_reward_lamports: 0,
             vault_index: 0,
             new_vault: false,
             autostart: false,
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
+            settings: Settings {
+                replicas,
+                timeout_seconds: TIMEOUT,
+                strategy,
+                schedule,
+                overlap: Overlap::Allow,
+                rotation_seconds: match strategy {
+                    Strategy::Infinite => ROTATION,
+                    _ => 0,
+                },
+                auto_extend: false,
+                max_price_per_second: u64::MAX,
+                keeper_reward_lamports: 0,
+            },
         }
     }
 
@@ -293,13 +294,8 @@ impl World {
     /// As [`Self::send`].
     pub async fn list(&mut self, key: &Pubkey, count: u32) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::list_jobs(
-            &self.keeper.pubkey(),
-            key,
-            &deployment,
-            count,
-        ))
-        .await
+        self.by_keeper(ix::list_jobs(&self.keeper.pubkey(), &deployment, count))
+            .await
     }
 
     /// Settles jobs, by the keeper.
@@ -308,26 +304,17 @@ impl World {
     /// As [`Self::send`].
     pub async fn settle(&mut self, key: &Pubkey, indices: &[u64]) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::settle_jobs(
-            &self.keeper.pubkey(),
-            key,
-            &deployment,
-            indices,
-        ))
-        .await
+        self.by_keeper(ix::settle_jobs(&self.keeper.pubkey(), &deployment, indices))
+            .await
     }
 
     /// Stops jobs, by the keeper.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn stop_jobs(
-        &mut self,
-        key: &Pubkey,
-        jobs: &[JobToStop],
-    ) -> Result<Receipt, Failure> {
+    pub async fn stop_jobs(&mut self, key: &Pubkey, jobs: &[JobRun]) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
-        self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), key, &deployment, jobs))
+        self.by_keeper(ix::stop_jobs(&self.keeper.pubkey(), &deployment, jobs))
             .await
     }
 
@@ -335,10 +322,10 @@ impl World {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn track(&mut self, key: &Pubkey, jobs: &[RunningJob]) -> Result<Receipt, Failure> {
+    pub async fn track(&mut self, key: &Pubkey, jobs: &[JobRun]) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
         let keeper = self.keeper.pubkey();
-        self.by_keeper(ix::track_jobs(&keeper, key, &deployment, jobs))
+        self.by_keeper(ix::track_jobs(&keeper, &deployment, jobs))
             .await
     }
 
@@ -346,14 +333,10 @@ impl World {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn extend_jobs(
-        &mut self,
-        key: &Pubkey,
-        jobs: &[RunningJob],
-    ) -> Result<Receipt, Failure> {
+    pub async fn extend_jobs(&mut self, key: &Pubkey, jobs: &[JobRun]) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
         let keeper = self.keeper.pubkey();
-        self.by_keeper(ix::extend_jobs(&keeper, key, &deployment, jobs))
+        self.by_keeper(ix::extend_jobs(&keeper, &deployment, jobs))
             .await
     }
 
@@ -373,15 +356,15 @@ impl World {
     pub async fn write_off(&mut self, key: &Pubkey, index: u64) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
         let owner = self.owner.pubkey();
-        self.by_owner(&[ix::write_off(&owner, key, &deployment, index)])
+        self.by_owner(&[ix::write_off(&owner, &deployment, index)])
             .await
     }
 
     /// Node `number` takes the first waiting job and a keeper shows it; its run.
-    pub async fn serve(&mut self, number: usize, key: &Pubkey, index: u64) -> RunningJob {
+    pub async fn serve(&mut self, number: usize, key: &Pubkey, index: u64) -> JobRun {
         let node = self.nodes[number].clone();
         let run = node.work(self).await.unwrap();
-        let job = RunningJob { index, run };
+        let job = shown(index, run);
         self.track(key, &[job]).await.unwrap();
         job
     }
@@ -435,7 +418,7 @@ impl World {
     /// A deployment, decoded.
     pub async fn deployment(&mut self, key: &Pubkey) -> DeploymentAccount {
         let account = self.account(key).await.unwrap();
-        DeploymentAccount::decode(&account.owner, &account.data).unwrap()
+        DeploymentAccount::decode(*key, &account.owner, &account.data).unwrap()
     }
 
     /// Where a deployment stands.

@@ -1,6 +1,6 @@
 //! A few hundred random scenarios with a fixed seed; `cargo xtask fuzz` plays thousands.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use deployments_tests::{
     fuzz::{fuzz, play, Found, Scenario, Step},

@@ -4,7 +4,11 @@
 
 use deployments_tests::elf_dir;
 use litesvm::LiteSVM;
-use nosana_deploy_client::{constants::JOBS_PROGRAM, instructions as ix, PROGRAM_ID};
+use nosana_deploy_client::{
+    instructions as ix,
+    jobs_program::{node::Node, JOBS_PROGRAM},
+    PROGRAM_ID,
+};
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
@@ -36,15 +40,7 @@ fn both_programs_load_and_run() {
         code(&mut vm, &payer, start),
         "InstructionError(0, Custom(3007))"
     );
-    let accounts = nosana_jobs_localnet::accounts::Stop {
-        market: Pubkey::new_unique(),
-        authority: payer.pubkey(),
-    };
-    let stop = Instruction {
-        program_id: JOBS_PROGRAM,
-        accounts: anchor_lang::ToAccountMetas::to_account_metas(&accounts, None),
-        data: anchor_lang::InstructionData::data(&nosana_jobs_localnet::instruction::Stop {}),
-    };
+    let stop = Node(payer.pubkey()).leave(&Pubkey::new_unique());
     assert_eq!(
         code(&mut vm, &payer, stop),
         "InstructionError(0, Custom(3012))"

@@ -23,6 +23,15 @@ pub(crate) struct Bench {
 const BUDGETS: &str = "tests/budgets.json";
 const REPORT: &str = "docs/performance.md";
 
+/// Only compares with the budgets.
+pub(crate) fn quick() -> Result<()> {
+    bench(&Bench {
+        quick: true,
+        accept: false,
+        json: false,
+    })
+}
+
 /// Measures, and writes docs/performance.md and its pictures unless asked for something else.
 pub(crate) fn bench(options: &Bench) -> Result<()> {
     let elves = sbf::build_measured()?;

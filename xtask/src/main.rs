@@ -1,11 +1,13 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | docs | idl | schema`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | docs | idl | schema | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
 mod bench;
+mod ci;
 mod docs;
 mod generated;
 mod idl;
+mod links;
 mod paths;
 mod process;
 mod sbf;
@@ -44,7 +46,7 @@ enum Task {
     Soak(suites::Soak),
     /// Measure compute units against their budgets, and the client's hot paths.
     Bench(bench::Bench),
-    /// Generate docs/state-machine.md and its picture from the domain crate.
+    /// Generate docs/state-machine.md, its picture and docs/accounts.md from the code.
     Docs {
         /// Only compare, and fail if they differ.
         #[arg(long)]
@@ -62,6 +64,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Run every check that a change must pass, and print a table of them.
+    Ci(ci::Ci),
     /// Run `nosana-deploy demo`, after build-program.
     Demo {
         /// Passed on to the demo.
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),
+        Task::Ci(options) => ci::ci(&options),
         Task::Demo { args } => suites::demo(&args),
     };
     match done {

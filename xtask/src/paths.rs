@@ -38,13 +38,17 @@ pub(crate) fn deploy_dir() -> Result<PathBuf> {
     Ok(target_dir()?.join("deploy"))
 }
 
-/// The toolchain's folder, shared by every checkout of one user.
-pub(crate) fn sbf_cache() -> Result<PathBuf> {
-    let cache = match env::var_os("NOSANA_DEPLOY_CACHE") {
+/// A folder for downloads and tools, shared by every checkout of one user.
+pub(crate) fn cache() -> Result<PathBuf> {
+    Ok(match env::var_os("NOSANA_DEPLOY_CACHE") {
         Some(folder) => path::absolute(Path::new(&folder))?,
         None => home()?.join(".cache/nosana-deploy"),
-    };
-    Ok(cache.join("sbf"))
+    })
+}
+
+/// The toolchain's folder.
+pub(crate) fn sbf_cache() -> Result<PathBuf> {
+    Ok(cache()?.join("sbf"))
 }
 
 /// Cargo's own folder, which holds the sources of dependencies.

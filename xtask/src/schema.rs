@@ -12,10 +12,9 @@ pub(crate) fn schema(check: bool) -> Result<()> {
         let mut command = process::workspace_cargo();
         command
             .current_dir(paths::workspace())
-            .args(["run", "--quiet", "--locked"])
-            .args(["--example", "schema", "--", kind]);
-        let printed = process::answer(&mut command)
-            .context("the schema's example does not run; `cargo build` says why")?;
+            .args(["run", "--quiet", "--locked", "--bin", "schema", "--", kind]);
+        let printed =
+            process::answer(&mut command).context("`cargo run --bin schema` fails; it says why")?;
         let file = Generated::new(path, format!("{}\n", printed.trim_end()));
         file.write_or_check(check, "cargo xtask schema")?;
     }

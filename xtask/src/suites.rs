@@ -56,6 +56,18 @@ pub(crate) struct Soak {
     faults: bool,
 }
 
+impl Soak {
+    /// A small one, without faults.
+    pub(crate) const fn new(deployments: u32, hours: u32) -> Self {
+        Self {
+            deployments,
+            hours,
+            seed: 1,
+            faults: false,
+        }
+    }
+}
+
 /// Three keepers, two of them killed now and then, keep deployments for a day.
 pub(crate) fn soak(size: &Soak) -> Result<()> {
     let elves = sbf::build_programs(None)?;

@@ -24,6 +24,6 @@ pub(crate) fn read(file: &Path) -> Result<String> {
 }
 
 /// The seconds of a timeout in minutes; what does not fit is out of range anyway.
-fn seconds(minutes: u64) -> u64 {
-    minutes.saturating_mul(60)
+fn seconds(minutes: u64) -> u32 {
+    u32::try_from(minutes.saturating_mul(60)).unwrap_or(u32::MAX)
 }

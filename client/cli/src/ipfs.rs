@@ -77,6 +77,6 @@ impl Ipfs {
             bail!("--ipfs-api answered {status}");
         }
         let text = answer.text().await.map_err(reqwest::Error::without_url)?;
-        serde_json::from_str(&text).context("--ipfs-api answered something that is no JSON")
+        serde_json::from_str(&text).context("--ipfs-api answered something that is not JSON")
     }
 }

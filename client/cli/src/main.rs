@@ -4,7 +4,7 @@ mod commands;
 mod context;
 mod demo;
 mod exit;
-mod human;
+mod format;
 mod ipfs;
 mod keeper;
 mod output;

@@ -77,8 +77,8 @@ pub(crate) fn bold(text: impl fmt::Display) -> String {
 }
 
 /// A status in its colour.
-pub(crate) fn status(status: deployments_domain::status::Status) -> String {
-    use deployments_domain::status::Status::*;
+pub(crate) fn status(status: nosana_deploy_client::domain::status::Status) -> String {
+    use nosana_deploy_client::domain::status::Status::*;
     let color = match status {
         Running => AnsiColor::Green,
         Starting | Stopping => AnsiColor::Yellow,
@@ -139,7 +139,7 @@ impl fmt::Display for Facts {
             .max()
             .unwrap_or(0);
         for fact in self.0.iter().filter(|fact| !fact.label.is_empty()) {
-            let width = width.saturating_add(1);
+            let width = width + 1;
             let label = format!("{:<width$}", format!("{}:", fact.label));
             writeln!(f, "{} {}", bold(label), fact.shown)?;
         }

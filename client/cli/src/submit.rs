@@ -13,6 +13,7 @@ use anyhow::{anyhow, Context as _, Result};
 use clap::Args;
 use dry_run::DryRun;
 use nosana_deploy_client::{
+    accounts::DeploymentAccount,
     instructions::Vault,
     transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
 };
@@ -97,7 +98,7 @@ impl FromStr for UnitPrice {
 
 /// What a command wants done.
 #[derive(Default)]
-pub(crate) struct Request {
+pub(crate) struct TransactionPlan {
     pub(crate) instructions: Vec<Instruction>,
     /// Asked before anything is signed, if it moves funds or cannot be undone.
     pub(crate) question: Option<String>,
@@ -107,7 +108,7 @@ pub(crate) struct Request {
     pub(crate) names: Vec<(Pubkey, String)>,
 }
 
-impl Request {
+impl TransactionPlan {
     pub(crate) fn of(instruction: Instruction) -> Self {
         Self {
             instructions: vec![instruction],
@@ -143,13 +144,39 @@ impl TransactionOptions {
         Signers::new(self.sign_only || self.dry_run, &self.signer)
     }
 
-    /// Signs and sends what `request` asks for, or what the options make of that.
+    /// Submits what the wallet sends to one of its deployments. Online, the deployment is read first: it
+    /// must be the wallet's. `prepare` is told the owner, and the deployment if it was read.
+    pub(crate) fn submit_to(
+        &self,
+        context: &Context,
+        deployment: &Pubkey,
+        prepare: impl FnOnce(
+            &mut TransactionPlan,
+            &Pubkey,
+            Option<&DeploymentAccount>,
+        ) -> Result<Instruction>,
+    ) -> Result<()> {
+        let signers = self.signers()?;
+        let wallet = context.wallet(&signers)?;
+        let owner = wallet.pubkey();
+        let found = match self.is_offline() {
+            true => None,
+            false => Some(context.block_on(context.own_deployment(deployment, &owner))?),
+        };
+        let mut plan = TransactionPlan::default().name(*deployment, "deployment");
+        plan.facts.text("Deployment", "deployment", deployment);
+        let instruction = prepare(&mut plan, &owner, found.as_ref())?;
+        plan.instructions.push(instruction);
+        self.submit(context, &signers, wallet.as_ref(), plan)
+    }
+
+    /// Signs and sends what the plan asks for, or what the options make of that.
     pub(crate) fn submit(
         &self,
         context: &Context,
         signers: &Signers,
         wallet: &dyn Signer,
-        request: Request,
+        plan: TransactionPlan,
     ) -> Result<()> {
         let fee_payer = self.signer_or(signers, self.fee_payer.as_deref(), "fee-payer")?;
         let fee_payer = fee_payer.as_deref().unwrap_or(wallet);
@@ -160,7 +187,7 @@ impl TransactionOptions {
             let spinner = context.output.spinner("preparing the transaction");
             let lifetime = self.lifetime(context, &authority.pubkey()).await?;
             let assembled = |budget: &Budget| {
-                assemble(&fee_payer.pubkey(), &request.instructions, &[], budget, lifetime)
+                assemble(&fee_payer.pubkey(), &plan.instructions, &[], budget, lifetime)
             };
             let (mut budget, mut simulation) = (self.fixed_budget(), None);
             if !self.is_offline() || self.dry_run {
@@ -176,20 +203,20 @@ impl TransactionOptions {
             if let (true, Some(simulation)) = (self.dry_run, &simulation) {
                 return context.output.print(&DryRun {
                     simulation,
-                    request: &request,
+                    plan: &plan,
                     wallet: wallet.pubkey(),
                     fee_payer: fee_payer.pubkey(),
                     priority_fee_lamports: budget.priority_fee_lamports(),
                 });
             }
-            if let Some(question) = request.question.as_deref().filter(|_| !self.sign_only) {
+            if let Some(question) = plan.question.as_deref().filter(|_| !self.sign_only) {
                 self.confirm(question)?;
             }
             let signed = sign(message, &[fee_payer, authority, wallet])?;
             if self.sign_only {
                 return context.output.print(&SignedOffline {
                     transaction: &signed,
-                    facts: &request.facts,
+                    facts: &plan.facts,
                     with_message: self.dump_transaction_message,
                 });
             }
@@ -199,7 +226,7 @@ impl TransactionOptions {
             let spinner = context.output.spinner("waiting for confirmation");
             let receipt = context.cluster.send(&signed, lifetime).await?;
             drop(spinner);
-            let mut facts = request.facts;
+            let mut facts = plan.facts;
             facts.text("Signature", "signature", receipt.signature);
             facts.add("", "", "slot", receipt.slot);
             context.output.print(&facts)
@@ -304,7 +331,7 @@ fn sign(message: VersionedMessage, signers: &[&dyn Signer]) -> Result<VersionedT
     })
 }
 
-/// A line that is no result, for people only.
+/// A line that is not a result, for people only.
 pub(crate) fn note(context: &Context, line: impl fmt::Display) -> Result<()> {
     match context.output.is_json() {
         true => Ok(()),

@@ -78,7 +78,6 @@ fn is_secret(uri: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use solana_keypair::Keypair;

@@ -1,6 +1,6 @@
 //! The demo from outside: exit status, what it prints, and what it refuses before it starts.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
 use std::{

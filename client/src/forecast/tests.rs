@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::tests::{snapshot, NOON, OPEN};
+use crate::keeper::plan::tests::{snapshot, NOON, OPEN};
 use deployments_domain::status::Status;
 
 const JOB: u64 = 360_000;

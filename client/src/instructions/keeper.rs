@@ -1,21 +1,18 @@
 //! What anyone may send.
 
-use super::{build, market_vault_address, nos_account_address, Vault, SYSTEM_PROGRAM};
-use crate::{accounts::DeploymentAccount, seeds};
+use super::{
+    build, market_vault_address, nos_account_address, vault_accounts, Vault, SYSTEM_PROGRAM,
+};
+use crate::{accounts::DeploymentAccount, markets::Run, seeds};
 use anchor_spl::token;
 use deployments::{
-    accounts,
-    constants::{JOBS_PROGRAM, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
-    instruction,
+    accounts, instruction,
     instructions::{JobBumps, ReclaimArgs},
 };
-use solana_program::{
-    instruction::{AccountMeta, Instruction},
-    pubkey::Pubkey,
+use nosana_jobs_interface::{
+    instruction::Clean, JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
 };
-
-/// `sha256("global:clean")[..8]`, of the markets' program.
-pub const CLEAN: [u8; 8] = [0xfa, 0xbf, 0x38, 0x80, 0x96, 0xfb, 0x01, 0x67];
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// What every listing on a market names: worth a place in a lookup table.
 pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
@@ -32,31 +29,12 @@ pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
 }
 
 /// Lists up to `count` of the jobs that are due. Signer: any keeper.
-pub fn list_jobs(
-    keeper: &Pubkey,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-    count: u32,
-) -> Instruction {
-    let accounts = accounts::ListJobs {
-        keeper: *keeper,
-        deployment: *key,
-        vault: deployment.header.vault,
-        vault_nos: deployment.header.vault_nos,
-        market: deployment.header.market,
-        market_vault: market_vault_address(&deployment.header.market),
-        rewards_reflection: REWARDS_REFLECTION,
-        rewards_vault: REWARDS_VAULT,
-        rewards_program: REWARDS_PROGRAM,
-        jobs_program: JOBS_PROGRAM,
-        token_program: token::ID,
-        system_program: SYSTEM_PROGRAM,
-    };
+pub fn list_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, count: u32) -> Instruction {
     let first = deployment.header.next_job_index;
     let (bumps, addresses): (Vec<_>, Vec<_>) = (first..first.saturating_add(u64::from(count)))
         .map(|index| {
-            let (job, job_bump) = seeds::job_address(key, index);
-            let (run, run_bump) = seeds::run_address(key, index);
+            let (job, job_bump) = seeds::job_address(&deployment.address, index);
+            let (run, run_bump) = seeds::run_address(&deployment.address, index);
             (
                 JobBumps {
                     job: job_bump,
@@ -67,7 +45,7 @@ pub fn list_jobs(
         })
         .unzip();
     build(
-        accounts,
+        spend_on_jobs(keeper, deployment),
         instruction::ListJobs { bumps },
         addresses.into_iter().flatten(),
     )
@@ -76,49 +54,32 @@ pub fn list_jobs(
 /// Accounts for jobs that ended by themselves. Signer: any keeper.
 pub fn settle_jobs(
     keeper: &Pubkey,
-    key: &Pubkey,
     deployment: &DeploymentAccount,
     indices: &[u64],
 ) -> Instruction {
     let jobs: Vec<_> = indices
         .iter()
-        .map(|index| deployment.job_address(key, *index))
+        .map(|index| deployment.job_address(*index))
         .collect();
     let data = instruction::SettleJobs {
         indices: indices.to_vec(),
     };
-    build(handle_jobs(keeper, key, deployment), data, jobs)
+    build(handle_jobs(keeper, deployment), data, jobs)
 }
 
-/// A job to stop, and its run if a node has taken it.
+/// An active job, and its run if a node has taken it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobToStop {
+pub struct JobRun {
     /// The job's index.
     pub index: u64,
-    /// The run's account, the node that runs it, and who paid for the run.
-    pub run: Option<RunOfJob>,
-}
-
-/// Where a job runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunOfJob {
-    /// The run's account.
-    pub address: Pubkey,
-    /// The node's wallet, whose NOS token account must exist.
-    pub node: Pubkey,
-    /// Who gets the run's rent.
-    pub payer: Pubkey,
+    /// Where it runs.
+    pub run: Option<Run>,
 }
 
 /// Ends jobs of a STOPPING deployment, or jobs past their deadline. Signer: any keeper.
-pub fn stop_jobs(
-    keeper: &Pubkey,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-    jobs: &[JobToStop],
-) -> Instruction {
+pub fn stop_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, jobs: &[JobRun]) -> Instruction {
     let accounts = jobs.iter().flat_map(|job| {
-        let address = deployment.job_address(key, job.index);
+        let address = deployment.job_address(job.index);
         match job.run {
             Some(run) => {
                 let node_nos = nos_account_address(&run.node);
@@ -130,64 +91,45 @@ pub fn stop_jobs(
     });
     let indices = jobs.iter().map(|job| job.index).collect();
     build(
-        handle_jobs(keeper, key, deployment),
+        handle_jobs(keeper, deployment),
         instruction::StopJobs { indices },
         accounts,
     )
 }
 
-/// A job and the run that proves that a node has taken it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunningJob {
-    /// The job's index.
-    pub index: u64,
-    /// The run's account.
-    pub run: Pubkey,
-}
-
 /// Notes that nodes have taken jobs. Signer: any keeper.
-pub fn track_jobs(
-    keeper: &Pubkey,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-    jobs: &[RunningJob],
-) -> Instruction {
+pub fn track_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, jobs: &[JobRun]) -> Instruction {
     let indices = jobs.iter().map(|job| job.index).collect();
     build(
-        handle_jobs(keeper, key, deployment),
+        handle_jobs(keeper, deployment),
         instruction::TrackJobs { indices },
-        jobs_and_runs(key, deployment, jobs),
+        jobs_and_runs(deployment, jobs),
     )
 }
 
 /// Prolongs running jobs of a SIMPLE-EXTEND deployment. Signer: any keeper.
 pub fn extend_jobs(
     keeper: &Pubkey,
-    key: &Pubkey,
     deployment: &DeploymentAccount,
-    jobs: &[RunningJob],
+    jobs: &[JobRun],
 ) -> Instruction {
-    let accounts = accounts::ExtendJobs {
-        common: handle_jobs(keeper, key, deployment),
-        rewards_reflection: REWARDS_REFLECTION,
-        rewards_vault: REWARDS_VAULT,
-        rewards_program: REWARDS_PROGRAM,
-    };
     let indices = jobs.iter().map(|job| job.index).collect();
     build(
-        accounts,
+        spend_on_jobs(keeper, deployment),
         instruction::ExtendJobs { indices },
-        jobs_and_runs(key, deployment, jobs),
+        jobs_and_runs(deployment, jobs),
     )
 }
 
+/// A job without a run stands in for it: the program then has nothing to do with it.
 fn jobs_and_runs<'a>(
-    key: &'a Pubkey,
     deployment: &'a DeploymentAccount,
-    jobs: &'a [RunningJob],
+    jobs: &'a [JobRun],
 ) -> impl Iterator<Item = Pubkey> + 'a {
-    jobs.iter()
-        .flat_map(|job| [deployment.job_address(key, job.index), job.run])
+    jobs.iter().flat_map(|job| {
+        let address = deployment.job_address(job.index);
+        [address, job.run.map_or(address, |run| run.address)]
+    })
 }
 
 /// Takes the deposit of a job that was written off, and whose node quit, back into its vault.
@@ -203,9 +145,7 @@ pub fn reclaim_job(
     let job = seeds::job_address_with_bump(deployment, index, job_bump);
     let accounts = accounts::ReclaimJob {
         deployment: *deployment,
-        vault: vault.address,
-        nos_mint: NOS_MINT,
-        vault_nos: vault.nos,
+        vault: vault_accounts(vault),
         market: *market,
         market_vault: market_vault_address(market),
         job: job.unwrap_or_default(),
@@ -224,35 +164,27 @@ pub fn reclaim_job(
 /// Closes a done and expired job of the markets' program, whose rent then returns to the vault that
 /// paid for it. No signer; `market` may be any whose `job_expiration` has passed for the job.
 pub fn clean_job(job: &Pubkey, market: &Pubkey, vault: &Pubkey) -> Instruction {
-    Instruction {
-        program_id: JOBS_PROGRAM,
-        accounts: vec![
-            AccountMeta::new(*job, false),
-            AccountMeta::new_readonly(*market, false),
-            AccountMeta::new(*vault, false),
-        ],
-        data: CLEAN.to_vec(),
+    Clean {
+        job,
+        market,
+        payer: vault,
+    }
+    .instruction()
+}
+
+fn spend_on_jobs(keeper: &Pubkey, deployment: &DeploymentAccount) -> accounts::SpendOnJobs {
+    accounts::SpendOnJobs {
+        common: handle_jobs(keeper, deployment),
+        rewards_reflection: REWARDS_REFLECTION,
+        rewards_vault: REWARDS_VAULT,
+        rewards_program: REWARDS_PROGRAM,
     }
 }
 
-/// Brings a deployment's account to today's layout. Signer: anyone, who pays for further slots.
-pub fn migrate(payer: &Pubkey, deployment: &Pubkey) -> Instruction {
-    let accounts = accounts::Migrate {
-        payer: *payer,
-        deployment: *deployment,
-        system_program: SYSTEM_PROGRAM,
-    };
-    build(accounts, instruction::Migrate {}, [])
-}
-
-fn handle_jobs(
-    keeper: &Pubkey,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-) -> accounts::HandleJobs {
+fn handle_jobs(keeper: &Pubkey, deployment: &DeploymentAccount) -> accounts::HandleJobs {
     accounts::HandleJobs {
         keeper: *keeper,
-        deployment: *key,
+        deployment: deployment.address,
         vault: deployment.header.vault,
         vault_nos: deployment.header.vault_nos,
         market: deployment.header.market,

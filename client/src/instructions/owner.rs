@@ -1,15 +1,16 @@
 //! What a wallet signs.
 
-use super::{build, create_nos_account, nos_account_address, Vault, SYSTEM_PROGRAM};
+use super::{
+    build, create_nos_account, nos_account_address, vault_accounts, Vault, SYSTEM_PROGRAM,
+};
 use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
 use anchor_spl::token;
 use deployments::{
-    accounts,
-    constants::NOS_MINT,
-    instruction,
+    accounts, instruction,
     instructions::{AddRevisionArgs, Amount, FundArgs, UpdateArgs, WithdrawArgs},
     state::deployment::FIRST_REVISION,
 };
+use nosana_jobs_interface::NOS_MINT;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// Creates the owner's deployment number `id` (the owner account's `next_deployment_id`), and the
@@ -39,10 +40,8 @@ pub fn fund(funder: &Pubkey, vault: &Vault, nos: u64, lamports: u64) -> [Instruc
     let accounts = accounts::Fund {
         funder: *funder,
         owner: vault.owner,
-        vault: vault.address,
-        vault_nos: vault.nos,
+        vault: vault_accounts(vault),
         funder_nos: nos_account_address(funder),
-        nos_mint: NOS_MINT,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
     };
@@ -63,10 +62,8 @@ pub fn withdraw(vault: &Vault, nos: Amount, lamports: Amount) -> [Instruction; 2
     let owner = vault.owner;
     let accounts = accounts::Withdraw {
         owner,
-        vault: vault.address,
-        vault_nos: vault.nos,
+        vault: vault_accounts(vault),
         owner_nos: nos_account_address(&owner),
-        nos_mint: NOS_MINT,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
     };
@@ -154,17 +151,12 @@ pub fn extend(owner: &Pubkey, deployment: &Pubkey, more: u32) -> Instruction {
 }
 
 /// Gives up a job that no keeper can settle any more. Signer: the owner.
-pub fn write_off(
-    owner: &Pubkey,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-    index: u64,
-) -> Instruction {
+pub fn write_off(owner: &Pubkey, deployment: &DeploymentAccount, index: u64) -> Instruction {
     let accounts = accounts::WriteOff {
         owner: *owner,
-        deployment: *key,
+        deployment: deployment.address,
         market: deployment.header.market,
-        job: deployment.job_address(key, index),
+        job: deployment.job_address(index),
     };
     build(accounts, instruction::WriteOff { index }, [])
 }

@@ -5,14 +5,13 @@ use crate::{
     accounts::{decode_owner, decode_revision, DecodeError, DeploymentAccount},
     filters::{self, DeploymentFilter, JobPhase, Memcmp},
     instructions::{nos_account_address, Vault},
+    keeper::observe,
     markets::{decode_job_over, decode_market, decode_run, JobOver, Run},
-    observe, seeds, PROGRAM_ID,
+    seeds, PROGRAM_ID,
 };
-use deployments::{
-    constants::JOBS_PROGRAM,
-    state::{deployment::FIRST_REVISION, Owner},
-};
+use deployments::state::{deployment::FIRST_REVISION, Owner};
 use deployments_domain::{funding::Funds, lifecycle::Market};
+use nosana_jobs_interface::JOBS_PROGRAM;
 use solana_account::{from_account, Account};
 use solana_hash::Hash;
 use solana_program::{clock::Clock, pubkey::Pubkey, rent::Rent, sysvar};
@@ -63,7 +62,7 @@ impl Cluster {
                 if answer.context.slot >= at_least {
                     break answer;
                 }
-                tries = tries.saturating_add(1);
+                tries += 1;
                 if tries == TRIES {
                     return Err(ClusterError::Stale {
                         url: self.url().to_owned(),
@@ -105,7 +104,7 @@ impl Cluster {
         account: Option<Account>,
     ) -> Result<DeploymentAccount, ClusterError> {
         let account = account.ok_or_else(|| self.missing("deployment", key))?;
-        DeploymentAccount::decode(&account.owner, &account.data)
+        DeploymentAccount::decode(*key, &account.owner, &account.data)
             .map_err(|error| ClusterError::Decode { key: *key, error })
     }
 
@@ -148,7 +147,7 @@ impl Cluster {
         let decoded = found.into_iter().map(|(key, account)| {
             (
                 key,
-                DeploymentAccount::decode(&account.owner, &account.data),
+                DeploymentAccount::decode(key, &account.owner, &account.data),
             )
         });
         Ok(decoded.collect())
@@ -196,14 +195,13 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError`] if the node does not answer.
-    pub async fn runs(&self, job: Option<&Pubkey>) -> Result<Vec<(Pubkey, Run)>, ClusterError> {
+    pub async fn runs(&self, job: Option<&Pubkey>) -> Result<Vec<Run>, ClusterError> {
         let found = self
             .program_accounts(&JOBS_PROGRAM, filters::runs(job))
             .await?;
-        let runs = found.into_iter().filter_map(|(key, account)| {
-            let run = decode_run(&account.owner, &account.data).ok()?;
-            Some((key, run))
-        });
+        let runs = found
+            .into_iter()
+            .filter_map(|(key, account)| decode_run(key, &account.owner, &account.data).ok());
         Ok(runs.collect())
     }
 
@@ -300,14 +298,13 @@ impl Cluster {
     /// [`ClusterError`] if the node does not answer.
     pub async fn revisions(
         &self,
-        key: &Pubkey,
         deployment: &DeploymentAccount,
     ) -> Result<Revisions, ClusterError> {
         let header = &deployment.header;
         let later: Vec<u32> = (FIRST_REVISION..=header.latest_revision).skip(1).collect();
         let keys: Vec<Pubkey> = later
             .iter()
-            .map(|number| seeds::revision_address(key, *number).0)
+            .map(|number| seeds::revision_address(&deployment.address, *number).0)
             .collect();
         let first = (
             FIRST_REVISION,

@@ -1,7 +1,7 @@
 //! Simulating, sending and confirming.
 
 use super::{Cluster, ClusterError};
-use crate::{errors, observe::nos_in, transaction::Lifetime};
+use crate::{errors, keeper::observe::nos_in, transaction::Lifetime};
 use solana_account::Account;
 use solana_hash::Hash;
 use solana_message::VersionedMessage;
@@ -29,7 +29,7 @@ pub struct BalanceChange {
     pub key: Pubkey,
     /// Lamports before and after.
     pub lamports: (u64, u64),
-    /// NOS base units before and after; zero where it is no token account.
+    /// NOS base units before and after; zero where it is not a token account.
     pub nos: (u64, u64),
 }
 

@@ -1,10 +1,10 @@
-//! Everything that decides what is due, read together.
+//! All inputs to the plan, read together.
 
 use super::{Cluster, ClusterError};
 use crate::{
     accounts::DeploymentAccount,
-    observe::{addresses, confirmed, AccountView, Accounts, RunAddresses, Runs},
-    plan::Snapshot,
+    keeper::observe::{addresses, confirmed, AccountView, Accounts, RunAddresses, Runs},
+    keeper::plan::Snapshot,
 };
 use deployments::vault::rents_by;
 use solana_account::{from_account, Account};
@@ -24,13 +24,13 @@ pub struct Look {
 const RUNS_FETCHED_ONE_BY_ONE: usize = 3;
 
 impl Cluster {
-    /// Everything that decides what is due for a deployment, read at one time.
+    /// All inputs to a deployment's plan, read together.
     ///
     /// # Errors
     /// [`ClusterError`] if there is no deployment at this address.
     pub async fn snapshot(&self, key: &Pubkey) -> Result<Snapshot, ClusterError> {
         let deployment = self.deployment(key).await?;
-        let look = self.look(key, deployment, &RunAddresses::new(), 0).await?;
+        let look = self.look(deployment, &RunAddresses::new(), 0).await?;
         Ok(look.snapshot)
     }
 
@@ -42,22 +42,22 @@ impl Cluster {
     /// [`ClusterError`] if there is no deployment at this address, or the node stays behind.
     pub async fn look(
         &self,
-        key: &Pubkey,
         mut known: DeploymentAccount,
         known_runs: &RunAddresses,
         at_least: u64,
     ) -> Result<Look, ClusterError> {
+        let key = known.address;
         loop {
-            let mut keys = addresses(key, &known);
+            let mut keys = addresses(&known);
             keys.extend(known_runs.values());
             let (slot, read) = self.read(keys, at_least).await?;
-            let deployment = self.decode_deployment(key, read.0.get(key).cloned())?;
+            let deployment = self.decode_deployment(&key, read.0.get(&key).cloned())?;
             if deployment.jobs != known.jobs {
                 known = deployment; // it changed between the two reads
                 continue;
             }
             let mut runs = confirmed(known_runs, &read);
-            let snapshot = self.observed(key, deployment, &read, &mut runs).await?;
+            let snapshot = self.observed(deployment, &read, &mut runs).await?;
             return Ok(Look { snapshot, slot });
         }
     }
@@ -68,7 +68,7 @@ impl Cluster {
     /// [`ClusterError`] if the node does not answer.
     pub async fn overview(
         &self,
-        deployments: Vec<(Pubkey, DeploymentAccount)>,
+        deployments: Vec<DeploymentAccount>,
     ) -> Result<(u64, Vec<Snapshot>), ClusterError> {
         const DEPLOYMENTS_AT_ONCE: usize = 500;
         let (mut oldest, mut snapshots) = (u64::MAX, Vec::with_capacity(deployments.len()));
@@ -76,12 +76,10 @@ impl Cluster {
         let mut rest = deployments.into_iter().peekable();
         while rest.peek().is_some() {
             let some: Vec<_> = rest.by_ref().take(DEPLOYMENTS_AT_ONCE).collect();
-            let keys = some
-                .iter()
-                .flat_map(|(key, deployment)| addresses(key, deployment));
+            let keys = some.iter().flat_map(addresses);
             let (slot, read) = self.read(keys.collect(), 0).await?;
-            for (key, deployment) in some {
-                snapshots.push(self.observed(&key, deployment, &read, &mut runs).await?);
+            for deployment in some {
+                snapshots.push(self.observed(deployment, &read, &mut runs).await?);
             }
             oldest = oldest.min(slot);
         }
@@ -91,7 +89,6 @@ impl Cluster {
     /// The snapshot that accounts make, with the runs that are not known yet.
     async fn observed(
         &self,
-        key: &Pubkey,
         deployment: DeploymentAccount,
         read: &Read,
         runs: &mut Runs,
@@ -99,24 +96,24 @@ impl Cluster {
         let rent = sysvar_in::<Rent>(read, &sysvar::rent::ID);
         let rent = rent.ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
         let now = self.clock(read.0.get(&sysvar::clock::ID))?;
-        let decode = |error| ClusterError::Decode { key: *key, error };
+        let key = deployment.address;
+        let decode = |error| ClusterError::Decode { key, error };
         let facts = (rents_by(&rent), now);
-        let snapshot =
-            Snapshot::observe(*key, deployment.clone(), read, runs, facts).map_err(decode)?;
+        let snapshot = Snapshot::observe(deployment.clone(), read, runs, facts).map_err(decode)?;
         let unknown: Vec<Pubkey> = snapshot.jobs_without_run().collect();
         if unknown.is_empty() {
             return Ok(snapshot);
         }
         if unknown.len() > RUNS_FETCHED_ONE_BY_ONE {
             let all = self.runs(None).await?;
-            runs.extend(all.into_iter().map(|(key, run)| (run.job, (key, run))));
+            runs.extend(all.into_iter().map(|run| (run.job, run)));
         } else {
             for job in unknown {
                 let found = self.runs(Some(&job)).await?;
-                runs.extend(found.into_iter().map(|found| (job, found)));
+                runs.extend(found.into_iter().map(|run| (job, run)));
             }
         }
-        Snapshot::observe(*key, deployment, read, runs, facts).map_err(decode)
+        Snapshot::observe(deployment, read, runs, facts).map_err(decode)
     }
 
     async fn read(

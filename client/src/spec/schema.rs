@@ -9,7 +9,7 @@ use deployments_domain::settings::{
 use schemars::JsonSchema;
 use serde_json::Value;
 
-const MAX_TIMEOUT_MINUTES: u64 = MAX_TIMEOUT_SECONDS / 60;
+const MAX_TIMEOUT_MINUTES: u32 = MAX_TIMEOUT_SECONDS / 60;
 
 /// A deployment on Nosana's GPU markets
 #[derive(JsonSchema)]
@@ -79,7 +79,6 @@ pub fn json_schema() -> Value {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use deployments_domain::settings::{Overlap, Strategy};

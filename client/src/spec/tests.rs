@@ -1,6 +1,5 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use super::*;
+use deployments_domain::cron::Schedule;
 
 const MISSION: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
 /// The mission document's first block; it leaves its job definition out: `{...}`.
@@ -21,9 +20,15 @@ fn the_mission_s_example_is_read_byte_for_byte() {
         spec.market.to_string(),
         "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ"
     );
-    assert_eq!((spec.replicas, spec.timeout_seconds), (1, 3600));
-    assert_eq!(spec.strategy, Strategy::Scheduled);
-    assert_eq!(spec.schedule, Some(Schedule::parse("0 0 * * *").unwrap()));
+    assert_eq!(
+        (spec.settings.replicas, spec.settings.timeout_seconds),
+        (1, 3600)
+    );
+    assert_eq!(spec.settings.strategy, Strategy::Scheduled);
+    assert_eq!(
+        spec.settings.schedule,
+        Some(Schedule::parse("0 0 * * *").unwrap())
+    );
     let definition = json::stringify(&spec.job_definition);
     assert!(definition.starts_with(r#"{"ops":[{"id":"Pytorch","args":{"cmd":["jupyter","lab","#));
     assert!(definition.ends_with(r#""type":"container","version":"0.1"}"#));
@@ -37,23 +42,30 @@ fn the_mission_s_example_is_read_byte_for_byte() {
 fn the_mission_s_outline_is_read_once_its_placeholder_is_filled() {
     let filled = MISSION_OUTLINE.replace("{...}", JOB);
     let spec = DeploymentSpec::from_json(&filled).unwrap();
-    assert_eq!((spec.strategy, spec.schedule), (Strategy::Simple, None));
-    assert_eq!(spec.timeout_seconds, 3600);
+    assert_eq!(
+        (spec.settings.strategy, spec.settings.schedule),
+        (Strategy::Simple, None)
+    );
+    assert_eq!(spec.settings.timeout_seconds, 3600);
 }
 
 #[test]
 fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
     let spec = DeploymentSpec::from_json(GOOD).unwrap();
     assert_eq!(
-        (spec.overlap, spec.rotation_seconds, spec.auto_extend),
+        (
+            spec.settings.overlap,
+            spec.settings.rotation_seconds,
+            spec.settings.auto_extend
+        ),
         (Overlap::Allow, 0, false)
     );
     let infinite = DeploymentSpec::from_json(&GOOD.replace("SIMPLE", "INFINITE")).unwrap();
-    assert_eq!(infinite.rotation_seconds, 1_200);
-    assert_eq!(spec.max_price_per_second, u64::MAX);
+    assert_eq!(infinite.settings.rotation_seconds, 1_200);
+    assert_eq!(spec.settings.max_price_per_second, u64::MAX);
     assert_eq!(
         (
-            spec.keeper_reward_lamports,
+            spec.settings.keeper_reward_lamports,
             spec.vault_index,
             spec.autostart
         ),
@@ -64,10 +76,10 @@ fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
         r#""max_price": 7, "keeper_reward": 8, "vault": 9, "autostart": true, "replicas""#,
     );
     let spec = DeploymentSpec::from_json(&given).unwrap();
-    assert_eq!(spec.max_price_per_second, 7);
+    assert_eq!(spec.settings.max_price_per_second, 7);
     assert_eq!(
         (
-            spec.keeper_reward_lamports,
+            spec.settings.keeper_reward_lamports,
             spec.vault_index,
             spec.autostart
         ),

@@ -1,4 +1,4 @@
-//! Every way the program refuses, by name. Codes are append-only: clients and tests rely on them.
+//! Every refusal of the program, by name. Codes are append-only: clients and tests rely on them.
 
 use anchor_lang::prelude::*;
 use deployments_domain::{settings::InvalidSettings, status::Refused};
@@ -34,7 +34,7 @@ pub enum DeployError {
     WrongVault, // 6010
     #[msg("This is not the vault's NOS token account")]
     WrongVaultTokenAccount, // 6011
-    #[msg("This is not the deployment's market, or no market at all")]
+    #[msg("This is not the deployment's market, or not a market")]
     WrongMarket, // 6012
     #[msg("This is not the market's token vault")]
     WrongMarketVault, // 6013
@@ -60,7 +60,7 @@ pub enum DeployError {
     Archived, // 6022
     #[msg("Jobs are still active; stop the deployment and let them settle")]
     JobsActive, // 6023
-    #[msg("Nothing is due; another keeper may have been faster")]
+    #[msg("Nothing is due; a different keeper may have been faster")]
     NothingDue, // 6024
     #[msg("Every job slot is taken until a job settles")]
     NoFreeSlot, // 6025
@@ -74,7 +74,7 @@ pub enum DeployError {
     VaultTooLow, // 6028
     #[msg("The vault's SOL must be zero or at least the rent-exempt minimum afterwards")]
     VaultBelowRentFloor, // 6029
-    #[msg("The market took another deposit than its price times the timeout")]
+    #[msg("The market's deposit differs from its price times the timeout")]
     DepositMismatch, // 6030
 
     // What must never happen.
@@ -85,7 +85,7 @@ pub enum DeployError {
     #[msg("A transition would break an invariant")]
     InvariantBroken, // 6033
 
-    // Added with the whole lifecycle.
+    // Strategies, revisions and lost jobs.
     #[msg("rotation_time: too short, or too close to the timeout")]
     RotationOutOfRange, // 6034
     #[msg("rotation_time: only strategy INFINITE has one")]
@@ -106,28 +106,23 @@ pub enum DeployError {
     WrongRevision, // 6042
     #[msg("The deployment runs this revision")]
     RevisionInUse, // 6043
-    #[msg("The account has another layout version; call migrate")]
-    NeedsMigration, // 6044
-    #[msg("The account has today's layout already")]
-    AlreadyMigrated, // 6045
+    #[msg("The account has a layout version that this program does not know")]
+    UnknownVersion, // 6044
     #[msg("The deployment has no active job with this index")]
-    JobNotActive, // 6046
+    JobNotActive, // 6045
     #[msg("A keeper can still settle or stop this job; nothing needs to be given up")]
-    JobCanSettle, // 6047
+    JobCanSettle, // 6046
     #[msg("This is not the deployment")]
-    WrongDeployment, // 6048
+    WrongDeployment, // 6047
     #[msg("The job has a slot in its deployment; settle_jobs recovers it")]
-    JobStillActive, // 6049
-
-    // Added with the cheaper checks of addresses.
+    JobStillActive, // 6048
     #[msg("This is not the wallet's owner account")]
-    WrongOwnerAccount, // 6050
+    WrongOwnerAccount, // 6049
 }
 
 impl From<InvalidSettings> for DeployError {
     fn from(invalid: InvalidSettings) -> Self {
         match invalid {
-            InvalidSettings::Name => Self::NameTooLong,
             InvalidSettings::Strategy => Self::StrategyNotSupported,
             InvalidSettings::Replicas => Self::ReplicasOutOfRange,
             InvalidSettings::Timeout => Self::TimeoutOutOfRange,

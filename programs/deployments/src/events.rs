@@ -1,4 +1,4 @@
-//! What the program tells the world. Fields are append-only.
+//! The events that the program emits. Fields are append-only.
 
 use anchor_lang::prelude::*;
 
@@ -127,7 +127,7 @@ pub struct DeploymentUpdated {
     pub revision: u32,
 }
 
-/// A deployment got another revision of its job definition, and runs it from now on.
+/// A deployment got a new revision of its job definition, and runs it from now on.
 #[event]
 pub struct RevisionAdded {
     /// The deployment's account.
@@ -167,13 +167,4 @@ pub struct JobReclaimed {
     pub deployment: Pubkey,
     /// The job's index.
     pub index: u64,
-}
-
-/// An account was brought to today's layout.
-#[event]
-pub struct DeploymentMigrated {
-    /// The deployment's account.
-    pub deployment: Pubkey,
-    /// Layout version before.
-    pub from: u8,
 }

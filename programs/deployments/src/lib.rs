@@ -1,9 +1,9 @@
 //! Deployments on Nosana's GPU markets, held and enforced on chain.
 //!
-//! A wallet describes a deployment, funds a vault and starts it. From then on anyone may be its
-//! keeper: call [`list_jobs`](deployments::list_jobs), [`settle_jobs`](deployments::settle_jobs),
+//! A wallet describes a deployment, funds a vault and starts it. From then on, anyone can be its keeper
+//! and call [`list_jobs`](deployments::list_jobs), [`settle_jobs`](deployments::settle_jobs),
 //! [`stop_jobs`](deployments::stop_jobs), [`track_jobs`](deployments::track_jobs) and
-//! [`extend_jobs`](deployments::extend_jobs), which do what is due and nothing else.
+//! [`extend_jobs`](deployments::extend_jobs), which carry out due work and reject everything else.
 //!
 //! The cycle:
 //!
@@ -14,24 +14,32 @@
 //!                        stop ─────────────────► STOPPING ─stop_jobs──────┘
 //! ```
 //!
-//! `deployments-domain` decides, this crate enforces: accounts are checked in each instruction's
-//! accounts struct, decisions are pure, [`vault`] alone moves funds and [`jobs_cpi`] alone knows
+//! `deployments-domain` decides, this crate enforces. Each instruction checks its accounts, decisions are
+//! pure, [`vault`] alone moves funds and [`markets`] alone calls
 //! the markets' program.
 
+// Nothing wraps, and nothing panics on an index.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 // Anchor's #[program] and #[derive(Accounts)] generate public items without docs.
 #![allow(missing_docs)]
 // Anchor 1.x's error type is large by design; boxing it would hide its code from `?`.
 #![allow(clippy::result_large_err)]
 
-pub mod constants;
+pub mod batch;
 pub mod errors;
 pub mod events;
 pub mod instructions;
-pub mod jobs_cpi;
+pub mod markets;
+mod room;
+pub mod settings;
 pub mod state;
 pub mod vault;
 
 use anchor_lang::prelude::*;
+use batch::*;
 use instructions::*;
 
 declare_id!("2FwCBMsSphWZqDQVKvZFEFRjFy56ovEENxEJFeS6hCAv");
@@ -102,7 +110,7 @@ pub mod deployments {
 
     /// Anyone: lists the jobs that are due, or records why none can be.
     pub fn list_jobs<'info>(
-        ctx: Context<'info, ListJobs<'info>>,
+        ctx: Context<'info, SpendOnJobs<'info>>,
         bumps: Vec<JobBumps>,
     ) -> Result<()> {
         list_jobs::handler(ctx, bumps)
@@ -135,7 +143,7 @@ pub mod deployments {
 
     /// Anyone: prolongs running jobs of a SIMPLE-EXTEND deployment before their deadline.
     pub fn extend_jobs<'info>(
-        ctx: Context<'info, ExtendJobs<'info>>,
+        ctx: Context<'info, SpendOnJobs<'info>>,
         indices: Vec<u64>,
     ) -> Result<()> {
         extend_jobs::handler(ctx, indices)
@@ -144,10 +152,5 @@ pub mod deployments {
     /// Anyone: the deposit of a job that was written off and then quit returns to its vault.
     pub fn reclaim_job(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
         reclaim_job::handler(ctx, args)
-    }
-
-    /// Anyone: brings a deployment's account to today's layout.
-    pub fn migrate(ctx: Context<Migrate>) -> Result<()> {
-        migrate::handler(ctx)
     }
 }

@@ -3,18 +3,44 @@
 use crate::{
     errors::DeployError,
     events::KeeperRewarded,
-    jobs_cpi::{JOB_SIZE, RUN_SIZE},
-    state::{seeds, Deployment},
+    state::{seeds, Deployment, OpenDeployment},
 };
 use anchor_lang::{prelude::*, system_program};
-use anchor_spl::token;
-use deployments_domain::{
-    funding::{keeper_reward, may_hold, Rents},
-    lifecycle::Lifecycle,
+use anchor_spl::token::{self, TokenAccount};
+use deployments_domain::funding::{keeper_reward, may_hold, Rents};
+use nosana_jobs_interface::{
+    account::{JOB_SIZE, RUN_SIZE},
+    NOS_MINT,
 };
 
 /// Byte offset of the amount in an SPL token account.
 const TOKEN_AMOUNT: core::ops::Range<usize> = 64..72;
+
+/// A vault, in instructions that pay into it.
+#[derive(Accounts)]
+pub struct VaultAccounts<'info> {
+    /// Its address is checked by [`Self::bump_of`].
+    #[account(mut)]
+    pub vault: SystemAccount<'info>,
+
+    /// CHECK: by address.
+    #[account(address = NOS_MINT @ DeployError::WrongMint)]
+    pub nos_mint: UncheckedAccount<'info>,
+
+    /// Its address is checked by [`Self::bump_of`].
+    #[account(mut, token::mint = nos_mint, token::authority = vault)]
+    pub vault_nos: Account<'info, TokenAccount>,
+}
+
+impl VaultAccounts<'_> {
+    /// The bump of `owner`'s vault number `index`, if these accounts are that vault's.
+    ///
+    /// # Errors
+    /// Those of [`seeds::require_vault`].
+    pub fn bump_of(&self, owner: &Pubkey, index: u16) -> Result<u8> {
+        seeds::require_vault(owner, index, self.vault.key, &self.vault_nos.key())
+    }
+}
 
 /// What makes a vault sign: its seeds.
 pub struct VaultSeeds {
@@ -76,7 +102,7 @@ pub fn require_may_hold(lamports: u64) -> Result<()> {
 /// NOS base units in a token account, read in place.
 ///
 /// # Errors
-/// [`DeployError::WrongVaultTokenAccount`] if it is no token account.
+/// [`DeployError::WrongVaultTokenAccount`] if it is not a token account.
 pub fn nos_balance(token_account: &AccountInfo) -> Result<u64> {
     require!(
         *token_account.owner == token::ID,
@@ -141,31 +167,26 @@ pub fn send_nos<'info>(
 /// # Errors
 /// Those of the system program.
 pub fn pay_keeper<'info>(
-    key: &Pubkey,
-    deployment: &Deployment,
-    lifecycle: &Lifecycle,
+    open: &OpenDeployment,
     vault: &AccountInfo<'info>,
     keeper: &AccountInfo<'info>,
     handled: u32,
     rents: &Rents,
 ) -> Result<()> {
-    if handled == 0 {
-        return Ok(());
-    }
     let lamports = keeper_reward(
-        deployment.keeper_reward_lamports,
+        open.lifecycle.settings.keeper_reward_lamports,
         handled,
         vault.lamports(),
-        lifecycle.jobs_ahead(),
+        open.lifecycle.jobs_ahead(),
         rents,
     );
     if lamports == 0 {
         return Ok(());
     }
-    let seeds = VaultSeeds::of(deployment);
+    let seeds = VaultSeeds::of(&open.header);
     send_lamports(vault, keeper, lamports, &seeds.as_slices())?;
     emit!(KeeperRewarded {
-        deployment: *key,
+        deployment: open.key,
         keeper: keeper.key(),
         lamports
     });

@@ -1,18 +1,18 @@
 //! Deposits in, deposits out, and new accounts.
 
 use crate::{
-    constants::NOS_MINT,
     errors::CommonError,
     state::{JobAccount, MarketAccount},
 };
 use anchor_lang::{prelude::*, system_program, AccountSerialize};
-use anchor_spl::{associated_token::get_associated_token_address, token};
+use anchor_spl::token;
+use nosana_jobs_interface::{nos_account_address, NOS_MINT};
 
 /// Refuses any account but the NOS associated token account of `owner`.
 pub fn require_ata(account: &AccountInfo, owner: &Pubkey) -> Result<()> {
     require_keys_eq!(
         *account.key,
-        get_associated_token_address(owner, &NOS_MINT),
+        nos_account_address(owner),
         CommonError::InvalidATA
     );
     Ok(())

@@ -5,12 +5,15 @@
 //! and from trying it; `tests/layout.rs` pins them. Simplified: a node's stake and access NFT may be
 //! any accounts, the network fee is zero (as on the real program), and nothing reaches the rewards.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 // Anchor's #[program] and #[derive(Accounts)] generate public items without docs.
 #![allow(missing_docs)]
 // Anchor 1.x's error type is large by design.
 #![allow(clippy::result_large_err)]
 
-pub mod constants;
 pub mod errors;
 pub mod funds;
 pub mod instructions;
@@ -19,6 +22,7 @@ pub mod state;
 use anchor_lang::prelude::*;
 use instructions::*;
 
+// Anchor's macros take literals only; a test compares them with the interface's.
 #[cfg(not(feature = "devnet"))]
 declare_id!("nosJhNRqr2bc9g1nfGDcXXTXvYUmxD4cVwy2pMWhrYM");
 #[cfg(feature = "devnet")]
@@ -29,41 +33,13 @@ pub mod nosana_jobs {
     use super::*;
 
     /// Market authority: opens a market.
-    pub fn open(
-        ctx: Context<Open>,
-        job_expiration: i64,
-        job_price: u64,
-        job_timeout: i64,
-        job_type: u8,
-        node_xnos_minimum: u128,
-    ) -> Result<()> {
-        market::open(
-            ctx,
-            job_expiration,
-            job_price,
-            job_timeout,
-            job_type,
-            node_xnos_minimum,
-        )
+    pub fn open(ctx: Context<Open>, terms: Terms) -> Result<()> {
+        market::open(ctx, terms)
     }
 
     /// Market authority: changes price, type and timeouts, at any time.
-    pub fn update(
-        ctx: Context<Update>,
-        job_expiration: i64,
-        job_price: u64,
-        job_timeout: i64,
-        job_type: u8,
-        node_xnos_minimum: u128,
-    ) -> Result<()> {
-        market::update(
-            ctx,
-            job_expiration,
-            job_price,
-            job_timeout,
-            job_type,
-            node_xnos_minimum,
-        )
+    pub fn update(ctx: Context<Update>, terms: Terms) -> Result<()> {
+        market::update(ctx, terms)
     }
 
     /// Market authority: closes the market and sweeps every deposit.

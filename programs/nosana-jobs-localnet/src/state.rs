@@ -2,24 +2,10 @@
 
 use crate::errors::JobsError;
 use anchor_lang::prelude::*;
-
-/// A queue that holds jobs.
-pub const QUEUE_JOBS: u8 = 0;
-/// A queue that holds nodes.
-pub const QUEUE_NODES: u8 = 1;
-/// An empty queue.
-pub const QUEUE_EMPTY: u8 = 255;
-/// A market that queues nothing.
-pub const JOB_TYPE_UNKNOWN: u8 = 255;
-
-/// Job state of a queued job, and of a running one: that runs if a [`RunAccount`] for it exists.
-pub const JOB_QUEUED: u8 = 0;
-/// Job state after `finish` and `end`.
-pub const JOB_DONE: u8 = 2;
-/// Job state after `quit`.
-pub const JOB_STOPPED: u8 = 3;
-/// The only state of a run.
-pub const RUN_RUNNING: u8 = 1;
+pub use nosana_jobs_interface::account::{
+    JOB_DONE, JOB_QUEUED, JOB_SIZE, JOB_STOPPED, JOB_TYPE_UNKNOWN, MARKET_SIZE, QUEUE_EMPTY,
+    QUEUE_OF_JOBS, QUEUE_OF_NODES, RUN_RUNNING, RUN_SIZE,
+};
 
 /// A GPU market.
 #[account]

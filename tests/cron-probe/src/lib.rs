@@ -57,7 +57,7 @@ solana_program::entrypoint!(process);
 /// Returns when the schedule fires next, and logs the compute units that are left before and after.
 ///
 /// # Errors
-/// If the data is no question.
+/// If the data is not a question.
 pub fn process(_: &Pubkey, _: &[AccountInfo], data: &[u8]) -> ProgramResult {
     let question = Question::try_from_slice(data)?;
     let schedule = black_box(question.schedule());

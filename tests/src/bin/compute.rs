@@ -1,10 +1,6 @@
 //! `cargo xtask bench`: what every instruction takes, and compute units against their budgets.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::print_stdout
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use clap::Parser;
 use deployments_tests::compute::{markdown, measure, plots};

@@ -1,10 +1,6 @@
 //! `cargo xtask fuzz`: plays random scenarios until one breaks an invariant, or all hold.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::print_stdout
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use clap::Parser;
 use deployments_tests::{

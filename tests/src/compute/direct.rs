@@ -5,15 +5,12 @@ use super::{
     scene::{message, named, Scene},
     Bench, Queue, Row,
 };
-use crate::{node::build, TIMEOUT};
-use anchor_lang::system_program;
-use anchor_spl::{associated_token, token};
-use deployments::constants::{NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
+use crate::TIMEOUT;
 use nosana_deploy_client::{
     instructions::{common_addresses, market_vault_address, nos_account_address},
     transaction::Budget,
 };
-use nosana_jobs_localnet::{accounts, instruction};
+use nosana_jobs_interface::{instruction::List, ASSOCIATED_TOKEN_PROGRAM, NOS_MINT, TOKEN_PROGRAM};
 use solana_message::AddressLookupTableAccount;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
@@ -48,8 +45,8 @@ pub(super) fn measure(bench: &Bench) -> Vec<Row> {
 /// the payer's token account by trying bumps, each at 1,500 compute units.
 fn twin(scene: &Scene) -> Pubkey {
     let bump = |wallet: &Pubkey| {
-        let seeds = [wallet.as_ref(), token::ID.as_ref(), NOS_MINT.as_ref()];
-        Pubkey::find_program_address(&seeds, &associated_token::ID).1
+        let seeds = [wallet.as_ref(), TOKEN_PROGRAM.as_ref(), NOS_MINT.as_ref()];
+        Pubkey::find_program_address(&seeds, &ASSOCIATED_TOKEN_PROGRAM).1
     };
     let same = |wallet: &Pubkey| bump(wallet) == bump(&scene.vault.address);
     let mut wallets = (0..).map(|number: u32| named(&format!("wallet {number}")));
@@ -67,23 +64,14 @@ fn table(wallet: &Pubkey) -> AddressLookupTableAccount {
 
 fn list(wallet: &Pubkey, number: u32) -> Instruction {
     let market = named("market");
-    let accounts = accounts::List {
-        job: named(&format!("new key for job {number}")),
-        market,
-        run: named(&format!("new key for run {number}")),
-        user: nos_account_address(wallet),
-        vault: market_vault_address(&market),
-        payer: *wallet,
-        rewards_reflection: REWARDS_REFLECTION,
-        rewards_vault: REWARDS_VAULT,
-        authority: *wallet,
-        rewards_program: REWARDS_PROGRAM,
-        token_program: token::ID,
-        system_program: system_program::ID,
-    };
-    let data = instruction::List {
-        ipfs_job: [1; 32],
-        timeout: i64::try_from(TIMEOUT).unwrap(),
-    };
-    build(accounts, data)
+    List {
+        job: &named(&format!("new key for job {number}")),
+        market: &market,
+        run: &named(&format!("new key for run {number}")),
+        user: &nos_account_address(wallet),
+        vault: &market_vault_address(&market),
+        payer: wallet,
+        authority: wallet,
+    }
+    .instruction(&[1; 32], TIMEOUT.into())
 }

@@ -7,10 +7,11 @@ use super::{
 use crate::TIMEOUT;
 use deployments_domain::settings::Strategy;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
+    instructions::{self as ix, JobRun},
+    jobs_program::account::{JOB_DONE, JOB_STOPPED},
+    markets::Run,
     seeds,
 };
-use nosana_jobs_localnet::state::{JOB_DONE, JOB_STOPPED};
 use solana_account::Account;
 use solana_program::instruction::Instruction;
 
@@ -42,9 +43,9 @@ pub(super) fn measure(bench: &Bench) -> Vec<Row> {
 }
 
 /// A scene with a job for each of a batch, and the runs of those jobs.
-type Prepare = fn(&Bench, u32) -> (Scene, Vec<RunOfJob>);
+type Prepare = fn(&Bench, u32) -> (Scene, Vec<Run>);
 /// What handles the first so many of them.
-type Handle = fn(&Scene, &[RunOfJob], u32) -> Instruction;
+type Handle = fn(&Scene, &[Run], u32) -> Instruction;
 
 const BATCHES: [(&str, Prepare, Handle); 5] = [
     (
@@ -62,19 +63,19 @@ const BATCHES: [(&str, Prepare, Handle); 5] = [
         |bench, count| taken(bench, count, Strategy::Infinite),
         |scene, runs, count| {
             let running = running(scene, runs, count);
-            ix::track_jobs(&scene.keeper, &scene.key, &scene.deployment(), &running)
+            ix::track_jobs(&scene.keeper, &scene.deployment(), &running)
         },
     ),
     (
         "extend_jobs",
         |bench, count| {
             let (mut scene, runs) = taken(bench, count, Strategy::SimpleExtend);
-            scene.wait(i64::try_from(TIMEOUT).unwrap() - 30);
+            scene.wait(i64::from(TIMEOUT) - 30);
             (scene, runs)
         },
         |scene, runs, count| {
             let running = running(scene, runs, count);
-            ix::extend_jobs(&scene.keeper, &scene.key, &scene.deployment(), &running)
+            ix::extend_jobs(&scene.keeper, &scene.deployment(), &running)
         },
     ),
     (
@@ -120,8 +121,7 @@ fn sizes(most: u32) -> impl Iterator<Item = u32> {
 }
 
 fn lists(bench: &Bench, rows: &mut Vec<Row>) {
-    let list =
-        |scene: &Scene, count| ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), count);
+    let list = |scene: &Scene, count| ix::list_jobs(&scene.keeper, &scene.deployment(), count);
     for queue in Queue::ALL {
         let spec = spec(Strategy::Simple, MANY, "");
         let scene = Scene::started(bench, queue, &spec);
@@ -133,7 +133,7 @@ fn lists(bench: &Bench, rows: &mut Vec<Row>) {
         }
     }
     let mut stingy = spec(Strategy::Simple, MANY, "");
-    stingy.keeper_reward_lamports = 0;
+    stingy.settings.keeper_reward_lamports = 0;
     let mut scene = Scene::started(bench, Queue::Empty, &stingy);
     let most = scene.most_jobs(|count| list(&scene, count));
     let instruction = list(&scene, most);
@@ -148,17 +148,17 @@ fn records(bench: &Bench, rows: &mut Vec<Row>) {
         ("INSUFFICIENT_FUNDS", u64::MAX),
         ("ERROR, price above cap", 1),
     ] {
-        poor.max_price_per_second = cap;
+        poor.settings.max_price_per_second = cap;
         let mut scene = Scene::new(bench, Queue::Empty);
         scene.does(&ix::create(&scene.owner, 0, &poor));
         scene.does(&[ix::start(&scene.owner, &scene.key)]);
-        let list = ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), 0);
+        let list = ix::list_jobs(&scene.keeper, &scene.deployment(), 0);
         rows.push(scene.of_keeper(&format!("list_jobs, records {name}"), 0, list));
     }
 }
 
 /// Jobs that are over, in this state of the markets' program.
-fn ended(bench: &Bench, count: u32, state: u8) -> (Scene, Vec<RunOfJob>) {
+fn ended(bench: &Bench, count: u32, state: u8) -> (Scene, Vec<Run>) {
     let mut scene = Scene::listed(bench, Strategy::Simple, count);
     let now = scene.now;
     scene.wait(1_000);
@@ -170,7 +170,7 @@ fn ended(bench: &Bench, count: u32, state: u8) -> (Scene, Vec<RunOfJob>) {
 }
 
 /// Jobs that nodes have.
-fn taken(bench: &Bench, count: u32, strategy: Strategy) -> (Scene, Vec<RunOfJob>) {
+fn taken(bench: &Bench, count: u32, strategy: Strategy) -> (Scene, Vec<Run>) {
     let mut scene = Scene::listed(bench, strategy, count);
     let runs = scene.take_jobs();
     (scene, runs)
@@ -182,25 +182,22 @@ fn indices(scene: &Scene, count: u32) -> impl Iterator<Item = u64> {
     indices.take(usize::try_from(count).unwrap())
 }
 
-fn running(scene: &Scene, runs: &[RunOfJob], count: u32) -> Vec<RunningJob> {
+fn running(scene: &Scene, runs: &[Run], count: u32) -> Vec<JobRun> {
+    let runs = runs.iter().copied().map(Some);
     let jobs = indices(scene, count).zip(runs);
-    jobs.map(|(index, run)| RunningJob {
-        index,
-        run: run.address,
-    })
-    .collect()
+    jobs.map(|(index, run)| JobRun { index, run }).collect()
 }
 
-fn settle(scene: &Scene, _: &[RunOfJob], count: u32) -> Instruction {
+fn settle(scene: &Scene, _: &[Run], count: u32) -> Instruction {
     let indices: Vec<u64> = indices(scene, count).collect();
-    ix::settle_jobs(&scene.keeper, &scene.key, &scene.deployment(), &indices)
+    ix::settle_jobs(&scene.keeper, &scene.deployment(), &indices)
 }
 
-fn stop(scene: &Scene, runs: &[RunOfJob], count: u32) -> Instruction {
+fn stop(scene: &Scene, runs: &[Run], count: u32) -> Instruction {
     let runs = runs.iter().copied().map(Some);
     let jobs = indices(scene, count).zip(runs.chain(std::iter::repeat(None)));
-    let jobs: Vec<JobToStop> = jobs.map(|(index, run)| JobToStop { index, run }).collect();
-    ix::stop_jobs(&scene.keeper, &scene.key, &scene.deployment(), &jobs)
+    let jobs: Vec<JobRun> = jobs.map(|(index, run)| JobRun { index, run }).collect();
+    ix::stop_jobs(&scene.keeper, &scene.deployment(), &jobs)
 }
 
 /// The deposit of a job that was written off and quit, when its deployment is gone.

@@ -6,7 +6,7 @@ use super::{
 };
 use deployments::{
     instructions::{Amount, UpdateArgs},
-    state::Deployment,
+    settings::SettingsArgs,
 };
 use deployments_domain::settings::Strategy;
 use nosana_deploy_client::{instructions as ix, seeds};
@@ -15,7 +15,6 @@ use solana_program::instruction::Instruction;
 pub(super) fn measure(bench: &Bench) -> Vec<Row> {
     let mut rows = life(bench);
     rows.push(write_off(bench));
-    rows.push(migrate(bench));
     rows
 }
 
@@ -39,9 +38,12 @@ fn life(bench: &Bench) -> Vec<Row> {
     note(&mut scene, "extend", ix::extend(&owner, &key, 1));
     let more = UpdateArgs {
         name: Some("another name".into()),
-        replicas: Some(5),
-        timeout_seconds: Some(7_200),
-        max_price_per_second: Some(1_000),
+        settings: SettingsArgs {
+            replicas: Some(5),
+            timeout_seconds: Some(7_200),
+            max_price_per_second: Some(1_000),
+            ..SettingsArgs::default()
+        },
         ..UpdateArgs::default()
     };
     let update = ix::update(&owner, &key, more);
@@ -108,23 +110,6 @@ fn write_off(bench: &Bench) -> Row {
     let mut scene = Scene::listed(bench, Strategy::Simple, 1);
     let market = scene.deployment().header.market;
     scene.chain.set(&market, Default::default());
-    let write_off = ix::write_off(&scene.owner, &scene.key, &scene.deployment(), 0);
+    let write_off = ix::write_off(&scene.owner, &scene.deployment(), 0);
     scene.of_owner("write_off", write_off)
-}
-
-/// An account as layout version 1 left it.
-fn migrate(bench: &Bench) -> Row {
-    let mut scene = Scene::listed(bench, Strategy::Simple, 4);
-    let mut account = scene.chain.account(&scene.key).unwrap();
-    account.data.truncate(Deployment::space(4)); // version 1 had as many slots as replicas
-    let (header, slots) = Deployment::split_any_version_mut(&mut account.data).unwrap();
-    header.version = 1;
-    (header.latest_revision, header.first_job_definition) = (0, [0; 32]);
-    for slot in slots {
-        (slot.timeout_seconds, slot.waited_seconds) = (0, 0);
-    }
-    let key = scene.key;
-    scene.chain.set(&key, account);
-    let migrate = ix::migrate(&scene.owner, &key);
-    scene.of_owner("migrate, from version 1", migrate)
 }

@@ -10,25 +10,25 @@ use crate::{
     NOW, RUN_RENT, SOL, TIMEOUT,
 };
 use anchor_lang::AccountSerialize;
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::constants::{JOBS_PROGRAM, NOS_MINT};
 use deployments_domain::{
     cron::Schedule,
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, common_addresses, RunOfJob, Vault},
+    instructions::{self as ix, common_addresses, Vault},
+    markets::Run,
     seeds,
     transaction::{
         assemble, transaction_bytes, Budget, Lifetime, MAX_COMPUTE_UNITS, MAX_TRANSACTION_BYTES,
     },
     DeploymentSpec, PROGRAM_ID,
 };
-use nosana_jobs_localnet::{
-    constants::RUN_SIZE,
-    state::{JobAccount, RunAccount, JOB_QUEUED, QUEUE_JOBS, QUEUE_NODES, RUN_RUNNING},
+use nosana_jobs_interface::{
+    account::{JOB_QUEUED, QUEUE_OF_JOBS, QUEUE_OF_NODES, RUN_RUNNING, RUN_SIZE},
+    nos_account_address, JOBS_PROGRAM, NOS_MINT,
 };
+use nosana_jobs_localnet::state::{JobAccount, RunAccount};
 use sha2::{Digest, Sha256};
 use solana_account::Account;
 use solana_message::{AddressLookupTableAccount, VersionedMessage};
@@ -66,20 +66,22 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
     DeploymentSpec {
         name: "measured".into(),
         market: named("market"),
-        replicas,
-        timeout_seconds: TIMEOUT,
-        strategy,
-        schedule: scheduled.then(|| Schedule::parse(cron).unwrap()),
-        overlap: Overlap::Allow,
-        rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
-        auto_extend: strategy == Strategy::SimpleExtend,
-        max_price_per_second: u64::MAX,
-        keeper_reward_lamports: 10_000,
         vault_index: 0,
         new_vault: false,
         autostart: false,
         job_definition_digest: [1; 32],
         job_definition: serde_json::json!({}),
+        settings: Settings {
+            replicas,
+            timeout_seconds: TIMEOUT,
+            strategy,
+            schedule: scheduled.then(|| Schedule::parse(cron).unwrap()),
+            overlap: Overlap::Allow,
+            rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
+            auto_extend: strategy == Strategy::SimpleExtend,
+            max_price_per_second: u64::MAX,
+            keeper_reward_lamports: 10_000,
+        },
     }
 }
 
@@ -138,7 +140,7 @@ impl Scene {
         let mut scene = Self::started(bench, Queue::Empty, &spec(strategy, count, ""));
         for first in (0..count).step_by(8) {
             let some = BATCH.min(count - first);
-            let list = ix::list_jobs(&scene.keeper, &scene.key, &scene.deployment(), some);
+            let list = ix::list_jobs(&scene.keeper, &scene.deployment(), some);
             scene.keeps(list);
         }
         scene
@@ -149,7 +151,7 @@ impl Scene {
         let sol = Account::new(1_000 * SOL, 0, &Pubkey::default());
         self.chain.set(wallet, sol);
         let nos = token_account(*wallet, NOS_MINT, 1_000_000_000_000);
-        self.chain.set(&nos_account(wallet, &NOS_MINT), nos);
+        self.chain.set(&nos_account_address(wallet), nos);
     }
 
     /// The market's queue becomes this, the jobs of our `own` among them: last.
@@ -163,9 +165,9 @@ impl Scene {
         };
         (state.queue_type, state.queue) = match queue {
             Queue::Empty if own.is_empty() => (state.queue_type, Vec::new()),
-            Queue::Empty => (QUEUE_JOBS, Vec::new()),
-            Queue::Jobs(count) => (QUEUE_JOBS, others("job", count)),
-            Queue::Nodes(count) => (QUEUE_NODES, others("node", count)),
+            Queue::Empty => (QUEUE_OF_JOBS, Vec::new()),
+            Queue::Jobs(count) => (QUEUE_OF_JOBS, others("job", count)),
+            Queue::Nodes(count) => (QUEUE_OF_NODES, others("node", count)),
         };
         state.queue.extend(own);
         self.chain.set(&market, market_on_chain(&state));
@@ -190,12 +192,12 @@ impl Scene {
 
     pub(super) fn deployment(&self) -> DeploymentAccount {
         let account = self.chain.account(&self.key).unwrap();
-        DeploymentAccount::decode(&account.owner, &account.data).unwrap()
+        DeploymentAccount::decode(self.key, &account.owner, &account.data).unwrap()
     }
 
     /// The active jobs' accounts.
     pub(super) fn jobs(&self) -> Vec<Pubkey> {
-        self.deployment().job_addresses(&self.key)
+        self.deployment().job_addresses()
     }
 
     /// Those of them that have not ended.
@@ -218,13 +220,13 @@ impl Scene {
     }
 
     /// Every active job is taken by a node of its own.
-    pub(super) fn take_jobs(&mut self) -> Vec<RunOfJob> {
+    pub(super) fn take_jobs(&mut self) -> Vec<Run> {
         let jobs = self.jobs().into_iter().enumerate();
         jobs.map(|(number, job)| {
             let node = named(&format!("node {number}"));
             let address = named(&format!("run {number}"));
             let nos = token_account(node, NOS_MINT, 0);
-            self.chain.set(&nos_account(&node, &NOS_MINT), nos);
+            self.chain.set(&nos_account_address(&node), nos);
             let run = RunAccount {
                 job,
                 node,
@@ -241,10 +243,12 @@ impl Scene {
                 ..Account::default()
             };
             self.chain.set(&address, account);
-            RunOfJob {
+            Run {
                 address,
+                job,
                 node,
                 payer: node,
+                started_at: self.now,
             }
         })
         .collect()

@@ -7,10 +7,10 @@ use deployments::errors::DeployError;
 use deployments_domain::{jobs::StopReason, status::Status};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::RunningJob,
+    instructions::JobRun,
+    keeper::observe::{addresses, AccountView, Accounts, Runs},
+    keeper::plan::{Action, ObservedJob, Snapshot},
     markets::decode_run,
-    observe::{addresses, AccountView, Accounts, Runs},
-    plan::{Action, ObservedJob, Snapshot},
 };
 use solana_account::Account;
 use solana_program::pubkey::Pubkey;
@@ -25,7 +25,7 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
     if stage.market_robbed || deployment.status() == Status::Archived {
         return Ok(());
     }
-    let snapshot = observe(stage, d, deployment);
+    let snapshot = observe(stage, deployment);
     let due = snapshot.due();
     let said = || format!("deployment {d}, planned {due:?}, {snapshot:?}");
     for action in &due {
@@ -62,8 +62,11 @@ fn simulate(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), R
 /// Every kind of action that is not proposed, for every job that it could be for.
 fn all_else(snapshot: &Snapshot, due: &[Action]) -> Vec<Action> {
     let jobs = || snapshot.jobs.iter();
-    let stopped = |job: &ObservedJob| (job.to_stop(), StopReason::Stopping);
-    let with_runs: Vec<RunningJob> = jobs().filter_map(ObservedJob::running).collect();
+    let stopped = |job: &ObservedJob| (job.job_run(), StopReason::Stopping);
+    let with_runs: Vec<JobRun> = jobs()
+        .filter(|job| job.run.is_some())
+        .map(ObservedJob::job_run)
+        .collect();
     let lists = |action: &Action| matches!(action.kind(), "list" | "record");
     let mut all = vec![
         Action::Settle(jobs().map(|job| job.slot.index).collect()),
@@ -81,19 +84,18 @@ fn all_else(snapshot: &Snapshot, due: &[Action]) -> Vec<Action> {
     all
 }
 
-fn observe(stage: &Stage, d: usize, deployment: DeploymentAccount) -> Snapshot {
-    let key = stage.deployments[d];
+fn observe(stage: &Stage, deployment: DeploymentAccount) -> Snapshot {
     let read = |key: Pubkey| Some((key, stage.chain.account(&key)?));
-    let accounts = addresses(&key, &deployment).into_iter().filter_map(read);
+    let accounts = addresses(&deployment).into_iter().filter_map(read);
     let accounts = Read(accounts.collect());
     let runs = stage.runs.iter().filter_map(|key| {
         let account = stage.chain.account(key)?;
-        let run = decode_run(&account.owner, &account.data).ok()?;
-        Some((run.job, (*key, run)))
+        let run = decode_run(*key, &account.owner, &account.data).ok()?;
+        Some((run.job, run))
     });
     let runs: Runs = runs.collect();
     let rents = crate::RENTS;
-    Snapshot::observe(key, deployment, &accounts, &runs, (rents, stage.now)).unwrap()
+    Snapshot::observe(deployment, &accounts, &runs, (rents, stage.now)).unwrap()
 }
 
 struct Read(HashMap<Pubkey, Account>);

@@ -5,13 +5,17 @@ use super::{
     keeper::{list_jobs, reclaim},
     stage::Stage,
 };
-use crate::{chain::Refusal, FLOOR};
-use deployments::instructions::{Amount, UpdateArgs};
+use crate::{chain::Refusal, node::shown, FLOOR};
+use deployments::{
+    instructions::{Amount, UpdateArgs},
+    settings::SettingsArgs,
+};
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
+    instructions::{self as ix, JobRun},
+    jobs_program::account::JOB_DONE,
+    markets::Run,
     seeds,
 };
-use nosana_jobs_localnet::state::JOB_DONE;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// How many kinds of attack there are.
@@ -49,7 +53,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
         // Another deployment's job in place of this one's.
         2 => {
             let indices: Vec<u64> = deployment.jobs.iter().map(|slot| slot.index).collect();
-            let mut settle = ix::settle_jobs(&me, &key, &deployment, &indices);
+            let mut settle = ix::settle_jobs(&me, &deployment, &indices);
             let foreign = stage.pick(job, |_, _| true).unwrap_or(me);
             if let Some(last) = settle.accounts.last_mut() {
                 last.pubkey = foreign;
@@ -58,7 +62,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
         }
         // Another bump than the canonical one: an honest listing at an odd address.
         3 => {
-            let mut list = ix::list_jobs(&me, &key, &deployment, 1);
+            let mut list = ix::list_jobs(&me, &deployment, 1);
             if let Some((address, bump)) = odd_job_address(&key, next) {
                 let position = list.accounts.len() - 2;
                 list.accounts[position].pubkey = address;
@@ -72,26 +76,26 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
             let Some(slot) = deployment.jobs.get(job % deployment.jobs.len().max(1)) else {
                 return Err(Refusal::Named("none active".into()));
             };
-            let mine = deployment.job_address(&key, slot.index);
+            let mine = deployment.job_address(slot.index);
             let other = stage.pick(job, |key, _| stage.run_of(key).is_some());
             let target = if kind == 4 { Some(mine) } else { other };
-            let run = target.and_then(|job| stage.run_of(&job));
-            let run = run.map(|(address, state)| RunOfJob {
-                address,
-                node: if kind == 4 { me } else { state.node },
-                payer: if kind == 4 { me } else { state.payer },
+            let run = target.and_then(|job| stage.known_run(&job));
+            let run = run.map(|run| Run {
+                node: if kind == 4 { me } else { run.node },
+                payer: if kind == 4 { me } else { run.payer },
+                ..run
             });
             let index = slot.index;
-            ix::stop_jobs(&me, &key, &deployment, &[JobToStop { index, run }])
+            ix::stop_jobs(&me, &deployment, &[JobRun { index, run }])
         }
         // What only the owner may, without the owner's signature and with one's own.
         6 => unsigned(ix::withdraw(&stage.vault_of(d), Amount::All, Amount::All)[1].clone()),
         7 => {
             let replicas = Some(3);
-            let args = UpdateArgs {
+            let args = UpdateArgs::from(SettingsArgs {
                 replicas,
-                ..UpdateArgs::default()
-            };
+                ..SettingsArgs::default()
+            });
             let index = deployment.jobs.first().map_or(0, |slot| slot.index);
             let attempts = [
                 ix::start(&me, &key),
@@ -100,7 +104,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
                 ix::close(&me, &key),
                 ix::extend(&me, &key, 1),
                 ix::update(&me, &key, args),
-                ix::write_off(&me, &key, &deployment, index),
+                ix::write_off(&me, &deployment, index),
                 ix::add_revision(&me, &key, deployment.header.latest_revision + 1, [9; 32]),
             ];
             let attempt = attempts[job % attempts.len()].clone();
@@ -111,22 +115,19 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
         // The same job many times in one call.
         8 => {
             let indices = vec![deployment.jobs.first().map_or(0, |slot| slot.index); 5];
-            ix::settle_jobs(&me, &key, &deployment, &indices)
+            ix::settle_jobs(&me, &deployment, &indices)
         }
         // Another job's run, or none, as proof that a job runs.
         9 => {
             let run = stage.runs.iter().nth(job).copied().unwrap_or(key);
-            let jobs: Vec<RunningJob> = deployment
+            let jobs: Vec<JobRun> = deployment
                 .jobs
                 .iter()
-                .map(|slot| RunningJob {
-                    index: slot.index,
-                    run,
-                })
+                .map(|slot| shown(slot.index, run))
                 .collect();
             match job % 2 {
-                0 => ix::track_jobs(&me, &key, &deployment, &jobs),
-                _ => ix::extend_jobs(&me, &key, &deployment, &jobs),
+                0 => ix::track_jobs(&me, &deployment, &jobs),
+                _ => ix::extend_jobs(&me, &deployment, &jobs),
             }
         }
         // The deposit of any job, active or not.

@@ -2,15 +2,18 @@
 
 use super::{play::is_open, scenario::Step, stage::Stage};
 use crate::chain::Refusal;
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::{constants::NOS_MINT, errors::DeployError};
+use deployments::errors::DeployError;
 use deployments_domain::{
     funding::{Funds, MAX_REWARD_LAMPORTS_PER_CALL},
     lifecycle::{Listing, Market, Offer},
     status::Status,
 };
-use nosana_deploy_client::{accounts::DeploymentAccount, instructions::market_vault_address};
-use nosana_jobs_localnet::state::{JobAccount, MarketAccount, QUEUE_JOBS, QUEUE_NODES};
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    instructions::{market_vault_address, nos_account_address},
+    markets::decode_market,
+};
+use nosana_jobs_localnet::state::JobAccount;
 use solana_program::pubkey::Pubkey;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +61,7 @@ impl Books {
                 }
             }
         }
-        let nos_of = |wallet: &Pubkey| chain.nos(&nos_account(wallet, &NOS_MINT));
+        let nos_of = |wallet: &Pubkey| chain.nos(&nos_account_address(wallet));
         let deployments: Vec<_> = (0..3).map(|d| stage.deployment(d)).collect();
         Self {
             nos,
@@ -80,18 +83,10 @@ impl Books {
 
 /// What the domain crate says about a listing now, from the accounts alone.
 fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
-    let market = match stage.chain.read::<MarketAccount>(&stage.market) {
-        Some(market) if market.job_type != 255 => {
-            let len = u32::try_from(market.queue.len()).unwrap();
-            let of_kind = |kind| if market.queue_type == kind { len } else { 0 };
-            Market::Open {
-                price_per_second: market.job_price,
-                nodes_waiting: of_kind(QUEUE_NODES),
-                queue_room: 315 - of_kind(QUEUE_JOBS),
-            }
-        }
-        _ => Market::Unusable,
-    };
+    let account = stage.chain.account(&stage.market);
+    let market = account.map_or(Market::Unusable, |account| {
+        decode_market(&account.owner, &account.data).unwrap_or(Market::Unusable)
+    });
     let offer = Offer {
         market,
         funds: Funds {
@@ -99,7 +94,6 @@ fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
             lamports: stage.chain.lamports(&deployment.header.vault),
         },
         rents: crate::RENTS,
-        max_price_per_second: deployment.header.max_price_per_second,
     };
     deployment
         .lifecycle
@@ -137,16 +131,20 @@ fn accounts_are_sound(stage: &Stage, now: &Books) -> Result<(), String> {
         let Some(deployment) = deployment else {
             continue;
         };
-        let (key, lifecycle) = (stage.deployments[d], &deployment.lifecycle);
-        ensure(lifecycle.invariant(), || {
-            format!("deployment {d}: {lifecycle:?}")
-        })?;
-        let most = lifecycle.strategy.slots(3.max(lifecycle.replicas)).max(12);
+        let lifecycle = &deployment.lifecycle;
+        lifecycle
+            .invariant()
+            .map_err(|broken| format!("deployment {d}: {broken}: {lifecycle:?}"))?;
+        let most = lifecycle
+            .settings
+            .strategy
+            .slots(3.max(lifecycle.settings.replicas))
+            .max(12);
         ensure(lifecycle.active <= most, || {
             format!("deployment {d}: {} active", lifecycle.active)
         })?;
         for slot in &deployment.jobs {
-            let address = deployment.job_address(&key, slot.index);
+            let address = deployment.job_address(slot.index);
             ensure(in_slots.insert(address), || {
                 format!("deployment {d}: index {} twice", slot.index)
             })?;

@@ -1,7 +1,7 @@
 //! Invariant 3: whatever happened, an owner and any keeper bring every deployment to an end, and the
 //! owner empties the vaults.
 
-use super::{keeper::jobs_to_stop, owner::write_off, stage::Stage};
+use super::{keeper::jobs_and_runs, owner::write_off, stage::Stage};
 use crate::chain::Refusal;
 use deployments::instructions::Amount;
 use deployments_domain::status::Status;
@@ -38,10 +38,10 @@ fn archive(stage: &mut Stage, d: usize) -> Result<(), String> {
             return close(stage, d, status);
         }
         let indices: Vec<u64> = deployment.jobs.iter().map(|slot| slot.index).collect();
-        let jobs = jobs_to_stop(stage, &key, &deployment);
-        let settled = stage.by_keeper(ix::settle_jobs(&keeper, &key, &deployment, &indices));
+        let jobs = jobs_and_runs(stage, &deployment);
+        let settled = stage.by_keeper(ix::settle_jobs(&keeper, &deployment, &indices));
         let deployment = stage.deployment(d).unwrap();
-        let stopped = stage.by_keeper(ix::stop_jobs(&keeper, &key, &deployment, &jobs));
+        let stopped = stage.by_keeper(ix::stop_jobs(&keeper, &deployment, &jobs));
         if settled.is_ok() || stopped.is_ok() {
             continue;
         }

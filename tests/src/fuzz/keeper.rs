@@ -8,10 +8,10 @@ use super::{
 use crate::chain::Refusal;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, JobToStop, RunOfJob, RunningJob},
+    instructions::{self as ix, JobRun},
+    jobs_program::account::{JOB_DONE, JOB_STOPPED},
     seeds,
 };
-use nosana_jobs_localnet::state::{JOB_DONE, JOB_STOPPED};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
@@ -30,12 +30,12 @@ pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal>
             stage.by_keeper(reclaim(stage, &job))
         }
         Step::List { d, count } => to_any(stage, d, |stage, d| {
-            let (keeper, key) = (stage.keeper, stage.deployments[d]);
+            let keeper = stage.keeper;
             let Some(deployment) = stage.deployment(d) else {
                 return nothing();
             };
             stage.listed_last = d;
-            let list = ix::list_jobs(&keeper, &key, &deployment, count);
+            let list = ix::list_jobs(&keeper, &deployment, count);
             list_jobs(stage, d, &deployment, list)
         })
         .inspect_err(|_| stage.listed_last = d),
@@ -48,24 +48,24 @@ pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal>
 
 /// Every active job of a deployment, with what an honest keeper passes for it.
 fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Refusal> {
-    let (keeper, key) = (stage.keeper, stage.deployments[d]);
+    let keeper = stage.keeper;
     let Some(deployment) = stage.deployment(d) else {
         return nothing();
     };
     let indices: Vec<u64> = deployment.jobs.iter().map(|job| job.index).collect();
     let instruction = match step {
-        Step::Settle { .. } => ix::settle_jobs(&keeper, &key, &deployment, &indices),
+        Step::Settle { .. } => ix::settle_jobs(&keeper, &deployment, &indices),
         Step::StopJobs { .. } => {
-            let jobs = jobs_to_stop(stage, &key, &deployment);
-            ix::stop_jobs(&keeper, &key, &deployment, &jobs)
+            let jobs = jobs_and_runs(stage, &deployment);
+            ix::stop_jobs(&keeper, &deployment, &jobs)
         }
         Step::Track { .. } => {
-            let jobs = running_jobs(stage, &key, &deployment);
-            ix::track_jobs(&keeper, &key, &deployment, &jobs)
+            let jobs = running_jobs(stage, &deployment);
+            ix::track_jobs(&keeper, &deployment, &jobs)
         }
         _ => {
-            let jobs = running_jobs(stage, &key, &deployment);
-            ix::extend_jobs(&keeper, &key, &deployment, &jobs)
+            let jobs = running_jobs(stage, &deployment);
+            ix::extend_jobs(&keeper, &deployment, &jobs)
         }
     };
     stage.by_keeper(instruction)
@@ -108,32 +108,17 @@ pub(super) fn reclaim(stage: &Stage, job: &Pubkey) -> Instruction {
     )
 }
 
-/// What an honest keeper passes to `stop_jobs`: every active job, with its run if it has one.
-pub(super) fn jobs_to_stop(
-    stage: &Stage,
-    key: &Pubkey,
-    deployment: &DeploymentAccount,
-) -> Vec<JobToStop> {
-    let jobs = deployment.jobs.iter().map(|slot| JobToStop {
+/// What an honest keeper passes: every active job, with its run if it has one.
+pub(super) fn jobs_and_runs(stage: &Stage, deployment: &DeploymentAccount) -> Vec<JobRun> {
+    let jobs = deployment.jobs.iter().map(|slot| JobRun {
         index: slot.index,
-        run: stage
-            .run_of(&deployment.job_address(key, slot.index))
-            .map(|(address, run)| RunOfJob {
-                address,
-                node: run.node,
-                payer: run.payer,
-            }),
+        run: stage.known_run(&deployment.job_address(slot.index)),
     });
     jobs.collect()
 }
 
-fn running_jobs(stage: &Stage, key: &Pubkey, deployment: &DeploymentAccount) -> Vec<RunningJob> {
-    let jobs = deployment.jobs.iter().filter_map(|slot| {
-        let (run, _) = stage.run_of(&deployment.job_address(key, slot.index))?;
-        Some(RunningJob {
-            index: slot.index,
-            run,
-        })
-    });
-    jobs.collect()
+fn running_jobs(stage: &Stage, deployment: &DeploymentAccount) -> Vec<JobRun> {
+    let mut jobs = jobs_and_runs(stage, deployment);
+    jobs.retain(|job| job.run.is_some());
+    jobs
 }

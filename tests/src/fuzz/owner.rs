@@ -6,14 +6,17 @@ use super::{
     stage::Stage,
 };
 use crate::{chain::Refusal, COST};
-use deployments::instructions::{Amount, UpdateArgs};
+use deployments::{
+    instructions::{Amount, UpdateArgs},
+    settings::SettingsArgs,
+};
 use deployments_domain::cron::Schedule;
 use nosana_deploy_client::instructions as ix;
 
 pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
     let owner = stage.owner;
     let update = |d: &usize, stage: &Stage, args| ix::update(&owner, &stage.deployments[*d], args);
-    let none = UpdateArgs::default();
+    let none = SettingsArgs::default();
     let instruction = match step {
         Step::Start { d } => {
             return to_any(stage, *d, |stage, d| {
@@ -38,17 +41,21 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal
         }
         Step::Scale { d, replicas } => {
             let replicas = Some(*replicas);
-            update(d, stage, UpdateArgs { replicas, ..none })
+            update(
+                d,
+                stage,
+                UpdateArgs::from(SettingsArgs { replicas, ..none }),
+            )
         }
         Step::Retime { d, minutes } => {
             let timeout_seconds = Some(minutes * 60);
             update(
                 d,
                 stage,
-                UpdateArgs {
+                UpdateArgs::from(SettingsArgs {
                     timeout_seconds,
                     ..none
-                },
+                }),
             )
         }
         Step::Reprice { d, cap } => {
@@ -56,28 +63,32 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal
             update(
                 d,
                 stage,
-                UpdateArgs {
+                UpdateArgs::from(SettingsArgs {
                     max_price_per_second,
                     ..none
-                },
+                }),
             )
         }
         Step::Reschedule { d, hourly, overlap } => {
             let text = if *hourly { "0 * * * *" } else { "*/10 * * * *" };
             let schedule = Some(Schedule::parse(text).unwrap().into());
             let overlap = Some(*overlap);
-            let args = UpdateArgs {
+            let args = UpdateArgs::from(SettingsArgs {
                 schedule,
                 overlap,
                 ..none
-            };
+            });
             return to_any(stage, *d, |stage, d| {
                 stage.by_owner(ix::update(&owner, &stage.deployments[d], args.clone()))
             });
         }
         Step::RollTo { d, revision } => {
             let revision = Some(*revision);
-            update(d, stage, UpdateArgs { revision, ..none })
+            let args = UpdateArgs {
+                revision,
+                ..UpdateArgs::default()
+            };
+            update(d, stage, args)
         }
         Step::AddRevision { d } => {
             let Some(deployment) = stage.deployment(*d) else {
@@ -125,10 +136,9 @@ pub(super) fn write_off(stage: &mut Stage, d: usize, job: usize) -> Result<(), R
     else {
         return nothing();
     };
-    let key = stage.deployments[d];
     let index = deployment.jobs[job % deployment.jobs.len()].index;
-    let address = deployment.job_address(&key, index);
-    stage.by_owner(ix::write_off(&stage.owner, &key, &deployment, index))?;
+    let address = deployment.job_address(index);
+    stage.by_owner(ix::write_off(&stage.owner, &deployment, index))?;
     stage.written_off.insert(address);
     Ok(())
 }

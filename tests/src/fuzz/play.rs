@@ -12,7 +12,8 @@ use super::{
 };
 use crate::chain::{Chain, Refusal};
 use deployments_domain::lifecycle::NEVER;
-use nosana_jobs_localnet::state::{JobAccount, JOB_QUEUED, JOB_STOPPED};
+use nosana_deploy_client::jobs_program::account::{JOB_QUEUED, JOB_STOPPED};
+use nosana_jobs_localnet::state::JobAccount;
 use std::collections::BTreeMap;
 
 /// What a scenario did.

@@ -60,7 +60,7 @@ pub enum Step {
     },
     Retime {
         d: usize,
-        minutes: u64,
+        minutes: u32,
     },
     Reprice {
         d: usize,
@@ -205,7 +205,7 @@ fn owner_step() -> impl Strategy<Value = Step> {
         1 => d.clone().prop_map(|d| Step::Close { d }),
         1 => (d.clone(), 1..3u32).prop_map(|(d, more)| Step::Extend { d, more }),
         2 => (d.clone(), 1..5u32).prop_map(|(d, replicas)| Step::Scale { d, replicas }),
-        1 => (d.clone(), 1..180u64).prop_map(|(d, minutes)| Step::Retime { d, minutes }),
+        1 => (d.clone(), 1..180u32).prop_map(|(d, minutes)| Step::Retime { d, minutes }),
         1 => (d.clone(), prop_oneof![Just(0), Just(100), Just(u64::MAX)])
             .prop_map(|(d, cap)| Step::Reprice { d, cap }),
         1 => (d.clone(), any::<bool>(), 0..3u8)

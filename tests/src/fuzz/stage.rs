@@ -7,16 +7,18 @@ use crate::{
     COST, NOW, PRICE, SOL, TIMEOUT,
 };
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::constants::NOS_MINT;
 use deployments_domain::{
     cron::Schedule,
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, Vault},
+    markets::Run,
     seeds, DeploymentSpec,
 };
+use nosana_jobs_interface::node::{Assignment, Node};
+use nosana_jobs_interface::NOS_MINT;
 use nosana_jobs_localnet::state::{JobAccount, RunAccount};
 use sha2::{Digest, Sha256};
 use solana_account::Account;
@@ -135,23 +137,25 @@ impl Stage {
         let spec = DeploymentSpec {
             name: format!("deployment {number}"),
             market: self.market,
-            replicas: plan.replicas,
-            timeout_seconds: TIMEOUT,
-            strategy,
-            schedule: scheduled.then(|| Schedule::parse("*/30 * * * *").unwrap()),
-            overlap: match scheduled {
-                true => Overlap::ALL[usize::from(plan.overlap) % 3],
-                false => Overlap::Allow,
-            },
-            rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
-            auto_extend: plan.auto_extend && strategy == Strategy::SimpleExtend,
-            max_price_per_second: if plan.capped { PRICE } else { u64::MAX },
-            keeper_reward_lamports: plan.keeper_reward,
             vault_index: u16::from(number == 2),
             new_vault: false,
             autostart: true,
             job_definition_digest: [1; 32],
             job_definition,
+            settings: Settings {
+                replicas: plan.replicas,
+                timeout_seconds: TIMEOUT,
+                strategy,
+                schedule: scheduled.then(|| Schedule::parse("*/30 * * * *").unwrap()),
+                overlap: match scheduled {
+                    true => Overlap::ALL[usize::from(plan.overlap) % 3],
+                    false => Overlap::Allow,
+                },
+                rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
+                auto_extend: plan.auto_extend && strategy == Strategy::SimpleExtend,
+                max_price_per_second: if plan.capped { PRICE } else { u64::MAX },
+                keeper_reward_lamports: plan.keeper_reward,
+            },
         };
         let id = u64::try_from(number).unwrap();
         let owner = self.owner;
@@ -174,7 +178,7 @@ impl Stage {
     /// A deployment as it stands, unless it is closed.
     pub(super) fn deployment(&self, number: usize) -> Option<DeploymentAccount> {
         let account = self.chain.account(&self.deployments[number])?;
-        DeploymentAccount::decode(&account.owner, &account.data).ok()
+        DeploymentAccount::decode(self.deployments[number], &account.owner, &account.data).ok()
     }
 
     pub(super) fn job(&self, job: &Pubkey) -> Option<JobAccount> {
@@ -187,6 +191,31 @@ impl Stage {
             let run: RunAccount = self.chain.read(key)?;
             (run.job == *job).then_some((*key, run))
         })
+    }
+
+    /// The same, as a keeper knows it.
+    pub(super) fn known_run(&self, job: &Pubkey) -> Option<Run> {
+        let (address, run) = self.run_of(job)?;
+        Some(Run {
+            address,
+            job: run.job,
+            node: run.node,
+            payer: run.payer,
+            started_at: run.time,
+        })
+    }
+
+    /// A job and its run, as the node that runs it knows them.
+    pub(super) fn assignment(&self, job: Pubkey) -> Option<(Node, Assignment)> {
+        let (run, state) = self.run_of(&job)?;
+        let assignment = Assignment {
+            job,
+            job_payer: self.job(&job)?.payer,
+            run,
+            run_payer: state.payer,
+            market: self.market,
+        };
+        Some((Node(state.node), assignment))
     }
 
     /// The job number `job` modulo the jobs that satisfy a condition.

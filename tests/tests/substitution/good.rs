@@ -2,9 +2,9 @@
 
 use crate::scene::Scene;
 use deployments::instructions::{Amount, UpdateArgs};
-use deployments_tests::{NOW, TIMEOUT};
+use deployments_tests::{shown, NOW, TIMEOUT};
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, RunningJob},
+    instructions::{self as ix, JobRun},
     seeds, DeploymentSpec,
 };
 use solana_program::instruction::Instruction;
@@ -25,10 +25,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
     let mut scene = base.clone();
     let own = scene.own;
     let (owner, key, keeper) = (own.owner, own.key, scene.keeper);
-    let running = RunningJob {
-        index: 0,
-        run: own.run,
-    };
+    let running = shown(0, own.run);
     let instruction = match name {
         "create" => {
             let spec = DeploymentSpec {
@@ -58,39 +55,33 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
         "close_revision" => ix::close_revision(&owner, &key, 2),
         "extend" => ix::extend(&owner, &key, 1),
         // The job runs, which cannot be proven without its run: the owner may give it up.
-        "write_off" => ix::write_off(&owner, &key, &scene.decoded(&key), 0),
-        "migrate" => {
-            let mut account = scene.chain.account(&key).unwrap();
-            account.data[8] = 1;
-            scene.chain.set(&key, account);
-            ix::migrate(&keeper, &key)
-        }
+        "write_off" => ix::write_off(&owner, &scene.decoded(&key), 0),
         "list_jobs" => {
             scene.send(&[ix::extend(&owner, &key, 1)], &owner);
-            ix::list_jobs(&keeper, &key, &scene.decoded(&key), 1)
+            ix::list_jobs(&keeper, &scene.decoded(&key), 1)
         }
         "settle_jobs" => {
             scene.quit();
-            ix::settle_jobs(&keeper, &key, &scene.decoded(&key), &[0])
+            ix::settle_jobs(&keeper, &scene.decoded(&key), &[0])
         }
         "stop_jobs" => {
             scene.send(&[ix::stop(&owner, &key)], &owner);
-            let job = JobToStop {
+            let job = JobRun {
                 index: 0,
                 run: Some(own.run_of_job()),
             };
-            ix::stop_jobs(&keeper, &key, &scene.decoded(&key), &[job])
+            ix::stop_jobs(&keeper, &scene.decoded(&key), &[job])
         }
         "track_jobs" => {
             scene.send(&[ix::update(&owner, &key, to_revision_2())], &owner);
-            ix::track_jobs(&keeper, &key, &scene.decoded(&key), &[running])
+            ix::track_jobs(&keeper, &scene.decoded(&key), &[running])
         }
         "extend_jobs" => {
-            scene.chain.set_time(NOW + TIMEOUT as i64);
-            ix::extend_jobs(&keeper, &key, &scene.decoded(&key), &[running])
+            scene.chain.set_time(NOW + i64::from(TIMEOUT));
+            ix::extend_jobs(&keeper, &scene.decoded(&key), &[running])
         }
         "reclaim_job" => {
-            let write_off = ix::write_off(&owner, &key, &scene.decoded(&key), 0);
+            let write_off = ix::write_off(&owner, &scene.decoded(&key), 0);
             scene.send(&[write_off], &owner);
             scene.quit();
             let bump = seeds::job_address(&key, 0).1;
@@ -111,7 +102,7 @@ fn to_revision_2() -> UpdateArgs {
 /// Brings the own deployment to STOPPED.
 fn ended(scene: &mut Scene) {
     let own = scene.own;
-    let write_off = ix::write_off(&own.owner, &own.key, &scene.decoded(&own.key), 0);
+    let write_off = ix::write_off(&own.owner, &scene.decoded(&own.key), 0);
     scene.send(&[write_off], &own.owner);
 }
 

@@ -5,12 +5,7 @@
 //! refused by name and has changed nothing. At the end the instruction itself still succeeds, so
 //! each refusal was the replacement's.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 mod good;
 mod scene;

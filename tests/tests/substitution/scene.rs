@@ -1,18 +1,19 @@
 //! Two owners with deployments on one market, a second market, nodes with runs, and strangers.
 
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::{constants::NOS_MINT, instructions::UpdateArgs};
-use deployments_domain::settings::{Overlap, Strategy};
+use deployments::instructions::UpdateArgs;
+use deployments_domain::settings::{Overlap, Settings, Strategy};
 use deployments_tests::{
     market_account, market_on_chain, token_account, Chain, COST, NOW, SOL, TIMEOUT,
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    constants::JOBS_PROGRAM,
-    instructions::{self as ix, RunOfJob, Vault},
+    instructions::{self as ix, Vault},
+    markets::Run,
     seeds, DeploymentSpec,
 };
-use nosana_jobs_localnet::{accounts, instruction};
+use nosana_jobs_interface::node::{Assignment, Node};
+use nosana_jobs_interface::NOS_MINT;
 use solana_account::Account;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
@@ -28,11 +29,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn run_of_job(&self) -> RunOfJob {
-        RunOfJob {
+    pub(crate) fn run_of_job(&self) -> Run {
+        Run {
             address: self.run,
+            job: self.job,
             node: self.node,
             payer: self.node,
+            started_at: NOW,
         }
     }
 }
@@ -116,20 +119,22 @@ impl Scene {
         let spec = DeploymentSpec {
             name: "deployment".into(),
             market: self.market,
-            replicas: 1,
-            timeout_seconds: TIMEOUT,
-            strategy: Strategy::SimpleExtend,
-            schedule: None,
-            overlap: Overlap::Allow,
-            rotation_seconds: 0,
-            auto_extend: true,
-            max_price_per_second: u64::MAX,
-            keeper_reward_lamports: 1_000,
             vault_index: 0,
             new_vault: false,
             autostart: true,
             job_definition: serde_json::json!({}),
             job_definition_digest: [1; 32],
+            settings: Settings {
+                replicas: 1,
+                timeout_seconds: TIMEOUT,
+                strategy: Strategy::SimpleExtend,
+                schedule: None,
+                overlap: Overlap::Allow,
+                rotation_seconds: 0,
+                auto_extend: true,
+                max_price_per_second: u64::MAX,
+                keeper_reward_lamports: 1_000,
+            },
         };
         let (key, vault) = (
             seeds::deployment_address(&owner, id).0,
@@ -152,7 +157,7 @@ impl Scene {
         self.send(&[ix::update(&owner, &key, back)], &owner);
         let deployment = self.decoded(&key);
         let keeper = self.keeper;
-        self.send(&[ix::list_jobs(&keeper, &key, &deployment, 1)], &keeper);
+        self.send(&[ix::list_jobs(&keeper, &deployment, 1)], &keeper);
         let (node, run) = (self.wallet(), Pubkey::new_unique());
         self.work(node, run);
         Running {
@@ -172,43 +177,30 @@ impl Scene {
 
     pub(crate) fn decoded(&self, key: &Pubkey) -> DeploymentAccount {
         let account = self.chain.account(key).unwrap();
-        DeploymentAccount::decode(&account.owner, &account.data).unwrap()
+        DeploymentAccount::decode(*key, &account.owner, &account.data).unwrap()
     }
 
     pub(crate) fn work(&mut self, node: Pubkey, run: Pubkey) {
-        let work = accounts::Work {
-            run,
-            market: self.market,
-            payer: node,
-            stake: Pubkey::default(),
-            nft: Pubkey::default(),
-            metadata: Pubkey::default(),
-            authority: node,
-            system_program: anchor_lang::system_program::ID,
-        };
-        self.send(&[build(work, instruction::Work {})], &node);
+        let work = Node(node).work(&run, &self.market);
+        self.send(&[work], &node);
     }
 
     /// The node that runs the own deployment's job gives it up.
     pub(crate) fn quit(&mut self) {
-        let Running { job, run, node, .. } = self.own;
-        let quit = accounts::Quit {
+        let Running {
             job,
             run,
-            payer: node,
-            authority: node,
+            node,
+            vault,
+            ..
+        } = self.own;
+        let assignment = Assignment {
+            job,
+            job_payer: vault.address,
+            run,
+            run_payer: node,
+            market: self.market,
         };
-        self.send(&[build(quit, instruction::Quit {})], &node);
-    }
-}
-
-fn build(
-    accounts: impl anchor_lang::ToAccountMetas,
-    data: impl anchor_lang::InstructionData,
-) -> Instruction {
-    Instruction {
-        program_id: JOBS_PROGRAM,
-        accounts: accounts.to_account_metas(None),
-        data: data.data(),
+        self.send(&[Node(node).quit(&assignment)], &node);
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::scene::Scene;
 use anchor_spl::associated_token::get_associated_token_address as nos_account;
-use deployments::constants::NOS_MINT;
 use nosana_deploy_client::{instructions::market_vault_address, seeds};
+use nosana_jobs_interface::NOS_MINT;
 use solana_program::pubkey::Pubkey;
 
 /// Accounts of the same kind that somebody could pass instead, and whose they are.

@@ -3,8 +3,8 @@
 use deployments_domain::{settings::Strategy, status::Status};
 use deployments_tests::World;
 use nosana_deploy_client::{
-    constants::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
     instructions::{self as ix, market_vault_address},
+    jobs_program::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
     transaction::{
         assemble, transaction_bytes, AssemblyError, Budget, Lifetime, MAX_COMPUTE_UNITS,
         MAX_TRANSACTION_BYTES,
@@ -58,7 +58,7 @@ async fn with_a_lookup_table_twelve_jobs_fit_into_one_transaction() {
     let key = world.started(Strategy::Simple, 12, 12).await;
     let deployment = world.deployment(&key).await;
     let keeper = world.keeper.insecure_clone();
-    let list = [ix::list_jobs(&keeper.pubkey(), &key, &deployment, 12)];
+    let list = [ix::list_jobs(&keeper.pubkey(), &deployment, 12)];
     let header = &deployment.header;
     let shared = vec![
         key,

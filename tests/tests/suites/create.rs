@@ -4,7 +4,7 @@ use crate::{failure, refused};
 use deployments::errors::DeployError;
 use deployments_domain::{
     cron::Schedule,
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
     status::Status,
 };
 use deployments_tests::*;
@@ -17,8 +17,11 @@ async fn what_was_asked_for_is_what_is_stored() {
     let mut world = World::new().await;
     let spec = DeploymentSpec {
         name: "Größe 🚀".into(),
-        max_price_per_second: 77,
-        keeper_reward_lamports: 88,
+        settings: Settings {
+            max_price_per_second: 77,
+            keeper_reward_lamports: 88,
+            ..world.spec(Strategy::Scheduled, 3).settings
+        },
         ..world.spec(Strategy::Scheduled, 3)
     };
     let key = world.create(&spec).await;
@@ -70,87 +73,123 @@ async fn settings_that_the_rules_refuse_are_refused_by_name() {
         ),
         (
             DeploymentSpec {
-                strategy: Strategy::Infinite,
+                settings: Settings {
+                    strategy: Strategy::Infinite,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::RotationOutOfRange,
         ),
         (
             DeploymentSpec {
-                rotation_seconds: 1_200,
+                settings: Settings {
+                    rotation_seconds: 1_200,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::RotationNotAllowed,
         ),
         (
             DeploymentSpec {
-                overlap: Overlap::Forbid,
+                settings: Settings {
+                    overlap: Overlap::Forbid,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::OverlapNotAllowed,
         ),
         (
             DeploymentSpec {
-                auto_extend: true,
+                settings: Settings {
+                    auto_extend: true,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::AutoExtendNotAllowed,
         ),
         (
             DeploymentSpec {
-                strategy: Strategy::Infinite,
-                timeout_seconds: 3_540,
-                rotation_seconds: 60,
+                settings: Settings {
+                    strategy: Strategy::Infinite,
+                    timeout_seconds: 3_540,
+                    rotation_seconds: 60,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::InfiniteTimeoutTooShort,
         ),
         (
             DeploymentSpec {
-                replicas: 0,
+                settings: Settings {
+                    replicas: 0,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::ReplicasOutOfRange,
         ),
         (
             DeploymentSpec {
-                replicas: 101,
+                settings: Settings {
+                    replicas: 101,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::ReplicasOutOfRange,
         ),
         (
             DeploymentSpec {
-                timeout_seconds: 0,
+                settings: Settings {
+                    timeout_seconds: 0,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::TimeoutOutOfRange,
         ),
         (
             DeploymentSpec {
-                schedule: Some(schedule),
+                settings: Settings {
+                    schedule: Some(schedule),
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::ScheduleNotAllowed,
         ),
         (
             DeploymentSpec {
-                strategy: Strategy::Scheduled,
+                settings: Settings {
+                    strategy: Strategy::Scheduled,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::ScheduleMissing,
         ),
         (
             DeploymentSpec {
-                strategy: Strategy::Scheduled,
-                schedule: Some(never),
+                settings: Settings {
+                    strategy: Strategy::Scheduled,
+                    schedule: Some(never),
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::ScheduleInvalid,
         ),
         (
             DeploymentSpec {
-                keeper_reward_lamports: 10_000_001,
+                settings: Settings {
+                    keeper_reward_lamports: 10_000_001,
+                    ..simple.settings
+                },
                 ..simple.clone()
             },
             DeployError::KeeperRewardTooHigh,

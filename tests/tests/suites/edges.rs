@@ -5,13 +5,14 @@ use crate::failure;
 use deployments::{
     errors::DeployError,
     instructions::{Amount, UpdateArgs},
+    settings::SettingsArgs,
 };
 use deployments_domain::{
     settings::Strategy,
     status::{transition, Event, Next, Status},
 };
 use deployments_tests::*;
-use nosana_deploy_client::instructions::{self as ix, JobToStop};
+use nosana_deploy_client::instructions::{self as ix, JobRun};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
 
@@ -29,7 +30,7 @@ pub(crate) async fn reach_with(
     active: bool,
 ) -> Option<Pubkey> {
     let mut spec = world.spec(strategy, 2);
-    spec.max_price_per_second = PRICE;
+    spec.settings.max_price_per_second = PRICE;
     let key = world.create(&spec).await;
     if status == Status::Draft {
         return (!active).then_some(key);
@@ -286,7 +287,7 @@ async fn only_a_stopping_deployment_gives_queued_jobs_up() {
         let outcome = world
             .stop_jobs(
                 &key,
-                &[JobToStop {
+                &[JobRun {
                     index: 0,
                     run: None,
                 }],
@@ -313,10 +314,10 @@ async fn scaling_down_to_what_is_active_ends_waiting() {
     let mut world = World::new().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
-        let args = UpdateArgs {
+        let args = UpdateArgs::from(SettingsArgs {
             replicas: Some(1),
-            ..UpdateArgs::default()
-        };
+            ..SettingsArgs::default()
+        });
         let owner = world.owner.pubkey();
         let outcome = world.by_owner(&[ix::update(&owner, &key, args)]).await;
         if status == Status::Archived {
@@ -340,10 +341,10 @@ async fn the_last_job_ends_the_round_in_every_status_where_nothing_more_is_wante
             continue;
         }
         let key = reach(&mut world, status, active).await.unwrap();
-        let args = UpdateArgs {
+        let args = UpdateArgs::from(SettingsArgs {
             replicas: Some(1),
-            ..UpdateArgs::default()
-        };
+            ..SettingsArgs::default()
+        });
         let owner = world.owner.pubkey();
         world
             .by_owner(&[ix::update(&owner, &key, args)])
@@ -376,7 +377,7 @@ async fn an_archived_deployment_refuses_everything_but_close() {
     }
     assert_eq!(failure(world.list(&key, 1).await), archived);
     assert_eq!(failure(world.settle(&key, &[0]).await), archived);
-    let job = JobToStop {
+    let job = JobRun {
         index: 0,
         run: None,
     };

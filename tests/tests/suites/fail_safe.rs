@@ -1,7 +1,7 @@
 //! Jobs that end as soon as they begin hold the next ones back, and in the end stop the deployment.
 
 use crate::{failure, refused};
-use deployments::errors::DeployError;
+use deployments::{errors::DeployError, settings::SettingsArgs};
 use deployments_domain::{
     settings::Strategy,
     status::{Reason, Status},
@@ -125,16 +125,16 @@ async fn jobs_that_are_stopped_on_purpose_count_as_nothing() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Infinite, 2, 9).await;
     world.list(&key, 2).await.unwrap();
-    let args = deployments::instructions::UpdateArgs {
+    let args = deployments::instructions::UpdateArgs::from(SettingsArgs {
         replicas: Some(1),
-        ..Default::default()
-    };
+        ..SettingsArgs::default()
+    });
     let owner = world.owner.pubkey();
     world
         .by_owner(&[ix::update(&owner, &key, args)])
         .await
         .unwrap();
-    let surplus = ix::JobToStop {
+    let surplus = ix::JobRun {
         index: 1,
         run: None,
     };

@@ -3,12 +3,12 @@
 use crate::{failure, refused};
 use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::{
-    settings::Strategy,
+    settings::{Settings, Strategy},
     status::{Reason, Status},
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, Vault},
+    instructions::{self as ix, JobRun, Vault},
     seeds, DeploymentSpec,
 };
 use nosana_jobs_localnet::state::MarketAccount;
@@ -166,7 +166,7 @@ async fn a_market_that_closes_strands_no_deployment_and_no_vault() {
         }
         world.close_market();
         world.steer(ix::stop, &key).await.unwrap();
-        let job = JobToStop {
+        let job = JobRun {
             index: 0,
             run: None,
         };
@@ -192,7 +192,7 @@ async fn a_running_job_of_a_closed_market_is_left_alone_until_it_is_written_off(
     let (key, _, run) = running(&mut world).await;
     world.close_market();
     world.set_time(NOW + 2 * DAY).await;
-    let job = JobToStop {
+    let job = JobRun {
         index: 0,
         run: Some(world.nodes[0].run_of_job(run)),
     };
@@ -281,7 +281,10 @@ async fn a_market_that_cannot_be_used_has_a_named_outcome_and_moves_no_funds() {
         let mut world = World::new().await;
         let spec = DeploymentSpec {
             autostart: true,
-            max_price_per_second: PRICE,
+            settings: Settings {
+                max_price_per_second: PRICE,
+                ..world.spec(Strategy::Infinite, 1).settings
+            },
             ..world.spec(Strategy::Infinite, 1)
         };
         let key = world.create(&spec).await;

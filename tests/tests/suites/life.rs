@@ -3,12 +3,12 @@
 use crate::{failure, refused};
 use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::{
-    settings::Strategy,
+    settings::{Settings, Strategy},
     status::{Reason, Status},
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop},
+    instructions::{self as ix, JobRun},
     DeploymentSpec,
 };
 
@@ -28,7 +28,7 @@ async fn simple_lists_its_replicas_once_and_stops_when_they_are_settled() {
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Running);
     world
-        .run_next_job(1, jobs[1], NOW + 600, TIMEOUT as i64 + 50)
+        .run_next_job(1, jobs[1], NOW + 600, i64::from(TIMEOUT) + 50)
         .await;
     world.settle(&key, &[1]).await.unwrap();
 
@@ -75,7 +75,7 @@ async fn the_mission_s_example_lives_through_two_midnights() {
     assert_eq!(world.status(&key).await, Status::Running);
     let job = world.job(&key, 0);
     world
-        .run_next_job(0, job, MIDNIGHT + 60, TIMEOUT as i64)
+        .run_next_job(0, job, MIDNIGHT + 60, i64::from(TIMEOUT))
         .await;
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(
@@ -101,7 +101,7 @@ async fn the_mission_s_example_lives_through_two_midnights() {
     world
         .stop_jobs(
             &key,
-            &[JobToStop {
+            &[JobRun {
                 index: 1,
                 run: None,
             }],
@@ -222,7 +222,7 @@ async fn a_listing_may_leave_exactly_nothing_in_the_vault() {
     assert_eq!(world.vault_funds().await, (0, 0));
     // Refund and rent find their way into the empty vault.
     world.steer(ix::stop, &key).await.unwrap();
-    let jobs = [0, 1].map(|index| JobToStop { index, run: None });
+    let jobs = [0, 1].map(|index| JobRun { index, run: None });
     world.stop_jobs(&key, &jobs).await.unwrap();
     assert_eq!(world.vault_funds().await, (2 * COST, 2 * JOB_RENT));
     assert_eq!(world.status(&key).await, Status::Stopped);
@@ -233,7 +233,10 @@ async fn a_price_above_the_cap_lists_nothing_until_the_owner_starts_again() {
     let mut world = World::new().await;
     let spec = DeploymentSpec {
         autostart: true,
-        max_price_per_second: PRICE,
+        settings: Settings {
+            max_price_per_second: PRICE,
+            ..world.spec(Strategy::Simple, 2).settings
+        },
         ..world.spec(Strategy::Simple, 2)
     };
     let key = world.create(&spec).await;
@@ -343,7 +346,10 @@ async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
     let mut world = World::new().await;
     let spec = DeploymentSpec {
         autostart: true,
-        keeper_reward_lamports: 5_000,
+        settings: Settings {
+            keeper_reward_lamports: 5_000,
+            ..world.spec(Strategy::Simple, 2).settings
+        },
         ..world.spec(Strategy::Simple, 2)
     };
     let key = world.create(&spec).await;

@@ -1,9 +1,9 @@
 //! The largest deployments: every call stays within a transaction's compute units.
 
-use deployments::instructions::UpdateArgs;
+use deployments::{instructions::UpdateArgs, settings::SettingsArgs};
 use deployments_domain::settings::{Strategy, MAX_REPLICAS};
 use deployments_tests::*;
-use nosana_deploy_client::instructions::JobToStop;
+use nosana_deploy_client::instructions::JobRun;
 use solana_program::pubkey::Pubkey;
 
 /// A transaction's limit; whatever a keeper batches has to fit.
@@ -26,16 +26,14 @@ async fn a_hundred_replicas_are_listed_stopped_and_replaced_in_batches() {
     for strategy in [Strategy::Infinite, Strategy::Simple] {
         let mut world = World::new().await;
         let (key, listing) = listed(&mut world, strategy, 10).await;
-        let mut fewer = UpdateArgs {
+        let mut fewer = UpdateArgs::from(SettingsArgs {
             replicas: Some(1),
-            ..UpdateArgs::default()
-        };
+            ..SettingsArgs::default()
+        });
         let update = world.update(&key, fewer.clone()).await.unwrap();
-        let jobs: Vec<JobToStop> = (90..100)
-            .map(|index| JobToStop { index, run: None })
-            .collect();
+        let jobs: Vec<JobRun> = (90..100).map(|index| JobRun { index, run: None }).collect();
         let stopping = world.stop_jobs(&key, &jobs).await.unwrap();
-        fewer.replicas = Some(MAX_REPLICAS);
+        fewer.settings.replicas = Some(MAX_REPLICAS);
         world.update(&key, fewer).await.unwrap();
         println!(
             "{strategy}: ten jobs listed {listing}, update {}, ten surplus jobs stopped {}",

@@ -1,13 +1,7 @@
 //! Suites over the real bytecode of both programs, in solana-program-test. One binary, because
 //! linking the validator takes longer than running the tests.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod assembly;
 mod create;
@@ -17,7 +11,6 @@ mod funds;
 mod griefing;
 mod life;
 mod limits;
-mod migration;
 mod refusals;
 mod revisions;
 mod scaling;

@@ -1,10 +1,11 @@
 //! Accounts that are not what they should be: each refused by name, none moves a balance.
 
 use crate::{failure, refused};
-use deployments::{constants::NOS_MINT, errors::DeployError, instructions::Amount};
+use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::settings::Strategy;
 use deployments_tests::*;
 use nosana_deploy_client::instructions::{self as ix, Vault};
+use nosana_jobs_interface::NOS_MINT;
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
@@ -35,7 +36,7 @@ async fn list_jobs_believes_no_account() {
     let key = world.started(Strategy::Simple, 1, 2).await;
     let other = world.create(&world.spec(Strategy::Simple, 1)).await;
     let deployment = world.deployment(&key).await;
-    let good = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 1);
+    let good = ix::list_jobs(&world.keeper.pubkey(), &deployment, 1);
     let stranger = Pubkey::new_unique();
     let second_vault = Vault::new(world.owner.pubkey(), 1);
     let node_nos = world.nodes[0].nos();
@@ -48,12 +49,12 @@ async fn list_jobs_believes_no_account() {
         (4, stranger, code(DeployError::WrongMarket)),
         (4, key, code(DeployError::WrongMarket)),
         (5, node_nos, code(DeployError::WrongMarketVault)),
-        (6, stranger, code(DeployError::WrongRewardsAccount)),
-        (7, stranger, code(DeployError::WrongRewardsAccount)),
-        (8, stranger, code(DeployError::WrongRewardsAccount)),
-        (9, stranger, code(DeployError::WrongJobsProgram)),
-        (10, stranger, NOT_A_PROGRAM),
-        (11, stranger, NOT_A_PROGRAM),
+        (6, stranger, code(DeployError::WrongJobsProgram)),
+        (7, stranger, NOT_A_PROGRAM),
+        (8, stranger, NOT_A_PROGRAM),
+        (9, stranger, code(DeployError::WrongRewardsAccount)),
+        (10, stranger, code(DeployError::WrongRewardsAccount)),
+        (11, stranger, code(DeployError::WrongRewardsAccount)),
         (12, stranger, code(DeployError::WrongJobAddress)),
         (13, stranger, code(DeployError::WrongJobAddress)),
         (12, world.job(&other, 0), code(DeployError::WrongJobAddress)),
@@ -66,7 +67,7 @@ async fn list_jobs_believes_no_account() {
         failure(world.by_keeper(short).await),
         refused(DeployError::WrongAccountCount)
     );
-    let none = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 0);
+    let none = ix::list_jobs(&world.keeper.pubkey(), &deployment, 0);
     assert_eq!(
         failure(world.by_keeper(none).await),
         refused(DeployError::WrongAccountCount)
@@ -97,7 +98,7 @@ async fn settle_jobs_believes_no_account() {
     let run = node.work(&mut world).await.unwrap();
     node.quit(&mut world, job, run).await.unwrap();
     let deployment = world.deployment(&key).await;
-    let good = ix::settle_jobs(&world.keeper.pubkey(), &key, &deployment, &[0]);
+    let good = ix::settle_jobs(&world.keeper.pubkey(), &deployment, &[0]);
     let stranger = Pubkey::new_unique();
     let cases = [
         (

@@ -6,7 +6,7 @@ use deployments_domain::{settings::Strategy, status::Status};
 use deployments_tests::*;
 use nosana_deploy_client::{
     accounts::decode_revision,
-    instructions::{self as ix, JobToStop},
+    instructions::{self as ix, JobRun},
     seeds,
 };
 use solana_program::pubkey::Pubkey;
@@ -128,11 +128,11 @@ async fn a_rollout_stops_a_serving_job_only_when_enough_others_serve() {
         world.list(&key, 2).await.unwrap();
         let node = world.nodes[0].clone();
         let run = node.work(&mut world).await.unwrap();
-        let old = JobToStop {
+        let old = JobRun {
             index: 0,
             run: Some(node.run_of_job(run)),
         };
-        let queued = JobToStop {
+        let queued = JobRun {
             index: 1,
             run: None,
         };
@@ -195,7 +195,7 @@ async fn a_schedule_lists_the_new_revision_from_its_next_firing_on() {
     world.set_time(MIDNIGHT).await;
     world.list(&key, 1).await.unwrap();
     add(&mut world, &key, 2).await.unwrap();
-    let old = JobToStop {
+    let old = JobRun {
         index: 0,
         run: None,
     };

@@ -1,22 +1,22 @@
 //! More replicas and fewer, and other effects of an update.
 
-use deployments::instructions::UpdateArgs;
+use deployments::{instructions::UpdateArgs, settings::SettingsArgs};
 use deployments_domain::settings::Strategy;
 use deployments_tests::*;
-use nosana_deploy_client::{instructions::JobToStop, DeploymentSpec};
+use nosana_deploy_client::{instructions::JobRun, DeploymentSpec};
 use solana_program::{pubkey::Pubkey, rent::Rent};
 use solana_signer::Signer;
 
 async fn scale(world: &mut World, key: &Pubkey, replicas: u32) {
-    let args = UpdateArgs {
+    let args = UpdateArgs::from(SettingsArgs {
         replicas: Some(replicas),
-        ..UpdateArgs::default()
-    };
+        ..SettingsArgs::default()
+    });
     world.update(key, args).await.unwrap();
 }
 
 /// Which of the jobs a keeper can stop now, one at a time and all at once.
-async fn stop_what_is_due(world: &mut World, key: &Pubkey, jobs: &[JobToStop]) -> Vec<u64> {
+async fn stop_what_is_due(world: &mut World, key: &Pubkey, jobs: &[JobRun]) -> Vec<u64> {
     let before: Vec<u64> = indices(world, key).await;
     let _ = world.stop_jobs(key, jobs).await;
     let after = indices(world, key).await;
@@ -49,19 +49,19 @@ async fn scaled_down_queued_jobs_go_first_and_then_the_oldest() {
         world.set_time(NOW + 60).await;
         let run_1 = second.work(&mut world).await.unwrap();
         let jobs = [
-            JobToStop {
+            JobRun {
                 index: 0,
                 run: Some(first.run_of_job(run_0)),
             },
-            JobToStop {
+            JobRun {
                 index: 1,
                 run: Some(second.run_of_job(run_1)),
             },
-            JobToStop {
+            JobRun {
                 index: 2,
                 run: None,
             },
-            JobToStop {
+            JobRun {
                 index: 3,
                 run: None,
             },
@@ -100,15 +100,15 @@ async fn a_fresh_replacement_survives_scaling_down() {
     world.list(&key, 9).await.unwrap();
     assert_eq!(indices(&mut world, &key).await, [0, 1, 2]);
     let jobs = [
-        JobToStop {
+        JobRun {
             index: 0,
-            run: Some(world.nodes[0].run_of_job(old.run)),
+            run: old.run.map(|run| world.nodes[0].run_of_job(run.address)),
         },
-        JobToStop {
+        JobRun {
             index: 1,
-            run: Some(world.nodes[1].run_of_job(other.run)),
+            run: other.run.map(|run| world.nodes[1].run_of_job(run.address)),
         },
-        JobToStop {
+        JobRun {
             index: 2,
             run: None,
         },
@@ -158,10 +158,10 @@ async fn a_timeout_counts_for_jobs_from_now_on() {
     let key = world.create(&spec).await;
     world.fund(5 * COST, SOL).await;
     world.list(&key, 1).await.unwrap();
-    let args = UpdateArgs {
+    let args = UpdateArgs::from(SettingsArgs {
         timeout_seconds: Some(2 * TIMEOUT),
-        ..UpdateArgs::default()
-    };
+        ..SettingsArgs::default()
+    });
     world.update(&key, args).await.unwrap();
     world.list(&key, 1).await.unwrap();
     let timeouts: Vec<u32> = world

@@ -2,10 +2,13 @@
 
 use crate::{failure, refused};
 use deployments::errors::DeployError;
-use deployments_domain::{settings::Strategy, status::Status};
+use deployments_domain::{
+    settings::{Settings, Strategy},
+    status::Status,
+};
 use deployments_tests::*;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop},
+    instructions::{self as ix, JobRun},
     seeds, DeploymentSpec,
 };
 use solana_account::Account;
@@ -41,7 +44,10 @@ async fn the_same_job_twice_in_one_call_counts_once() {
     let mut world = World::new().await;
     let spec = DeploymentSpec {
         autostart: true,
-        keeper_reward_lamports: 5_000,
+        settings: Settings {
+            keeper_reward_lamports: 5_000,
+            ..world.spec(Strategy::Simple, 1).settings
+        },
         ..world.spec(Strategy::Simple, 1)
     };
     let key = world.create(&spec).await;
@@ -72,14 +78,14 @@ async fn a_job_that_is_not_ours_is_refused() {
     world.run_next_job(0, done, NOW, 60).await;
     let deployment = world.deployment(&ours).await;
     for foreign in [done, Pubkey::new_unique(), world.market] {
-        let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &deployment, &[0]);
+        let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &deployment, &[0]);
         settle.accounts.last_mut().unwrap().pubkey = foreign;
         assert_eq!(
             failure(world.by_keeper(settle).await),
             refused(DeployError::WrongJobAddress)
         );
     }
-    let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &ours, &deployment, &[0]);
+    let mut settle = ix::settle_jobs(&world.keeper.pubkey(), &deployment, &[0]);
     settle.accounts.pop();
     assert_eq!(
         failure(world.by_keeper(settle).await),
@@ -137,7 +143,7 @@ async fn stopping_ends_running_jobs_and_pays_the_node_for_its_time() {
     world.steer(ix::stop, &key).await.unwrap();
 
     // The keeper saw both jobs queued; meanwhile a node took the first. Only the second is due then.
-    let seen = [0, 1].map(|index| JobToStop { index, run: None });
+    let seen = [0, 1].map(|index| JobRun { index, run: None });
     world.stop_jobs(&key, &seen).await.unwrap();
     assert_eq!(world.deployment(&key).await.jobs.len(), 1);
     assert_eq!(
@@ -145,7 +151,7 @@ async fn stopping_ends_running_jobs_and_pays_the_node_for_its_time() {
         refused(DeployError::NothingDue)
     );
 
-    let running = JobToStop {
+    let running = JobRun {
         index: 0,
         run: Some(node.run_of_job(run)),
     };
@@ -168,11 +174,11 @@ async fn a_job_past_its_deadline_is_ended_by_any_keeper_and_not_before() {
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
-    let vanished = JobToStop {
+    let vanished = JobRun {
         index: 0,
         run: Some(node.run_of_job(run)),
     };
-    let deadline = NOW + TIMEOUT as i64;
+    let deadline = NOW + i64::from(TIMEOUT);
     world.set_time(deadline).await;
     let outcome = world.stop_jobs(&key, &[vanished]).await;
     assert_eq!(failure(outcome), refused(DeployError::NothingDue));
@@ -197,9 +203,8 @@ async fn the_node_s_pay_and_the_run_s_rent_go_where_the_run_says() {
     let build = |run| {
         ix::stop_jobs(
             &keeper,
-            &key,
             &deployment,
-            &[JobToStop {
+            &[JobRun {
                 index: 0,
                 run: Some(run),
             }],
@@ -267,7 +272,7 @@ async fn a_keeper_that_lists_with_another_bump_hinders_no_other_keeper() {
     let (_, canonical) = seeds::job_address(&key, 0);
     let (job, bump) = second_bump(seeds::JOB, &key, canonical);
     let deployment = world.deployment(&key).await;
-    let mut odd = ix::list_jobs(&world.keeper.pubkey(), &key, &deployment, 1);
+    let mut odd = ix::list_jobs(&world.keeper.pubkey(), &deployment, 1);
     let position = odd.accounts.len() - 2;
     odd.accounts[position].pubkey = job;
     let at = odd.data.len() - 2;

@@ -4,7 +4,7 @@ use crate::failure;
 use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::{
     funding::MAX_REWARD_LAMPORTS_PER_CALL,
-    settings::{Strategy, MAX_KEEPER_REWARD_LAMPORTS},
+    settings::{Settings, Strategy, MAX_KEEPER_REWARD_LAMPORTS},
     status::Status,
 };
 use deployments_tests::*;
@@ -33,7 +33,7 @@ async fn two_deployments_share_a_vault_and_neither_can_spend_what_is_not_there()
     assert_eq!(world.vault_funds().await.0, 0);
     // What the first gets back, the second may spend.
     world.steer(ix::stop, &first).await.unwrap();
-    let jobs = [0, 1].map(|index| ix::JobToStop { index, run: None });
+    let jobs = [0, 1].map(|index| ix::JobRun { index, run: None });
     world.stop_jobs(&first, &jobs).await.unwrap();
     world.list(&second, 2).await.unwrap();
     assert_eq!(world.status(&second).await, Status::Running);
@@ -69,7 +69,7 @@ async fn vaults_of_one_wallet_are_separate() {
     assert_eq!(world.lamports(&own.address).await, SOL - JOB_RENT);
     // The job's rent and deposit return to the vault that paid.
     world.steer(ix::stop, &key).await.unwrap();
-    let job = ix::JobToStop {
+    let job = ix::JobRun {
         index: 0,
         run: None,
     };
@@ -111,7 +111,10 @@ async fn rewarding(
 ) -> anchor_lang::prelude::Pubkey {
     let spec = DeploymentSpec {
         autostart: true,
-        keeper_reward_lamports: reward,
+        settings: Settings {
+            keeper_reward_lamports: reward,
+            ..world.spec(strategy, replicas).settings
+        },
         ..world.spec(strategy, replicas)
     };
     world.create(&spec).await

@@ -2,171 +2,86 @@
 //! what our program knows of the markets is what the stand-in says.
 
 use crate::failure;
-use anchor_lang::{AccountSerialize, Discriminator, InstructionData, ToAccountMetas};
-use deployments::{
-    constants,
-    jobs_cpi::{self, MarketView},
-};
-use deployments_domain::{lifecycle::Market, settings::Strategy};
+use deployments_domain::settings::Strategy;
 use deployments_tests::*;
-use nosana_deploy_client::instructions::market_vault_address;
-use nosana_jobs_localnet::{accounts, constants as theirs, instruction, state::*};
+use nosana_deploy_client::{
+    instructions::{create_nos_account, market_vault_address, nos_account_address, Amount},
+    jobs_program::{
+        account::{Market, MARKET_SIZE, QUEUE_CAPACITY, QUEUE_EMPTY, QUEUE_OF_JOBS},
+        instruction as ix,
+        node::Assignment,
+    },
+};
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
 
-#[test]
-fn what_our_program_knows_of_the_markets_is_what_the_stand_in_says() {
-    let pinned = [
-        (jobs_cpi::LIST, instruction::List::DISCRIMINATOR),
-        (jobs_cpi::DELIST, instruction::Delist::DISCRIMINATOR),
-        (jobs_cpi::END, instruction::End::DISCRIMINATOR),
-        (jobs_cpi::RECOVER, instruction::Recover::DISCRIMINATOR),
-        (jobs_cpi::MARKET, MarketAccount::DISCRIMINATOR),
-        (jobs_cpi::JOB, JobAccount::DISCRIMINATOR),
-        (jobs_cpi::RUN, RunAccount::DISCRIMINATOR),
-    ];
-    for (ours, stand_in) in pinned {
-        assert_eq!(ours, stand_in);
-    }
-    assert_eq!(constants::JOBS_PROGRAM, nosana_jobs_localnet::ID);
-    assert_eq!(constants::NOS_MINT, theirs::NOS_MINT);
-    assert_eq!(
-        (jobs_cpi::JOB_SIZE, jobs_cpi::RUN_SIZE),
-        (theirs::JOB_SIZE, theirs::RUN_SIZE)
-    );
-}
-
-#[test]
-fn a_market_is_read_in_place() {
-    let (market, job) = (Pubkey::new_unique(), Pubkey::new_unique());
-    let state = MarketAccount {
-        job_price: 12_345,
-        queue_type: QUEUE_JOBS,
-        queue: vec![Pubkey::new_unique(), job],
-        ..market_account(Pubkey::new_unique(), &market)
-    };
-    let read = |state: &MarketAccount| {
-        let mut data = vec![0; theirs::MARKET_SIZE];
-        state.try_serialize(&mut &mut data[..]).unwrap();
-        data
-    };
-    let data = read(&state);
-    let view = MarketView::parse(&data[..]).unwrap();
-    assert_eq!(view.price_per_second().unwrap(), 12_345);
-    assert_eq!(view.token_vault().unwrap(), market_vault_address(&market));
-    let open = |nodes_waiting, queue_room| Market::Open {
-        price_per_second: 12_345,
-        nodes_waiting,
-        queue_room,
-    };
-    assert_eq!(view.state().unwrap(), open(0, 313));
-    assert!(view.has_queued(&job).unwrap());
-    assert!(!view.has_queued(&market).unwrap());
-
-    let nodes = read(&MarketAccount {
-        queue_type: QUEUE_NODES,
-        ..state.clone()
-    });
-    let view = MarketView::parse(&nodes[..]).unwrap();
-    assert_eq!(view.state().unwrap(), open(2, 315));
-    assert!(!view.has_queued(&job).unwrap(), "a node's key is no job");
-
-    let unknown = read(&MarketAccount {
-        job_type: 255,
-        ..state
-    });
-    assert_eq!(
-        MarketView::parse(&unknown[..]).unwrap().state().unwrap(),
-        Market::Unusable
-    );
-    assert!(MarketView::parse(&data[1..]).is_none());
-    assert!(MarketView::parse(&data[..20]).unwrap().state().is_err());
-}
-
-fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
-    Instruction {
-        program_id: constants::JOBS_PROGRAM,
-        accounts: accounts.to_account_metas(None),
-        data: data.data(),
-    }
-}
-
 /// Lists a job straight from the owner's wallet, as users do without our program.
 async fn list_directly(world: &mut World, timeout: i64) -> Result<Pubkey, Failure> {
     let (job, run, owner) = (Keypair::new(), Keypair::new(), world.owner.insecure_clone());
-    let accounts = accounts::List {
-        job: job.pubkey(),
-        market: world.market,
-        run: run.pubkey(),
-        user: owner_nos(world),
-        vault: market_vault_address(&world.market),
-        payer: owner.pubkey(),
-        rewards_reflection: constants::REWARDS_REFLECTION,
-        rewards_vault: constants::REWARDS_VAULT,
-        authority: owner.pubkey(),
-        rewards_program: constants::REWARDS_PROGRAM,
-        token_program: anchor_spl::token::ID,
-        system_program: anchor_lang::system_program::ID,
+    let list = ix::List {
+        job: &job.pubkey(),
+        market: &world.market,
+        run: &run.pubkey(),
+        user: &owner_nos(world),
+        vault: &market_vault_address(&world.market),
+        payer: &owner.pubkey(),
+        authority: &owner.pubkey(),
     };
-    let list = build(
-        accounts,
-        instruction::List {
-            ipfs_job: [7; 32],
-            timeout,
-        },
-    );
+    let list = list.instruction(&[7; 32], timeout);
     world.send(&[list], &[&owner, &job, &run]).await?;
     Ok(job.pubkey())
 }
 
 fn owner_nos(world: &World) -> Pubkey {
-    anchor_spl::associated_token::get_associated_token_address(
-        &world.owner.pubkey(),
-        &constants::NOS_MINT,
-    )
+    nos_account_address(&world.owner.pubkey())
 }
 
 fn delist(world: &World, job: Pubkey, authority: &Pubkey) -> Instruction {
-    let accounts = accounts::Delist {
-        job,
-        market: world.market,
-        deposit: owner_nos(world),
-        payer: world.owner.pubkey(),
-        vault: market_vault_address(&world.market),
-        token_program: anchor_spl::token::ID,
-        authority: *authority,
+    let delist = ix::Delist {
+        job: &job,
+        market: &world.market,
+        deposit: &owner_nos(world),
+        payer: &world.owner.pubkey(),
+        vault: &market_vault_address(&world.market),
+        authority,
     };
-    build(accounts, instruction::Delist {})
+    delist.instruction()
 }
 
 fn extend(world: &World, job: Pubkey, timeout: i64) -> Instruction {
-    let accounts = accounts::Extend {
-        job,
-        market: world.market,
-        user: owner_nos(world),
-        vault: market_vault_address(&world.market),
-        rewards_reflection: constants::REWARDS_REFLECTION,
-        rewards_vault: constants::REWARDS_VAULT,
-        authority: world.owner.pubkey(),
-        payer: world.owner.pubkey(),
-        rewards_program: constants::REWARDS_PROGRAM,
-        token_program: anchor_spl::token::ID,
+    let extend = ix::Extend {
+        job: &job,
+        market: &world.market,
+        user: &owner_nos(world),
+        vault: &market_vault_address(&world.market),
+        authority: &world.owner.pubkey(),
+        payer: &world.owner.pubkey(),
     };
-    build(accounts, instruction::Extend { timeout })
+    extend.instruction(timeout)
 }
 
 fn recover(world: &World, job: Pubkey) -> Instruction {
-    let accounts = accounts::Recover {
-        job,
-        market: world.market,
-        vault: market_vault_address(&world.market),
-        user: owner_nos(world),
-        payer: world.owner.pubkey(),
-        authority: world.owner.pubkey(),
-        token_program: anchor_spl::token::ID,
+    let recover = ix::Recover {
+        job: &job,
+        market: &world.market,
+        vault: &market_vault_address(&world.market),
+        user: &owner_nos(world),
+        payer: &world.owner.pubkey(),
+        authority: &world.owner.pubkey(),
     };
-    build(accounts, instruction::Recover {})
+    recover.instruction()
+}
+
+/// What a node knows of a job that the owner listed directly.
+fn assignment(world: &World, node: &Node, job: Pubkey, run: Pubkey) -> Assignment {
+    Assignment {
+        job,
+        job_payer: world.owner.pubkey(),
+        run,
+        run_payer: node.wallet.pubkey(),
+        market: world.market,
+    }
 }
 
 fn finish(
@@ -176,19 +91,8 @@ fn finish(
     run: Pubkey,
     ipfs_result: [u8; 32],
 ) -> Instruction {
-    let accounts = accounts::Finish {
-        job,
-        run,
-        market: world.market,
-        vault: market_vault_address(&world.market),
-        deposit: owner_nos(world),
-        user: node.nos(),
-        payer_run: node.wallet.pubkey(),
-        payer_job: world.owner.pubkey(),
-        authority: node.wallet.pubkey(),
-        token_program: anchor_spl::token::ID,
-    };
-    build(accounts, instruction::Finish { ipfs_result })
+    let assignment = assignment(world, node, job, run);
+    node.actor().finish(&assignment, &ipfs_result)
 }
 
 fn coded(code: u32) -> Result<(), Failure> {
@@ -267,16 +171,7 @@ async fn a_running_job_is_refused_what_the_real_program_refuses() {
         coded(3012),
         "a closed run"
     );
-    let accounts = accounts::Complete {
-        job,
-        authority: wallet.pubkey(),
-    };
-    let complete = build(
-        accounts,
-        instruction::Complete {
-            ipfs_result: [2; 32],
-        },
-    );
+    let complete = node.actor().complete(&job, &[2; 32]);
     assert_eq!(
         failure(world.send(&[complete], &[&wallet]).await),
         coded(6010),
@@ -291,16 +186,8 @@ async fn a_quit_job_is_only_recovered() {
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
     let wallet = node.wallet.insecure_clone();
-    let quit = accounts::Quit {
-        job,
-        run,
-        payer: wallet.pubkey(),
-        authority: wallet.pubkey(),
-    };
-    world
-        .send(&[build(quit, instruction::Quit {})], &[&wallet])
-        .await
-        .unwrap();
+    let quit = node.actor().quit(&assignment(&world, &node, job, run));
+    world.send(&[quit], &[&wallet]).await.unwrap();
     for instruction in [
         extend(&world, job, 200),
         delist(&world, job, &world.owner.pubkey()),
@@ -319,38 +206,13 @@ async fn a_second_finish_after_a_double_claim_pays_nothing() {
     let nodes = world.nodes.clone();
     let run = nodes[0].work(&mut world).await.unwrap();
     let wallet = nodes[0].wallet.insecure_clone();
-    let quit = accounts::Quit {
-        job,
-        run,
-        payer: wallet.pubkey(),
-        authority: wallet.pubkey(),
-    };
-    world
-        .send(&[build(quit, instruction::Quit {})], &[&wallet])
-        .await
-        .unwrap();
+    let quit = nodes[0]
+        .actor()
+        .quit(&assignment(&world, &nodes[0], job, run));
+    world.send(&[quit], &[&wallet]).await.unwrap();
     let mut runs = Vec::new();
     for node in &nodes {
-        let run = Keypair::new();
-        let accounts = accounts::Claim {
-            job,
-            run: run.pubkey(),
-            market: world.market,
-            stake: Pubkey::default(),
-            nft: Pubkey::default(),
-            metadata: Pubkey::default(),
-            payer: node.wallet.pubkey(),
-            authority: node.wallet.pubkey(),
-            system_program: anchor_lang::system_program::ID,
-        };
-        world
-            .send(
-                &[build(accounts, instruction::Claim {})],
-                &[&node.wallet, &run],
-            )
-            .await
-            .unwrap();
-        runs.push(run.pubkey());
+        runs.push(node.claim(&mut world, job).await.unwrap());
     }
     let first = finish(&world, &nodes[0], job, runs[0], [1; 32]);
     world.send(&[first], &[&nodes[0].wallet]).await.unwrap();
@@ -378,8 +240,8 @@ async fn listing_knows_its_limits() {
     market.job_price = 0;
     world.set_market(&market);
     list_directly(&mut world, -1).await.unwrap();
-    market.queue = vec![Pubkey::new_unique(); 315];
-    market.queue_type = QUEUE_JOBS;
+    market.queue = vec![Pubkey::new_unique(); usize::try_from(QUEUE_CAPACITY).unwrap()];
+    market.queue_type = QUEUE_OF_JOBS;
     world.set_market(&market);
     assert_eq!(
         list_directly(&mut world, 1).await,
@@ -398,11 +260,7 @@ async fn a_node_queues_once_and_leaves() {
         coded(6014),
         "queueing twice"
     );
-    let accounts = accounts::Stop {
-        market: world.market,
-        authority: node.wallet.pubkey(),
-    };
-    let stop = build(accounts, instruction::Stop {});
+    let stop = node.actor().leave(&world.market);
     world.send(&[stop], &[&node.wallet]).await.unwrap();
     assert_eq!(world.market_state().await.queue_type, QUEUE_EMPTY);
 }
@@ -411,51 +269,40 @@ async fn a_node_queues_once_and_leaves() {
 async fn a_market_is_opened_changed_and_closed_by_its_authority() {
     let mut world = World::new().await;
     let (market, authority) = (Keypair::new(), world.authority.insecure_clone());
-    let accounts = accounts::Open {
-        mint: constants::NOS_MINT,
-        market: market.pubkey(),
-        vault: market_vault_address(&market.pubkey()),
-        payer: authority.pubkey(),
-        authority: authority.pubkey(),
-        access_key: Pubkey::default(),
-        system_program: anchor_lang::system_program::ID,
-        token_program: anchor_spl::token::ID,
+    let (key, vault) = (market.pubkey(), market_vault_address(&market.pubkey()));
+    let mut terms = ix::MarketTerms {
+        job_expiration_seconds: 60,
+        price_per_second: 5,
+        job_timeout_seconds: 600,
+        job_type: 0,
+        node_xnos_minimum: 0,
     };
-    let terms = (60, 5, 600, 0, 0);
-    let open = instruction::Open {
-        job_expiration: terms.0,
-        job_price: terms.1,
-        job_timeout: terms.2,
-        job_type: terms.3,
-        node_xnos_minimum: terms.4,
+    let open = ix::Open {
+        market: &key,
+        vault: &vault,
+        authority: &authority.pubkey(),
+        access_key: &Pubkey::default(),
     };
     world
-        .send(&[build(accounts, open)], &[&authority, &market])
+        .send(&[open.instruction(&terms)], &[&authority, &market])
         .await
         .unwrap();
-    let account = world.account(&market.pubkey()).await.unwrap();
-    assert_eq!(account.data.len(), 10_232);
-    let view = MarketView::parse(&account.data[..]).unwrap();
-    assert_eq!(view.price_per_second().unwrap(), 5);
-    assert_eq!(
-        view.token_vault().unwrap(),
-        market_vault_address(&market.pubkey())
-    );
+    let account = world.account(&key).await.unwrap();
+    assert_eq!(account.data.len(), MARKET_SIZE);
+    let opened = Market::read(&account.owner, &account.data)
+        .unwrap()
+        .unwrap();
+    assert_eq!(opened.header.price_per_second(), 5);
+    assert_eq!(opened.header.vault, vault);
 
+    terms.price_per_second = 9;
     let update = |signer: &Keypair| {
-        let accounts = accounts::Update {
-            market: market.pubkey(),
-            access_key: Pubkey::default(),
-            authority: signer.pubkey(),
+        let update = ix::Update {
+            market: &key,
+            access_key: &Pubkey::default(),
+            authority: &signer.pubkey(),
         };
-        let data = instruction::Update {
-            job_expiration: 60,
-            job_price: 9,
-            job_timeout: 600,
-            job_type: 0,
-            node_xnos_minimum: 0,
-        };
-        build(accounts, data)
+        update.instruction(&terms)
     };
     let keeper = world.keeper.insecure_clone();
     let instruction = update(&keeper);
@@ -463,20 +310,24 @@ async fn a_market_is_opened_changed_and_closed_by_its_authority() {
     let instruction = update(&authority);
     world.send(&[instruction], &[&authority]).await.unwrap();
 
-    let user = nosana_deploy_client::instructions::create_nos_account(
-        &authority.pubkey(),
-        &authority.pubkey(),
-    );
-    let accounts = accounts::CloseMarket {
-        market: market.pubkey(),
-        vault: market_vault_address(&market.pubkey()),
-        user: user.accounts[1].pubkey,
-        authority: authority.pubkey(),
-        token_program: anchor_spl::token::ID,
+    close(&mut world, &key).await;
+    assert_eq!(world.account(&key).await, None);
+}
+
+/// The authority closes a market, and takes the deposits in it.
+async fn close(world: &mut World, market: &Pubkey) {
+    let authority = world.authority.insecure_clone();
+    let user = create_nos_account(&authority.pubkey(), &authority.pubkey());
+    let close = ix::Close {
+        market,
+        vault: &market_vault_address(market),
+        user: &nos_account_address(&authority.pubkey()),
+        authority: &authority.pubkey(),
     };
-    let close = build(accounts, instruction::Close {});
-    world.send(&[user, close], &[&authority]).await.unwrap();
-    assert_eq!(world.account(&market.pubkey()).await, None);
+    world
+        .send(&[user, close.instruction()], &[&authority])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -485,26 +336,9 @@ async fn the_market_closing_sweeps_deposits_but_traps_no_deployment() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Simple, 1, 2).await;
     world.list(&key, 1).await.unwrap();
-    let authority = world.authority.insecure_clone();
-    let user = nosana_deploy_client::instructions::create_nos_account(
-        &authority.pubkey(),
-        &authority.pubkey(),
-    );
-    let accounts = accounts::CloseMarket {
-        market: world.market,
-        vault: market_vault_address(&world.market),
-        user: user.accounts[1].pubkey,
-        authority: authority.pubkey(),
-        token_program: anchor_spl::token::ID,
-    };
-    let close = build(accounts, instruction::Close {});
-    world.send(&[user, close], &[&authority]).await.unwrap();
-    let withdrawn = world
-        .withdraw(
-            deployments::instructions::Amount::All,
-            deployments::instructions::Amount::All,
-        )
-        .await;
+    let market = world.market;
+    close(&mut world, &market).await;
+    let withdrawn = world.withdraw(Amount::All, Amount::All).await;
     assert!(withdrawn.is_ok());
     assert_eq!(world.vault_funds().await, (0, 0));
 }

@@ -1,14 +1,14 @@
 //! SIMPLE-EXTEND, INFINITE and SCHEDULED's overlaps, on real bytecode.
 
 use crate::{failure, refused};
-use deployments::{errors::DeployError, instructions::Amount};
+use deployments::{errors::DeployError, instructions::Amount, settings::SettingsArgs};
 use deployments_domain::{
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
     status::Status,
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, RunningJob},
+    instructions::{self as ix, JobRun},
     DeploymentSpec,
 };
 use solana_program::{pubkey::Pubkey, rent::Rent};
@@ -74,10 +74,13 @@ async fn extend_is_simple_extend_s_alone_and_has_limits() {
 }
 
 /// A SIMPLE-EXTEND deployment whose one job runs from [`NOW`] on, in a vault with `nos` left.
-async fn prolonged(world: &mut World, nos: u64) -> (Pubkey, RunningJob) {
+async fn prolonged(world: &mut World, nos: u64) -> (Pubkey, JobRun) {
     let spec = DeploymentSpec {
         autostart: true,
-        auto_extend: true,
+        settings: Settings {
+            auto_extend: true,
+            ..world.spec(Strategy::SimpleExtend, 1).settings
+        },
         ..world.spec(Strategy::SimpleExtend, 1)
     };
     let key = world.create(&spec).await;
@@ -85,7 +88,7 @@ async fn prolonged(world: &mut World, nos: u64) -> (Pubkey, RunningJob) {
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(world).await.unwrap();
-    (key, RunningJob { index: 0, run })
+    (key, shown(0, run))
 }
 
 #[tokio::test]
@@ -143,9 +146,9 @@ async fn prolonging_goes_on_until_funds_run_out() {
         failure(world.extend_jobs(&key, &[job]).await),
         refused(DeployError::NothingDue)
     );
-    let run = Some(world.nodes[0].run_of_job(job.run));
+    let run = job.run.map(|run| world.nodes[0].run_of_job(run.address));
     world
-        .stop_jobs(&key, &[JobToStop { index: 0, run }])
+        .stop_jobs(&key, &[JobRun { index: 0, run }])
         .await
         .unwrap();
     assert_eq!(world.status(&key).await, Status::Stopped);
@@ -156,19 +159,16 @@ async fn a_queued_job_and_another_strategy_s_are_not_prolonged() {
     let mut world = World::new().await;
     let (key, job) = prolonged(&mut world, 2 * COST).await;
     world.set_time(NOW + HOUR - 60).await;
-    let none = RunningJob {
-        index: 0,
-        run: world.market,
-    };
+    let none = shown(0, world.market);
     assert_eq!(
         failure(world.extend_jobs(&key, &[none]).await),
         refused(DeployError::NothingDue),
         "no run was shown"
     );
-    let update = deployments::instructions::UpdateArgs {
+    let update = deployments::instructions::UpdateArgs::from(SettingsArgs {
         auto_extend: Some(false),
-        ..Default::default()
-    };
+        ..SettingsArgs::default()
+    });
     world.update(&key, update).await.unwrap();
     assert_eq!(
         failure(world.extend_jobs(&key, &[job]).await),
@@ -201,11 +201,11 @@ async fn infinite_lists_a_replacement_before_each_deadline() {
     assert_eq!(world.deployment(&key).await.jobs.len(), 2, "both serve");
     // Neither is too many: the old one ends by itself.
     let jobs = [
-        JobToStop {
+        JobRun {
             index: 0,
-            run: Some(world.nodes[0].run_of_job(first.run)),
+            run: first.run.map(|run| world.nodes[0].run_of_job(run.address)),
         },
-        JobToStop {
+        JobRun {
             index: 1,
             run: None,
         },
@@ -269,7 +269,7 @@ async fn runs_are_tracked_only_where_they_decide_something() {
         world.list(&key, 1).await.unwrap();
         let node = world.nodes[0].clone();
         let run = node.work(&mut world).await.unwrap();
-        let job = RunningJob { index: 0, run };
+        let job = shown(0, run);
         assert_eq!(
             failure(world.track(&key, &[job]).await),
             refused(DeployError::NothingDue)
@@ -280,7 +280,10 @@ async fn runs_are_tracked_only_where_they_decide_something() {
 async fn scheduled(world: &mut World, overlap: Overlap) -> Pubkey {
     let spec = DeploymentSpec {
         autostart: true,
-        overlap,
+        settings: Settings {
+            overlap,
+            ..world.spec(Strategy::Scheduled, 1).settings
+        },
         ..world.spec(Strategy::Scheduled, 1)
     };
     let key = world.create(&spec).await;
@@ -291,7 +294,7 @@ async fn scheduled(world: &mut World, overlap: Overlap) -> Pubkey {
     key
 }
 
-const QUEUED: JobToStop = JobToStop {
+const QUEUED: JobRun = JobRun {
     index: 0,
     run: None,
 };
@@ -363,7 +366,7 @@ async fn replace_stops_an_earlier_firing_s_jobs_queued_and_running() {
         );
         world.set_time(MIDNIGHT + DAY).await;
         world.list(&key, 1).await.unwrap();
-        let new = JobToStop {
+        let new = JobRun {
             index: 1,
             run: None,
         };

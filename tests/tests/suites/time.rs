@@ -1,9 +1,12 @@
 //! Clocks: steps of seconds to years, a step back, and the ends of time.
 
-use deployments_domain::{cron::Schedule, settings::Strategy};
+use deployments_domain::{
+    cron::Schedule,
+    settings::{Settings, Strategy},
+};
 use deployments_tests::*;
 use nosana_deploy_client::{
-    instructions::{self as ix, JobToStop, RunningJob},
+    instructions::{self as ix, JobRun},
     DeploymentSpec,
 };
 use solana_instruction::error::InstructionError;
@@ -45,7 +48,10 @@ async fn a_schedule_finds_rare_days_however_far_the_clock_jumps() {
         let schedule = Schedule::parse(expression).unwrap();
         let spec = DeploymentSpec {
             autostart: true,
-            schedule: Some(schedule),
+            settings: Settings {
+                schedule: Some(schedule),
+                ..world.spec(Strategy::Scheduled, 1).settings
+            },
             ..world.spec(Strategy::Scheduled, 1)
         };
         let key = world.create(&spec).await;
@@ -90,7 +96,7 @@ async fn a_clock_that_steps_back_a_little_lists_nothing_twice_and_ends_nothing_e
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
     world.set_time(MIDNIGHT - 30).await;
-    let running = JobToStop {
+    let running = JobRun {
         index: 0,
         run: Some(node.run_of_job(run)),
     };
@@ -108,7 +114,10 @@ async fn the_ends_of_time_crash_nothing() {
             let mut world = World::new().await;
             let spec = DeploymentSpec {
                 autostart: true,
-                auto_extend: strategy == Strategy::SimpleExtend,
+                settings: Settings {
+                    auto_extend: strategy == Strategy::SimpleExtend,
+                    ..world.spec(strategy, 2).settings
+                },
                 ..world.spec(strategy, 2)
             };
             let key = world.create(&spec).await;
@@ -118,8 +127,8 @@ async fn the_ends_of_time_crash_nothing() {
             let node = world.nodes[0].clone();
             let run = node.work(&mut world).await.unwrap();
             world.set_time(extreme).await;
-            let job = RunningJob { index: 0, run };
-            let stop = JobToStop {
+            let job = shown(0, run);
+            let stop = JobRun {
                 index: 0,
                 run: Some(node.run_of_job(run)),
             };
@@ -132,7 +141,7 @@ async fn the_ends_of_time_crash_nothing() {
             sound(world.steer(ix::stop, &key).await, &what);
             sound(world.steer(ix::start, &key).await, &what);
             let deployment = world.deployment(&key).await;
-            assert!(deployment.lifecycle.invariant(), "{what}");
+            assert_eq!(deployment.lifecycle.invariant(), Ok(()), "{what}");
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     edges::{reach_with, STATES},
     failure, refused,
 };
-use deployments::{errors::DeployError, instructions::UpdateArgs};
+use deployments::{errors::DeployError, instructions::UpdateArgs, settings::SettingsArgs};
 use deployments_domain::{
     cron::Schedule,
     settings::{Overlap, Strategy},
@@ -18,76 +18,82 @@ const PAGE: &str = include_str!("../../../docs/updates.md");
 
 /// A valid change of an option, and the strategies that have the option.
 fn change(option: &str) -> (UpdateArgs, Vec<Strategy>) {
-    let none = UpdateArgs::default();
+    let none = SettingsArgs::default();
     let all = Strategy::ALL.to_vec();
     match option {
         "name" => (
             UpdateArgs {
                 name: Some("other".into()),
-                ..none
+                ..UpdateArgs::default()
             },
             all,
         ),
         "replicas" => (
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 replicas: Some(3),
                 ..none
-            },
+            }),
             all,
         ),
         "timeout" => (
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 timeout_seconds: Some(7_200),
                 ..none
-            },
+            }),
             all,
         ),
         "schedule" => {
             let schedule = Some(Schedule::parse("0 6 * * *").unwrap().into());
-            (UpdateArgs { schedule, ..none }, vec![Strategy::Scheduled])
+            (
+                UpdateArgs::from(SettingsArgs { schedule, ..none }),
+                vec![Strategy::Scheduled],
+            )
         }
         "overlap" => {
             let overlap = Some(Overlap::Forbid as u8);
-            (UpdateArgs { overlap, ..none }, vec![Strategy::Scheduled])
+            (
+                UpdateArgs::from(SettingsArgs { overlap, ..none }),
+                vec![Strategy::Scheduled],
+            )
         }
         "rotation_time" => {
             let rotation_seconds = Some(600);
             (
-                UpdateArgs {
+                UpdateArgs::from(SettingsArgs {
                     rotation_seconds,
                     ..none
-                },
+                }),
                 vec![Strategy::Infinite],
             )
         }
         "auto_extend" => {
             let auto_extend = Some(true);
             (
-                UpdateArgs {
+                UpdateArgs::from(SettingsArgs {
                     auto_extend,
                     ..none
-                },
+                }),
                 vec![Strategy::SimpleExtend],
             )
         }
         "max_price" => (
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 max_price_per_second: Some(7),
                 ..none
-            },
+            }),
             all,
         ),
         "keeper_reward" => (
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 keeper_reward_lamports: Some(7),
                 ..none
-            },
+            }),
             all,
         ),
         "revision" => (
             UpdateArgs {
                 revision: Some(1),
-                ..none
+                ..UpdateArgs::default()
             },
             all,
         ),
@@ -173,14 +179,14 @@ fn shown(deployment: &nosana_deploy_client::accounts::DeploymentAccount, option:
 fn shown_by(args: &UpdateArgs, option: &str) -> String {
     match option {
         "name" => args.name.clone().unwrap(),
-        "replicas" => args.replicas.unwrap().to_string(),
-        "timeout" => args.timeout_seconds.unwrap().to_string(),
-        "schedule" => format!("{:?}", args.schedule.map(Schedule::from)),
-        "overlap" => args.overlap.unwrap().to_string(),
-        "rotation_time" => args.rotation_seconds.unwrap().to_string(),
-        "auto_extend" => args.auto_extend.unwrap().to_string(),
-        "max_price" => args.max_price_per_second.unwrap().to_string(),
-        "keeper_reward" => args.keeper_reward_lamports.unwrap().to_string(),
+        "replicas" => args.settings.replicas.unwrap().to_string(),
+        "timeout" => args.settings.timeout_seconds.unwrap().to_string(),
+        "schedule" => format!("{:?}", args.settings.schedule.map(Schedule::from)),
+        "overlap" => args.settings.overlap.unwrap().to_string(),
+        "rotation_time" => args.settings.rotation_seconds.unwrap().to_string(),
+        "auto_extend" => args.settings.auto_extend.unwrap().to_string(),
+        "max_price" => args.settings.max_price_per_second.unwrap().to_string(),
+        "keeper_reward" => args.settings.keeper_reward_lamports.unwrap().to_string(),
         _ => args.revision.unwrap().to_string(),
     }
 }
@@ -207,106 +213,106 @@ async fn options_of_another_strategy_and_invalid_values_are_refused_and_change_n
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 replicas: Some(0),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::ReplicasOutOfRange,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 replicas: Some(101),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::ReplicasOutOfRange,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 timeout_seconds: Some(59),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::TimeoutOutOfRange,
         ),
         (
             infinite,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 timeout_seconds: Some(3_599),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::InfiniteTimeoutTooShort,
         ),
         (
             infinite,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 rotation_seconds: Some(3_000),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::RotationOutOfRange,
         ),
         (
             infinite,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 rotation_seconds: Some(0),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::RotationOutOfRange,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 rotation_seconds: Some(600),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::RotationNotAllowed,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 overlap: Some(1),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::OverlapNotAllowed,
         ),
         (
             scheduled,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 overlap: Some(3),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::OverlapNotAllowed,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 auto_extend: Some(true),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::AutoExtendNotAllowed,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 schedule: Some(never.into()),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::ScheduleNotAllowed,
         ),
         (
             scheduled,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 schedule: Some(never.into()),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::ScheduleInvalid,
         ),
         (
             simple,
-            UpdateArgs {
+            UpdateArgs::from(SettingsArgs {
                 keeper_reward_lamports: Some(10_000_001),
-                ..none()
-            },
+                ..SettingsArgs::default()
+            }),
             DeployError::KeeperRewardTooHigh,
         ),
         (

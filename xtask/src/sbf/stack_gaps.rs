@@ -102,11 +102,6 @@ fn bytes<const N: usize>(image: &[u8], at: usize) -> Result<[u8; N]> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
 mod tests {
     use super::*;
 

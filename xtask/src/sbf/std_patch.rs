@@ -132,7 +132,6 @@ fn replace_body(text: &str, signature: &str, body: &str) -> Result<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

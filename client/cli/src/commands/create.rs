@@ -4,9 +4,9 @@ use crate::{
     commands::read,
     context::Context,
     exit::invalid,
-    human::counted,
+    format::counted,
     ipfs::Ipfs,
-    submit::{Request, TransactionOptions},
+    submit::{TransactionOptions, TransactionPlan},
 };
 use anyhow::Result;
 use clap::Args;
@@ -49,12 +49,12 @@ impl Create {
 
         let address = seeds::deployment_address(&owner, id).0;
         let vault = Vault::new(owner, spec.vault_index);
-        let mut request = Request::default()
+        let mut plan = TransactionPlan::default()
             .name(address, "deployment")
             .name(seeds::owner_address(&owner).0, "counter")
             .name_vault(&vault);
-        request.instructions = ix::create(&owner, id, &spec).into();
-        let facts = &mut request.facts;
+        plan.instructions = ix::create(&owner, id, &spec).into();
+        let facts = &mut plan.facts;
         facts.text("Deployment", "deployment", address);
         facts.add("Number", id, "id", id);
         facts.text(
@@ -70,12 +70,12 @@ impl Create {
         );
         facts.add("", "", "vault_index", vault.index);
         let name = &spec.name;
-        let replicas = counted(spec.replicas, "replica");
-        request = request.ask(format!(
+        let replicas = counted(spec.settings.replicas, "replica");
+        plan = plan.ask(format!(
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit(context, &signers, wallet.as_ref(), plan)
     }
 
     /// What the cluster and IPFS have to do with it. Offline, only the command line counts.

@@ -3,12 +3,12 @@
 use crate::{
     context::Context,
     exit::invalid,
-    human::{nos, parse_nos, parse_sol, sol},
-    submit::{Request, TransactionOptions},
+    format::{nos, parse_nos, parse_sol, sol},
+    submit::{TransactionOptions, TransactionPlan},
 };
 use anyhow::Result;
 use clap::Args;
-use deployments::instructions::Amount;
+use nosana_deploy_client::instructions::Amount;
 use nosana_deploy_client::instructions::{self as ix, Vault};
 use solana_program::pubkey::Pubkey;
 use std::str::FromStr;
@@ -50,21 +50,19 @@ impl Fund {
         if !self.transaction.is_offline() {
             context.block_on(require_held(context, &funder, units, lamports))?;
         }
-        let mut request = Request::default().name_vault(&vault).ask(format!(
+        let mut plan = TransactionPlan::default().name_vault(&vault).ask(format!(
             "Move {} and {} into vault {} of {}?",
             nos(units),
             sol(lamports),
             vault.index,
             vault.owner
         ));
-        request.instructions = ix::fund(&funder, &vault, units, lamports).into();
-        request.facts.text("Vault", "vault", vault.address);
-        request.facts.add("NOS", nos(units), "nos", units);
-        request
-            .facts
-            .add("SOL", sol(lamports), "lamports", lamports);
+        plan.instructions = ix::fund(&funder, &vault, units, lamports).into();
+        plan.facts.text("Vault", "vault", vault.address);
+        plan.facts.add("NOS", nos(units), "nos", units);
+        plan.facts.add("SOL", sol(lamports), "lamports", lamports);
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit(context, &signers, wallet.as_ref(), plan)
     }
 }
 
@@ -154,17 +152,17 @@ impl Withdraw {
             Amount::All => all.to_owned(),
             Amount::Exact(amount) => unit(amount),
         };
-        let mut request = Request::default().name_vault(&vault).ask(format!(
+        let mut plan = TransactionPlan::default().name_vault(&vault).ask(format!(
             "Move {} and {} from vault {} to the wallet {}?",
             shown(units, nos, "all NOS"),
             shown(lamports, sol, "all SOL"),
             vault.index,
             vault.owner
         ));
-        request.instructions = ix::withdraw(&vault, units, lamports).into();
-        request.facts.text("Vault", "vault", vault.address);
+        plan.instructions = ix::withdraw(&vault, units, lamports).into();
+        plan.facts.text("Vault", "vault", vault.address);
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit(context, &signers, wallet.as_ref(), plan)
     }
 }
 

@@ -3,19 +3,19 @@
 use crate::{
     commands::status::{price_cap, runway_brief, runway_json},
     context::Context,
-    human::{self, brief, counted, duration, printable},
+    format::{self, brief, counted, duration, printable},
     output::{bold, table, with_fields},
     submit::note,
 };
 use anyhow::Result;
 use clap::Args;
-use deployments_domain::status::Status;
+use nosana_deploy_client::domain::status::Status;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::DeploymentFilter,
     forecast::{firings, forecast, Forecast},
+    keeper::plan::Snapshot,
     markets::price_per_second,
-    plan::Snapshot,
 };
 use serde::Serialize;
 use serde_json::{json, Value};
@@ -70,14 +70,14 @@ impl List {
         let snapshots = context.block_on(async {
             let _spinner = context.output.spinner("reading deployments");
             context.cluster.require_program().await?;
-            let mut readable: Vec<(Pubkey, DeploymentAccount)> = Vec::new();
+            let mut readable: Vec<DeploymentAccount> = Vec::new();
             for (key, found) in context.cluster.deployments(&filter).await? {
                 match found {
-                    Ok(deployment) => readable.push((key, deployment)),
+                    Ok(deployment) => readable.push(deployment),
                     Err(error) => note(context, format!("{key} is left out: {error}"))?,
                 }
             }
-            readable.sort_by_key(|(key, found)| (found.header.owner, found.header.id, *key));
+            readable.sort_by_key(|found| (found.header.owner, found.header.id));
             Ok(context.cluster.overview(readable).await?.1)
         })?;
         match self.market {
@@ -109,7 +109,7 @@ impl fmt::Display for Deployments<'_> {
                     snapshot.deployment.strategy().name().to_owned(),
                     format!("{}/{}", header.active, header.replicas),
                     brief(&header.market),
-                    snapshot.key.to_string(),
+                    snapshot.deployment.address.to_string(),
                 ]
             })
             .collect();
@@ -132,7 +132,7 @@ impl Serialize for Deployments<'_> {
 fn summary(snapshot: &Snapshot) -> Value {
     let header = &snapshot.deployment.header;
     json!({
-        "deployment": snapshot.key.to_string(),
+        "deployment": snapshot.deployment.address.to_string(),
         "id": header.id,
         "owner": header.owner.to_string(),
         "name": header.name(),
@@ -194,7 +194,7 @@ impl fmt::Display for Demand<'_> {
         for (market, snapshots) in self.by_market() {
             let price = snapshots
                 .first()
-                .map(|first| human::market(&first.market))
+                .map(|first| format::market(&first.market))
                 .unwrap_or_default();
             writeln!(f, "{} {price}", bold(format!("Market {market}:")))?;
             writeln!(
@@ -230,24 +230,24 @@ fn row(snapshot: &Snapshot) -> Vec<String> {
     let header = &snapshot.deployment.header;
     let cap = match header.max_price_per_second {
         u64::MAX => "none".into(),
-        cap => human::grouped(cap),
+        cap => format::grouped(cap),
     };
     let times = coming(snapshot);
     let fires = match (times.first(), times.len()) {
         (None, _) => String::new(),
-        (Some(first), 1) => human::time(*first),
-        (Some(first), count) => format!("{count}, first {}", human::time(*first)),
+        (Some(first), 1) => format::time(*first),
+        (Some(first), count) => format!("{count}, first {}", format::time(*first)),
     };
     vec![
         snapshot.deployment.status().name().to_owned(),
         snapshot.deployment.strategy().name().to_owned(),
         header.replicas.to_string(),
         header.active.to_string(),
-        duration(header.timeout_seconds),
+        duration(header.timeout_seconds.into()),
         cap,
         runway_brief(&forecast(snapshot), snapshot.now),
         fires,
-        snapshot.key.to_string(),
+        snapshot.deployment.address.to_string(),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     demo::default_programs,
-    human::{parse_nos, parse_sol, price},
+    format::{parse_nos, parse_sol, price},
     output::{say, Facts, Output},
 };
 use anyhow::Result;

@@ -2,12 +2,12 @@
 
 use crate::{
     context::Context,
-    human::{self, counted},
+    format::{self, counted},
     output::Facts,
 };
 use anyhow::Result;
 use clap::Args;
-use deployments_domain::lifecycle::Market;
+use nosana_deploy_client::domain::lifecycle::Market;
 use nosana_deploy_client::{
     filters::DeploymentFilter,
     instructions::market_vault_address,
@@ -38,7 +38,7 @@ impl ShowMarket {
         facts.text("Market", "market", key);
         facts.add(
             "Price",
-            human::market(&market),
+            format::market(&market),
             "price_per_second",
             price_per_second(&market),
         );
@@ -64,7 +64,7 @@ impl ShowMarket {
         let listing = listing.filter(|deployment| deployment.status().lists_jobs());
         let (count, replicas) = listing.fold((0_u64, 0_u64), |(count, replicas), deployment| {
             let more = u64::from(deployment.header.replicas);
-            (count.saturating_add(1), replicas.saturating_add(more))
+            (count + 1, replicas + more)
         });
         facts.add(
             "Demand",

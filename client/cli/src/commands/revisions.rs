@@ -1,19 +1,15 @@
 //! `revisions`: the job definitions that a deployment has run.
 
 use crate::{
-    commands::read,
-    context::Context,
-    exit::invalid,
-    human::time,
-    ipfs::Ipfs,
-    output::table,
-    submit::{Request, TransactionOptions},
+    commands::read, context::Context, exit::invalid, format::time, ipfs::Ipfs, output::table,
+    submit::TransactionOptions,
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use deployments::instructions::UpdateArgs;
 use nosana_deploy_client::{
-    digest, instructions as ix, json, seeds,
+    digest,
+    instructions::{self as ix, UpdateArgs},
+    json, seeds,
     spec::{parse_json, SpecErrors},
     DeploymentSpec,
 };
@@ -110,17 +106,12 @@ fn submit(
     number: u32,
     build: impl FnOnce(&Address) -> solana_program::instruction::Instruction,
 ) -> Result<()> {
-    let signers = transaction.signers()?;
-    let wallet = context.wallet(&signers)?;
-    if !transaction.is_offline() {
-        context.block_on(context.own_deployment(address, &wallet.pubkey()))?;
-    }
-    let mut request = Request::of(build(&wallet.pubkey()))
-        .name(*address, "deployment")
-        .name(seeds::revision_address(address, number).0, "revision");
-    request.facts.text("Deployment", "deployment", address);
-    request.facts.add("Revision", number, "revision", number);
-    transaction.submit(context, &signers, wallet.as_ref(), request)
+    transaction.submit_to(context, address, |plan, owner, _| {
+        let revision = seeds::revision_address(address, number).0;
+        plan.names.push((revision, "revision".into()));
+        plan.facts.add("Revision", number, "revision", number);
+        Ok(build(owner))
+    })
 }
 
 impl Add {
@@ -166,7 +157,7 @@ fn list(context: &Context, address: &Address) -> Result<()> {
     let lines = context.block_on(async {
         context.cluster.require_program().await?;
         let deployment = context.cluster.deployment(address).await?;
-        let revisions = context.cluster.revisions(address, &deployment).await?;
+        let revisions = context.cluster.revisions(&deployment).await?;
         let runs = deployment.header.revision;
         Ok(revisions
             .into_iter()

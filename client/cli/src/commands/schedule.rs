@@ -2,13 +2,13 @@
 
 use crate::{
     exit::invalid,
-    human::{duration, time},
+    format::{duration, time},
     output::Output,
 };
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use clap::Args;
-use deployments_domain::cron::Schedule;
+use nosana_deploy_client::domain::cron::Schedule;
 use serde::Serialize;
 use serde_json::json;
 use std::{fmt, time::SystemTime};

@@ -7,15 +7,15 @@ pub(crate) use runway::{price_cap, runway_brief, runway_json};
 
 use crate::{
     context::Context,
-    human::{duration, printable, when},
+    format::{duration, printable, when},
     output::{bold, table, with_fields, Facts},
 };
 use anyhow::Result;
 use clap::Args;
-use deployments_domain::status::Status;
+use nosana_deploy_client::domain::status::Status;
 use nosana_deploy_client::{
+    keeper::plan::{Action, ObservedJob, Snapshot},
     markets::JobState,
-    plan::{Action, ObservedJob, Snapshot},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -110,9 +110,7 @@ impl JobLine {
             (JobState::Open { .. }, Some(_)) => "running",
             (JobState::Open { .. }, None) => "queued",
         };
-        let address = snapshot
-            .deployment
-            .job_address(&snapshot.key, job.slot.index);
+        let address = snapshot.deployment.job_address(job.slot.index);
         Self {
             index: job.slot.index,
             address: address.to_string(),

@@ -2,13 +2,13 @@
 
 use crate::{
     context::Context,
-    human::counted,
+    format::counted,
     ipfs::Ipfs,
-    submit::{Request, TransactionOptions},
+    submit::{TransactionOptions, TransactionPlan},
 };
 use anyhow::{anyhow, Result};
 use clap::Args;
-use deployments_domain::status::{transition, Event, Refused, Status};
+use nosana_deploy_client::domain::status::{transition, Event, Refused, Status};
 use nosana_deploy_client::{accounts::DeploymentAccount, instructions as ix};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
@@ -31,21 +31,17 @@ impl Target {
         build: impl FnOnce(&Pubkey, &Pubkey) -> Instruction,
         question: impl FnOnce(&str) -> Option<String>,
     ) -> Result<()> {
-        let signers = self.transaction.signers()?;
-        let wallet = context.wallet(&signers)?;
         let address = context.deployment_address(&self.deployment)?;
-        let mut name = address.to_string();
-        if !self.transaction.is_offline() {
-            let found = context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
-            name = format!("{:?} ({address})", found.header.name());
-            require_allowed(&name, found.status(), event, found.header.active > 0)?;
-        }
-        let mut request =
-            Request::of(build(&wallet.pubkey(), &address)).name(address, "deployment");
-        request.facts.text("Deployment", "deployment", address);
-        request.question = question(&name);
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit_to(context, &address, |plan, owner, found| {
+                let mut name = address.to_string();
+                if let Some(found) = found {
+                    name = format!("{:?} ({address})", found.header.name());
+                    require_allowed(&name, found.status(), event, found.header.active > 0)?;
+                }
+                plan.question = question(&name);
+                Ok(build(owner, &address))
+            })
     }
 }
 
@@ -192,17 +188,17 @@ impl WriteOff {
         // Also with --blockhash: the job's address is made from what the deployment's account says.
         let deployment: DeploymentAccount =
             context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
-        let write_off = ix::write_off(&wallet.pubkey(), &address, &deployment, self.job);
+        let write_off = ix::write_off(&wallet.pubkey(), &deployment, self.job);
         let job = self.job;
-        let mut request = Request::of(write_off)
+        let mut plan = TransactionPlan::of(write_off)
             .name(address, "deployment")
             .ask(format!(
                 "Write off job {job} of {:?} ({address}) and give up its deposit?",
                 deployment.header.name()
             ));
-        request.facts.text("Deployment", "deployment", address);
-        request.facts.add("Job", job, "job", job);
+        plan.facts.text("Deployment", "deployment", address);
+        plan.facts.add("Job", job, "job", job);
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit(context, &signers, wallet.as_ref(), plan)
     }
 }

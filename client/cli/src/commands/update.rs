@@ -1,20 +1,14 @@
 //! `update`: other settings for a deployment.
 
-use crate::{
-    commands::seconds,
-    context::Context,
-    exit::invalid,
-    submit::{Request, TransactionOptions},
-};
+use crate::{commands::seconds, context::Context, exit::invalid, submit::TransactionOptions};
 use anyhow::Result;
 use clap::Args;
-use deployments::instructions::UpdateArgs;
-use deployments_domain::{cron::Schedule, settings::Overlap};
-use nosana_deploy_client::instructions as ix;
+use nosana_deploy_client::domain::{cron::Schedule, settings::Overlap};
+use nosana_deploy_client::instructions::{self as ix, SettingsArgs, UpdateArgs};
 
 /// Change a deployment's settings; what is not named stays
 ///
-/// What each change does to active jobs is in docs/updates.md. Another job definition is a new
+/// What each change does to active jobs is in docs/updates.md. A different job definition is a new
 /// revision: see `revisions`.
 #[derive(Args)]
 pub(crate) struct Update {
@@ -62,17 +56,11 @@ impl Update {
                 "nothing to change; name at least one setting, for example --replicas 2",
             ));
         }
-        let signers = self.transaction.signers()?;
-        let wallet = context.wallet(&signers)?;
         let address = context.deployment_address(&self.deployment)?;
-        if !self.transaction.is_offline() {
-            context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
-        }
-        let update = ix::update(&wallet.pubkey(), &address, args);
-        let mut request = Request::of(update).name(address, "deployment");
-        request.facts.text("Deployment", "deployment", address);
         self.transaction
-            .submit(context, &signers, wallet.as_ref(), request)
+            .submit_to(context, &address, |_, owner, _| {
+                Ok(ix::update(owner, &address, args))
+            })
     }
 
     /// The program checks the values, by the domain's rules, against the strategy.
@@ -99,15 +87,17 @@ impl Update {
         });
         Ok(UpdateArgs {
             name: self.name.clone(),
-            replicas: self.replicas,
-            timeout_seconds: self.timeout.map(seconds),
-            schedule: schedule.map(Into::into),
-            overlap: overlap.transpose()?,
-            rotation_seconds: self.rotation_time.map(|minutes| minutes.saturating_mul(60)),
-            auto_extend: self.auto_extend,
-            max_price_per_second: max_price.transpose()?,
-            keeper_reward_lamports: self.keeper_reward,
             revision: self.revision,
+            settings: SettingsArgs {
+                replicas: self.replicas,
+                timeout_seconds: self.timeout.map(seconds),
+                schedule: schedule.map(Into::into),
+                overlap: overlap.transpose()?,
+                rotation_seconds: self.rotation_time.map(|minutes| minutes.saturating_mul(60)),
+                auto_extend: self.auto_extend,
+                max_price_per_second: max_price.transpose()?,
+                keeper_reward_lamports: self.keeper_reward,
+            },
         })
     }
 }

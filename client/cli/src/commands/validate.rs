@@ -1,6 +1,6 @@
 //! `validate`: files, without a cluster.
 
-use crate::{commands::read, exit::invalid, human::counted, output::Output};
+use crate::{commands::read, exit::invalid, format::counted, output::Output};
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::{
@@ -84,7 +84,7 @@ fn check(file: &Path) -> Result<Valid> {
     if value.get("ops").is_none() {
         let spec = DeploymentSpec::from_json(&text)?;
         return Ok(Valid {
-            kind: spec.strategy.name(),
+            kind: spec.settings.strategy.name(),
             job_definition: digest::cid(&spec.job_definition_digest),
         });
     }

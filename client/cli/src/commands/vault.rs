@@ -2,14 +2,14 @@
 
 use crate::{
     context::Context,
-    human::{self, duration, nos, nos_sum, sol},
+    format::{self, duration, nos, nos_sum, sol},
     output::table,
 };
 use anyhow::Result;
 use clap::Args;
-use deployments_domain::funding::Funds;
+use nosana_deploy_client::domain::funding::Funds;
 use nosana_deploy_client::{
-    filters::DeploymentFilter, forecast::forecast, instructions::Vault, plan::Snapshot,
+    filters::DeploymentFilter, forecast::forecast, instructions::Vault, keeper::plan::Snapshot,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -40,9 +40,7 @@ impl ShowVault {
                 ..Default::default()
             };
             let found = context.cluster.deployments(&filter).await?;
-            let readable = found
-                .into_iter()
-                .filter_map(|(key, found)| Some((key, found.ok()?)));
+            let readable = found.into_iter().filter_map(|(_, found)| found.ok());
             let (_, snapshots) = context.cluster.overview(readable.collect()).await?;
             let mut lines = Vec::new();
             for (index, snapshots) in by_vault(&snapshots, self.vault) {
@@ -97,7 +95,7 @@ impl VaultLine {
     /// Seconds until its NOS are gone at today's prices.
     fn runway_seconds(&self) -> Option<u64> {
         const DAY_SECONDS: u128 = 86_400;
-        let seconds = u128::from(self.funds.nos).saturating_mul(DAY_SECONDS);
+        let seconds = u128::from(self.funds.nos) * DAY_SECONDS;
         u64::try_from(seconds.checked_div(self.nos_per_day)?).ok()
     }
 }
@@ -114,7 +112,7 @@ impl fmt::Display for Vaults {
                     line.vault.index.to_string(),
                     nos(line.funds.nos),
                     sol(line.funds.lamports),
-                    human::grouped(u64::try_from(line.drawing).unwrap_or(u64::MAX)),
+                    format::grouped(u64::try_from(line.drawing).unwrap_or(u64::MAX)),
                     nos_sum(line.nos_per_day),
                     line.runway_seconds().map_or_else(|| "-".into(), duration),
                     line.vault.address.to_string(),

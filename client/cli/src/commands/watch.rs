@@ -4,14 +4,14 @@ use crate::{
     commands::status::Report,
     context::Context,
     exit::invalid,
-    human::{time, when},
+    format::{time, when},
 };
 use anyhow::Result;
 use clap::Args;
-use deployments_domain::status::Status;
+use nosana_deploy_client::domain::status::Status;
 use nosana_deploy_client::{
     forecast::{forecast, Runway},
-    plan::Snapshot,
+    keeper::plan::Snapshot,
     rpc::ClusterError,
 };
 use ratatui::{
@@ -223,7 +223,7 @@ fn job_table(report: &Report) -> Table<'_> {
         Constraint::Min(20),
     ];
     let header = Row::new(["JOB", "STATE", "TIME", "NODE", "LISTED"]).bold();
-    let title = crate::human::counted(
+    let title = crate::format::counted(
         u64::try_from(report.jobs.len()).unwrap_or(u64::MAX),
         "active job",
     );

@@ -67,7 +67,7 @@ impl Ledger {
     /// Enters a transaction: the balances after it, and its fee.
     pub(crate) fn post(&mut self, after: Vec<Balance>, fee_lamports: u64) -> Vec<Change> {
         let before = std::mem::replace(&mut self.current, after);
-        self.fees_lamports = self.fees_lamports.saturating_add(fee_lamports);
+        self.fees_lamports += fee_lamports;
         let moved = self.changes(&before);
         moved
             .into_iter()
@@ -110,7 +110,7 @@ impl Ledger {
     }
 
     fn changes(&self, since: &[Balance]) -> Vec<Change> {
-        let difference = |now: u64, then: u64| i128::from(now).saturating_sub(i128::from(then));
+        let difference = |now: u64, then: u64| i128::from(now) - i128::from(then);
         self.rows
             .iter()
             .zip(since.iter().zip(&self.current))

@@ -8,15 +8,15 @@ use super::{
 };
 use anyhow::{bail, Context, Result};
 use deployments::{instructions::Amount, vault::rents_by};
-use deployments_domain::{
+use nosana_deploy_client::domain::{
     funding::{job_cost, listing_lamports},
     settings::Strategy,
     status::Status,
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, market_vault_address, JobToStop},
-    localnet::node,
+    instructions::{self as ix, market_vault_address, JobRun},
+    jobs_program::node::{Assignment, Node},
     seeds, DeploymentSpec,
 };
 use solana_keypair::Keypair;
@@ -54,7 +54,7 @@ impl<'a> Demo<'a> {
     async fn new(spec: &'a DeploymentSpec, programs: Programs, report: Report) -> Result<Self> {
         let localnet = Localnet::start(programs).await?;
         let wallets = Wallets::new();
-        let price_per_second = PRICE_PER_SECOND.min(spec.max_price_per_second);
+        let price_per_second = PRICE_PER_SECOND.min(spec.settings.max_price_per_second);
         localnet
             .furnish(&wallets, &spec.market, price_per_second)
             .await?;
@@ -91,11 +91,11 @@ impl<'a> Demo<'a> {
         self.wait_for_firing().await?;
         self.list().await?;
         self.expect(Status::Running).await?;
-        for index in 0..self.spec.replicas {
+        for index in 0..self.spec.settings.replicas {
             self.run_job(u64::from(index)).await?;
         }
         self.settle().await?;
-        let settled = match self.spec.strategy {
+        let settled = match self.spec.settings.strategy {
             Strategy::Scheduled => Status::Running,
             _ => Status::Stopped,
         };
@@ -108,7 +108,7 @@ impl<'a> Demo<'a> {
         // The SOL, too: where the market is free, a lack of NOS stops nothing.
         let withdraw = ix::withdraw(&vault, Amount::All, Amount::All);
         self.by_owner("withdraw", &withdraw).await?;
-        if self.spec.strategy != Strategy::Scheduled {
+        if self.spec.settings.strategy != Strategy::Scheduled {
             let start = ix::start(&self.wallets.owner.pubkey(), &self.deployment);
             self.by_owner("start", &[start]).await?;
         }
@@ -137,7 +137,7 @@ impl<'a> Demo<'a> {
             .saturating_add(1);
         self.travel(expired, "a day later the finished jobs have expired")
             .await?;
-        for index in 0..self.spec.replicas {
+        for index in 0..self.spec.settings.replicas {
             self.clean(u64::from(index)).await?;
         }
         self.by_owner("archive", &[ix::archive(&owner, &self.deployment)])
@@ -185,9 +185,9 @@ impl<'a> Demo<'a> {
                 self.ledger
                     .track("jobs", seeds::job_address(&self.deployment, index).0);
             }
-            let missing = self.spec.replicas.min(JOBS_PER_TRANSACTION);
+            let missing = self.spec.settings.replicas.min(JOBS_PER_TRANSACTION);
             let keeper = self.wallets.keeper.insecure_clone();
-            let list = ix::list_jobs(&keeper.pubkey(), &self.deployment, &deployment, missing);
+            let list = ix::list_jobs(&keeper.pubkey(), &deployment, missing);
             self.act("list_jobs", &[list], &[&keeper]).await?;
             let after = self.deployment().await?;
             if after.header.owed == 0 || after.status() != Status::Running {
@@ -200,19 +200,22 @@ impl<'a> Demo<'a> {
     async fn run_job(&mut self, index: u64) -> Result<()> {
         let (wallet, run) = (self.wallets.node.insecure_clone(), Keypair::new());
         let job = seeds::job_address(&self.deployment, index).0;
+        let node = Node(wallet.pubkey());
         self.ledger.track("runs", run.pubkey());
-        let work = node::work(&wallet.pubkey(), &run.pubkey(), &self.spec.market);
+        let work = node.work(&run.pubkey(), &self.spec.market);
         self.act("node works", &[work], &[&wallet, &run]).await?;
-        let half = i64::try_from(self.spec.timeout_seconds / 2)?;
+        let half = i64::from(self.spec.settings.timeout_seconds / 2);
         let later = self.localnet.now().await?.saturating_add(half);
         self.travel(later, "half of the timeout later").await?;
         let vault = self.wallets.vault(self.spec.vault_index);
-        let finish = node::finish(
-            &wallet.pubkey(),
-            (job, run.pubkey(), wallet.pubkey()),
-            &self.spec.market,
-            &vault.address,
-        );
+        let assignment = Assignment {
+            job,
+            job_payer: vault.address,
+            run: run.pubkey(),
+            run_payer: wallet.pubkey(),
+            market: self.spec.market,
+        };
+        let finish = node.finish(&assignment, &[1; 32]);
         self.act("node finishes", &[finish], &[&wallet]).await
     }
 
@@ -220,7 +223,7 @@ impl<'a> Demo<'a> {
         let keeper = self.wallets.keeper.insecure_clone();
         let (deployment, jobs) = self.active_jobs().await?;
         for indices in jobs.chunks(usize::try_from(JOBS_PER_TRANSACTION)?) {
-            let settle = ix::settle_jobs(&keeper.pubkey(), &self.deployment, &deployment, indices);
+            let settle = ix::settle_jobs(&keeper.pubkey(), &deployment, indices);
             self.act("settle_jobs", &[settle], &[&keeper]).await?;
         }
         Ok(())
@@ -232,12 +235,12 @@ impl<'a> Demo<'a> {
         for indices in jobs.chunks(usize::try_from(JOBS_PER_TRANSACTION)?) {
             let queued: Vec<_> = indices
                 .iter()
-                .map(|index| JobToStop {
+                .map(|index| JobRun {
                     index: *index,
                     run: None,
                 })
                 .collect();
-            let stop = ix::stop_jobs(&keeper.pubkey(), &self.deployment, &deployment, &queued);
+            let stop = ix::stop_jobs(&keeper.pubkey(), &deployment, &queued);
             self.act("stop_jobs", &[stop], &[&keeper]).await?;
         }
         Ok(())
@@ -255,8 +258,8 @@ impl<'a> Demo<'a> {
 
     /// Deposits the NOS of exactly one round, and `lamports`.
     async fn fund(&mut self, lamports: u64) -> Result<()> {
-        let cost = job_cost(self.price_per_second, self.spec.timeout_seconds)
-            .and_then(|cost| cost.checked_mul(u64::from(self.spec.replicas)))
+        let cost = job_cost(self.price_per_second, self.spec.settings.timeout_seconds)
+            .and_then(|cost| cost.checked_mul(u64::from(self.spec.settings.replicas)))
             .context("a round costs more NOS than there are")?;
         let vault = self.wallets.vault(self.spec.vault_index);
         self.by_owner(
@@ -270,9 +273,10 @@ impl<'a> Demo<'a> {
     /// settling, the rent of a further round, which rewards may not touch, and the vault's floor.
     fn round_lamports(&self) -> Result<u64> {
         let rents = rents_by(&Rent::default());
-        let replicas = self.spec.replicas;
+        let replicas = self.spec.settings.replicas;
         let rewards = self
             .spec
+            .settings
             .keeper_reward_lamports
             .saturating_mul(u64::from(replicas))
             .saturating_mul(2);
@@ -292,7 +296,7 @@ impl<'a> Demo<'a> {
 
     /// Moves the clock to the schedule's next firing, if there is one.
     async fn wait_for_firing(&mut self) -> Result<()> {
-        if self.spec.strategy != Strategy::Scheduled {
+        if self.spec.settings.strategy != Strategy::Scheduled {
             return Ok(());
         }
         let due = self.deployment().await?.header.next_due_at;
@@ -337,7 +341,11 @@ impl<'a> Demo<'a> {
     async fn deployment(&self) -> Result<DeploymentAccount> {
         let account = self.localnet.account(&self.deployment).await?;
         let account = account.context("the deployment's account is gone")?;
-        Ok(DeploymentAccount::decode(&account.owner, &account.data)?)
+        Ok(DeploymentAccount::decode(
+            self.deployment,
+            &account.owner,
+            &account.data,
+        )?)
     }
 
     async fn active_jobs(&self) -> Result<(DeploymentAccount, Vec<u64>)> {

@@ -9,7 +9,7 @@ use anchor_client::{Client, Cluster, CommitmentConfig};
 use anyhow::{anyhow, bail, Context, Result};
 pub(crate) use nosana_deploy_client::localnet::{Programs, JOB_EXPIRATION_SECONDS};
 use nosana_deploy_client::{
-    errors::explain, localnet::Localnet as Validator, observe::nos_in,
+    errors::explain, keeper::observe::nos_in, localnet::Localnet as Validator,
     transaction::MAX_COMPUTE_UNITS, PROGRAM_ID,
 };
 use solana_account::Account;
@@ -60,7 +60,7 @@ impl Localnet {
         market: &Pubkey,
         price_per_second: u64,
     ) -> Result<()> {
-        // Only now, because the mint's own address is no market either.
+        // Only now, because the mint's own address is not a market either.
         if self.account(market).await?.is_some() {
             return Err(invalid(format!("market: \"{market}\" is not valid; use a market's account, not a program's or a mint's")));
         }
@@ -73,7 +73,8 @@ impl Localnet {
                 .fund(&wallet.pubkey(), WALLET_LAMPORTS, nos)?;
         }
         self.validator
-            .open_market(market, &wallets.keeper.pubkey(), price_per_second)
+            .open_market(market, &wallets.keeper.pubkey(), price_per_second)?;
+        Ok(())
     }
 
     /// On-chain time, unix seconds.
@@ -90,7 +91,7 @@ impl Localnet {
 
     /// Moves the clock forward to `unix_seconds`.
     pub(crate) fn travel(&self, unix_seconds: i64) -> Result<()> {
-        self.validator.travel(unix_seconds)
+        Ok(self.validator.travel(unix_seconds)?)
     }
 
     /// Sends a transaction, paid by the first signer, and waits until it is confirmed.

@@ -1,7 +1,7 @@
 //! Prints the demo: a timeline and a table for people, or JSON lines.
 
 use super::ledger::{Balance, Change, Ledger};
-use crate::human::{decimal, grouped, signed, time};
+use crate::format::{decimal, grouped, signed, time};
 use serde_json::{json, Value};
 use std::io::{stdout, Write};
 

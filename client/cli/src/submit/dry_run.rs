@@ -1,13 +1,13 @@
 //! What `--dry-run` prints.
 
-use super::Request;
+use super::TransactionPlan;
 use crate::{
-    human::{decimal, grouped, signed, sol, SOL_DECIMALS},
+    format::{decimal, grouped, signed, sol, SOL_DECIMALS},
     output::{table, with_fields},
 };
 use nosana_deploy_client::{
-    constants::NOS_DECIMALS,
     instructions::nos_account_address,
+    jobs_program::NOS_DECIMALS,
     rpc::{BalanceChange, Simulation},
 };
 use serde::Serialize;
@@ -18,7 +18,7 @@ use std::fmt;
 /// Every balance that a transaction would change.
 pub(super) struct DryRun<'a> {
     pub(super) simulation: &'a Simulation,
-    pub(super) request: &'a Request,
+    pub(super) plan: &'a TransactionPlan,
     pub(super) wallet: Pubkey,
     pub(super) fee_payer: Pubkey,
     pub(super) priority_fee_lamports: u64,
@@ -26,7 +26,7 @@ pub(super) struct DryRun<'a> {
 
 impl DryRun<'_> {
     fn name(&self, key: &Pubkey) -> String {
-        let given = self.request.names.iter().find(|(named, _)| named == key);
+        let given = self.plan.names.iter().find(|(named, _)| named == key);
         match given {
             Some((_, name)) => name.clone(),
             None if *key == self.wallet => "wallet".into(),
@@ -38,12 +38,12 @@ impl DryRun<'_> {
 }
 
 fn delta((before, after): (u64, u64)) -> i128 {
-    i128::from(after).saturating_sub(i128::from(before))
+    i128::from(after) - i128::from(before)
 }
 
 impl fmt::Display for DryRun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.request.facts)?;
+        write!(f, "{}", self.plan.facts)?;
         let cells = |(before, after): (u64, u64), decimals: u32| match before == after {
             true => [String::new(), String::new()],
             false => [
@@ -94,6 +94,6 @@ impl Serialize for DryRun<'_> {
             ("priority_fee_lamports", json!(self.priority_fee_lamports)),
             ("changes", json!(changes.collect::<Vec<_>>())),
         ];
-        with_fields(&self.request.facts, fields).serialize(serializer)
+        with_fields(&self.plan.facts, fields).serialize(serializer)
     }
 }

@@ -173,12 +173,12 @@ fn addresses_of_something_else_are_named() {
     assert!(said.contains("does not exist at"), "{said}");
     let said = net.refused(2, &["status", "seven"]);
     assert!(
-        said.contains("\"seven\" is no deployment; use its address, or its number"),
+        said.contains("\"seven\" is not a valid deployment; use its address, or its number"),
         "{said}"
     );
     let said = net.refused(2, &["market", &nothing]);
     assert!(
-        said.contains("the account is no GPU market of Nosana's"),
+        said.contains("the account is not a GPU market of Nosana's"),
         "{said}"
     );
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
@@ -188,7 +188,7 @@ fn addresses_of_something_else_are_named() {
     let file = net.file("no_market.json", &text);
     assert!(net
         .refused(2, &["create", &file, "--yes"])
-        .contains("no GPU market of Nosana's"));
+        .contains("not a GPU market of Nosana's"));
     assert!(net
         .refused(2, &["watch", "7"])
         .contains("watch needs a terminal"));

@@ -1,10 +1,6 @@
 //! Every command, run as its users run it, against an embedded localnet with real JSON-RPC.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![allow(clippy::unwrap_used)]
 
 mod failures;
 mod funds;

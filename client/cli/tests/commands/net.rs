@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use nosana_deploy_client::{
-    localnet::node,
+    jobs_program::node::{Assignment, Node},
     rpc::Cluster,
     seeds,
     transaction::{assemble, Budget, Lifetime},
@@ -250,7 +250,7 @@ impl Net {
     /// A node takes the market's first job.
     pub(crate) fn work_as(&self, node: &Keypair) {
         let run = Keypair::new();
-        let work = node::work(&node.pubkey(), &run.pubkey(), &MARKET.parse().unwrap());
+        let work = Node(node.pubkey()).work(&run.pubkey(), &MARKET.parse().unwrap());
         self.send(&[work], &[node, &run]);
     }
 
@@ -278,8 +278,15 @@ impl Net {
     /// The node gives up the job that it runs.
     pub(crate) fn quit(&self) {
         let cluster = self.cluster();
-        let (address, run) = self.runtime.block_on(cluster.runs(None)).unwrap().remove(0);
-        let quit = node::quit(&run.node, (run.job, address, run.payer));
+        let run = self.runtime.block_on(cluster.runs(None)).unwrap().remove(0);
+        let assignment = Assignment {
+            job: run.job,
+            job_payer: Pubkey::default(), // a node that quits settles nothing
+            run: run.address,
+            run_payer: run.payer,
+            market: MARKET.parse().unwrap(),
+        };
+        let quit = Node(run.node).quit(&assignment);
         self.send(&[quit], &[&self.node]);
     }
 

@@ -163,7 +163,7 @@ fn a_nonce_is_read_and_advanced_first() {
         &["stop", "0", "--nonce", &net.owner.pubkey().to_string()],
     );
     assert!(
-        no_nonce.contains("the account is of another kind"),
+        no_nonce.contains("the account is of a different kind"),
         "{no_nonce}"
     );
 }

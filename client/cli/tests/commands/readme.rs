@@ -1,4 +1,4 @@
-//! The README's commands, as they stand there, one after another.
+//! The pages' commands, as they are there, one after another.
 
 use crate::net::{command, folder, Net, JOB, MARKET, ROOT};
 use serde_json::Value;
@@ -39,13 +39,13 @@ fn arguments(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_readme_s_commands_work_in_their_order() {
+fn the_reference_s_commands_work_in_their_order() {
     let net = Net::start("readme");
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
     let job = net.file("job.json", &JOB.replace("ubuntu", "debian"));
     let examples =
         ["scheduled", "simple"].map(|name| format!("examples/pytorch-jupyter-{name}.json"));
-    let lines = commands("README.md", "nosana-deploy validate");
+    let lines = commands("docs/cli.md", "nosana-deploy validate");
     assert!(lines.len() > 15, "{lines:?}");
     for line in lines.iter().filter(|line| !line.contains(" localnet ")) {
         let line = line
@@ -66,13 +66,13 @@ fn the_readme_s_commands_work_in_their_order() {
 }
 
 #[test]
-fn the_readme_s_round_trip_works() {
+fn the_round_trip_over_three_machines_works() {
     let net = Net::start("readme_round_trip");
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
     let (owner, blockhash) = (net.owner.pubkey().to_string(), net.blockhash());
     let home = folder("readme_machine");
     let mut signature = String::new();
-    let lines = commands("README.md", "--dump-transaction-message");
+    let lines = commands("docs/cli.md", "--dump-transaction-message");
     assert_eq!(lines.len(), 3);
     for (number, line) in lines.iter().enumerate() {
         let line = line
@@ -95,6 +95,23 @@ fn the_readme_s_round_trip_works() {
         }
     }
     assert_eq!(net.status(&net.address(0))["status"], "DRAFT");
+}
+
+#[test]
+fn the_readme_s_five_commands_work() {
+    let net = Net::start("five_commands");
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let lines = commands("README.md", "nosana-deploy create");
+    assert_eq!(lines.len(), 5);
+    for line in lines {
+        let line = line.replace("deployment.json", &file);
+        let mut arguments = arguments(&line);
+        if arguments[0] == "fund" {
+            arguments.push("--yes".into());
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        net.text(&arguments);
+    }
 }
 
 #[test]

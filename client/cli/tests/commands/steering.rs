@@ -251,7 +251,7 @@ fn a_job_whose_market_is_gone_can_be_written_off() {
     net.json(&["fund", "--nos", "1", "--sol", "0.1", "--yes"]);
     net.keep(&key);
     let early = net.refused(1, &["write-off", "0", "0", "--yes"]);
-    assert!(early.contains("(code 6047)"), "{early}");
+    assert!(early.contains("(code 6046)"), "{early}");
     net.close_market();
     net.json(&["stop", "0"]);
     assert!(net.keep(&key).is_empty());

@@ -6,8 +6,8 @@ use crate::{
     plan::{firings, lists_every_firing, REWARD},
 };
 use nosana_deploy_client::{
-    constants::JOBS_PROGRAM, filters, instructions::market_vault_address, observe::nos_in,
-    plan::Snapshot,
+    filters, instructions::market_vault_address, jobs_program::JOBS_PROGRAM,
+    keeper::observe::nos_in, keeper::plan::Snapshot,
 };
 use solana_program::pubkey::Pubkey;
 use std::collections::BTreeMap;
@@ -34,7 +34,8 @@ impl Books {
         for snapshot in snapshots {
             let listed = snapshot.deployment.header.next_job_index;
             self.jobs += listed;
-            self.listed.insert(snapshot.key, (listed, snapshot.now));
+            self.listed
+                .insert(snapshot.deployment.address, (listed, snapshot.now));
         }
     }
 
@@ -85,7 +86,7 @@ impl Books {
             let (_, lamports, began) = self.deposits[number];
             let (name, (listed, ended)) = (&subject.spec.name, self.listed[&subject.key]);
             let spent = lamports - self.vaults[number].1;
-            let reward = subject.spec.keeper_reward_lamports;
+            let reward = subject.spec.settings.keeper_reward_lamports;
             match reward {
                 0 => assert_eq!(spent, 0, "{name}: lamports are gone"),
                 _ => assert!(
@@ -94,11 +95,11 @@ impl Books {
                 ),
             }
             if lists_every_firing(&subject.spec) {
-                let schedule = subject.spec.schedule.unwrap();
+                let schedule = subject.spec.settings.schedule.unwrap();
                 // The first firings come while deployments are still being created: nobody keeps yet.
                 let missed = firings(&schedule, began, day_began).saturating_sub(1);
                 let expected = firings(&schedule, began, ended) - missed;
-                let replicas = u64::from(subject.spec.replicas);
+                let replicas = u64::from(subject.spec.settings.replicas);
                 assert_eq!(
                     listed,
                     expected * replicas,

@@ -5,8 +5,8 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     domain::status::Status,
     instructions::{self as ix, Vault},
+    keeper::plan::Snapshot,
     localnet::{Localnet, Programs, JOB_EXPIRATION_SECONDS},
-    plan::Snapshot,
     rpc::{Cluster, ClusterError, Receipt},
     seeds,
     transaction::{assemble, Budget, Lifetime},
@@ -91,8 +91,7 @@ impl Stage {
         let found = self.cluster.accounts(keys).await.unwrap();
         let decoded = keys.iter().zip(found).map(|(key, account)| {
             let account = account.unwrap();
-            let decoded = DeploymentAccount::decode(&account.owner, &account.data);
-            (*key, decoded.unwrap())
+            DeploymentAccount::decode(*key, &account.owner, &account.data).unwrap()
         });
         self.cluster.overview(decoded.collect()).await.unwrap().1
     }
@@ -302,7 +301,7 @@ impl Day {
             !matches!(status, Status::Stopped | Status::Draft)
         });
         let running: Vec<(usize, Pubkey)> = running
-            .map(|(number, snapshot)| (number, snapshot.key))
+            .map(|(number, snapshot)| (number, snapshot.deployment.address))
             .collect();
         for some in running.chunks(16) {
             self.acted_at = self.stage.cluster.now().await.unwrap();
@@ -323,7 +322,10 @@ impl Day {
                 snapshot.deployment.header.name()
             );
             self.stage
-                .by_owner(&[ix::archive(&self.stage.owner.pubkey(), &snapshot.key)])
+                .by_owner(&[ix::archive(
+                    &self.stage.owner.pubkey(),
+                    &snapshot.deployment.address,
+                )])
                 .await;
         }
         let now = self.stage.cluster.now().await.unwrap();

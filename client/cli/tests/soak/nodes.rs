@@ -6,9 +6,9 @@ use crate::{
 };
 use nosana_deploy_client::{
     domain::lifecycle::Market,
-    localnet::node,
-    markets::{decode_job_over, QUEUE_CAPACITY},
-    observe::Runs,
+    jobs_program::node::{Assignment, Node},
+    keeper::observe::Runs,
+    markets::{decode_job_over, Run, QUEUE_CAPACITY},
 };
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -72,31 +72,30 @@ impl Nodes {
         let mut done = self.take_jobs(stage).await;
         let now = stage.cluster.now().await.unwrap();
         let mut acting = Vec::new();
-        for (job, (run, facts)) in stage.runs().await {
-            if self.silent.contains(&run) {
+        for (job, run) in stage.runs().await {
+            if self.silent.contains(&run.address) {
                 continue;
             }
-            let run_triple = (job, run, facts.payer);
-            let due = |after: i64| acts_at(facts.started_at, after) <= now;
-            let instruction = match self.conduct(&job, &facts.node) {
+            let due = |after: i64| acts_at(run.started_at, after) <= now;
+            let node = Node(run.node);
+            let instruction = match self.conduct(&job, &run.node) {
                 Conduct::Vanish => {
-                    self.silent.insert(run);
+                    self.silent.insert(run.address);
                     self.vanished += 1;
                     continue;
                 }
                 Conduct::Finish(after) if due(after) => {
                     self.finished += 1;
-                    let vault = stage.payer_of(&job).await;
-                    node::finish(&facts.node, run_triple, &stage.market, &vault)
+                    node.finish(&stage.assignment(&run).await, &[1; 32])
                 }
                 Conduct::Quit(after) if due(after) => {
                     self.quit += 1;
-                    node::quit(&facts.node, run_triple)
+                    node.quit(&stage.assignment(&run).await)
                 }
                 _ => continue,
             };
-            self.silent.insert(run);
-            acting.push((facts.node, instruction));
+            self.silent.insert(run.address);
+            acting.push((run.node, instruction));
         }
         done += acting.len();
         for (node, instruction) in acting {
@@ -117,7 +116,7 @@ impl Nodes {
         let taking = (0..taken).map(|number| {
             // Who vanishes is told by the job, which is not known yet: so all take turns.
             let (wallet, run) = (&self.wallets[number % 3], Keypair::new());
-            let work: Instruction = node::work(&wallet.pubkey(), &run.pubkey(), &stage.market);
+            let work: Instruction = Node(wallet.pubkey()).work(&run.pubkey(), &stage.market);
             async move { stage.send(&[work], &[wallet, &run]).await }
         });
         for taken in futures_util::future::join_all(taking).await {
@@ -142,15 +141,15 @@ impl Nodes {
     /// When the next node does something.
     pub(crate) async fn next_at(&self, stage: &Stage) -> Option<i64> {
         let runs: Runs = stage.runs().await;
-        let next =
-            runs.iter()
-                .filter_map(|(job, (run, facts))| match self.conduct(job, &facts.node) {
-                    _ if self.silent.contains(run) => None,
-                    Conduct::Finish(after) | Conduct::Quit(after) => {
-                        Some(acts_at(facts.started_at, after))
-                    }
-                    Conduct::Vanish => None,
-                });
+        let next = runs
+            .iter()
+            .filter_map(|(job, run)| match self.conduct(job, &run.node) {
+                _ if self.silent.contains(&run.address) => None,
+                Conduct::Finish(after) | Conduct::Quit(after) => {
+                    Some(acts_at(run.started_at, after))
+                }
+                Conduct::Vanish => None,
+            });
         next.min()
     }
 }
@@ -158,22 +157,26 @@ impl Nodes {
 impl Stage {
     async fn runs(&self) -> Runs {
         let runs = self.cluster.runs(None).await.unwrap();
-        runs.into_iter()
-            .map(|(key, run)| (run.job, (key, run)))
-            .collect()
+        runs.into_iter().map(|run| (run.job, run)).collect()
     }
 
-    async fn payer_of(&self, job: &Pubkey) -> Pubkey {
+    /// A run's job, as its node knows it.
+    async fn assignment(&self, run: &Run) -> Assignment {
         let account = self
             .cluster
-            .accounts(&[*job])
+            .accounts(&[run.job])
             .await
             .unwrap()
             .pop()
             .flatten();
         let account = account.expect("a running job");
-        decode_job_over(&account.owner, &account.data)
-            .unwrap()
-            .payer
+        let job = decode_job_over(&account.owner, &account.data).unwrap();
+        Assignment {
+            job: run.job,
+            job_payer: job.payer,
+            run: run.address,
+            run_payer: run.payer,
+            market: self.market,
+        }
     }
 }

@@ -103,7 +103,7 @@ pub(crate) fn firings(schedule: &Schedule, start: i64, end: i64) -> u64 {
 
 /// Whether a deployment lists every firing's jobs whatever else happens.
 pub(crate) fn lists_every_firing(spec: &DeploymentSpec) -> bool {
-    spec.strategy == Strategy::Scheduled && spec.overlap != Overlap::Forbid
+    spec.settings.strategy == Strategy::Scheduled && spec.settings.overlap != Overlap::Forbid
 }
 
 /// What a node does with a job that it took.

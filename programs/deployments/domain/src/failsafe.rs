@@ -1,9 +1,9 @@
-//! Protects an INFINITE deployment's funds from jobs that end as soon as they begin: every new job
-//! costs fees, rewards and a node's first seconds, and a broken image would be listed for ever.
+//! Protects an INFINITE deployment's funds from jobs that end as soon as they begin. Every new job costs
+//! fees, rewards and a node's first seconds, so a broken image must not be listed for ever.
 //!
 //! Rapid ends are counted in rounds of `replicas` jobs. After the n-th round in a row the next
 //! listing waits 60 s × 2^(n−1), at most an hour; after [`MAX_STREAK`] rounds the deployment is in
-//! ERROR. One healthy run begins anew.
+//! ERROR. One healthy run resets the count.
 
 /// A run at least this long is healthy.
 pub const HEALTHY_RUN_SECONDS: i64 = 300;
@@ -21,7 +21,7 @@ pub enum Ending {
     Healthy,
     /// It ended earlier, or its node quit.
     Rapid,
-    /// It was taken off by decision, or nobody can tell any more how long it ran.
+    /// It was ended by decision, or how long it ran is not known any more.
     Unknown,
 }
 
@@ -48,7 +48,16 @@ pub struct FailSafe {
 }
 
 impl FailSafe {
-    /// Takes note of a job's end. Returns whether the streak is now too long to go on.
+    /// Nothing remembered.
+    pub const fn new() -> Self {
+        Self {
+            streak: 0,
+            rapid_jobs: 0,
+            backoff_until: 0,
+        }
+    }
+
+    /// Records a job's end. Returns whether the streak is now too long to go on.
     #[must_use]
     pub fn note(&mut self, ending: Ending, replicas: u32, now: i64) -> bool {
         match ending {
@@ -81,7 +90,6 @@ fn wait_seconds(streak: u8) -> i64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use std::vec::Vec;

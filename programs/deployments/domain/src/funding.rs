@@ -7,7 +7,7 @@
 /// Most that one call pays its keeper in all, 0.1 SOL: bounds what any bug or collusion can cost.
 pub const MAX_REWARD_LAMPORTS_PER_CALL: u64 = 100_000_000;
 
-/// What a vault holds.
+/// A vault's balances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Funds {
     /// NOS base units in the vault's token account.
@@ -33,8 +33,7 @@ const ACCOUNT_OVERHEAD_BYTES: u64 = 128;
 impl Rents {
     /// From the rent-exempt minimum of an empty account, and the sizes of the other two: every byte
     /// costs the same. In integers, where the runtime's own formula has a float; the same wherever a
-    /// byte costs whole lamports, as on every cluster, else rounded up. What overflows is more than
-    /// any vault holds, and stays so.
+    /// byte costs whole lamports, as on every cluster, otherwise rounded up. Saturates on overflow.
     pub const fn new(floor: u64, job_bytes: u64, run_bytes: u64) -> Self {
         const fn of(floor: u64, bytes: u64) -> u64 {
             let bytes = bytes.saturating_add(ACCOUNT_OVERHEAD_BYTES);
@@ -51,8 +50,8 @@ impl Rents {
 /// NOS base units that the market takes for one job, or `None` on overflow.
 ///
 /// `price_per_second` is the market's, in base units; `timeout_seconds` the job's.
-pub const fn job_cost(price_per_second: u64, timeout_seconds: u64) -> Option<u64> {
-    price_per_second.checked_mul(timeout_seconds)
+pub const fn job_cost(price_per_second: u64, timeout_seconds: u32) -> Option<u64> {
+    price_per_second.checked_mul(timeout_seconds as u64)
 }
 
 /// Whether a vault may hold `lamports`: nothing, or at least the floor.
@@ -115,7 +114,6 @@ pub fn keeper_reward(
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

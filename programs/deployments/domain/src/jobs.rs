@@ -7,7 +7,7 @@ pub struct Job {
     pub index: u64,
     /// Unix seconds.
     pub listed_at: i64,
-    /// When a node took it, unix seconds, or `None` as far as anyone has shown.
+    /// When a node took it, unix seconds, or `None` if no run has been shown.
     pub started_at: Option<i64>,
     /// Longest run from the start, extensions included.
     pub timeout_seconds: u32,
@@ -27,7 +27,7 @@ impl Job {
         self.deadline().is_some_and(|deadline| now <= deadline)
     }
 
-    /// Whether the deadline is passed: the node has been paid for all it will be.
+    /// Whether the deadline has passed: the node earns nothing more.
     pub fn is_overdue(&self, now: i64) -> bool {
         self.deadline().is_some_and(|deadline| now > deadline)
     }
@@ -55,7 +55,7 @@ impl Job {
 pub struct Census {
     /// Of the current revision, and not about to be rotated out.
     pub fresh: u32,
-    /// Of another revision than the current one.
+    /// Of a different revision.
     pub outdated: u32,
     /// With a node, and within their deadline.
     pub serving: u32,
@@ -70,7 +70,7 @@ pub enum StopReason {
     Overdue,
     /// SCHEDULED with overlap REPLACE: a later firing is due.
     Superseded,
-    /// The deployment runs another revision, and enough jobs serve without this one.
+    /// The deployment runs a different revision, and enough jobs serve without this one.
     Outdated,
     /// More jobs than replicas, and this one is the first to go.
     Surplus,

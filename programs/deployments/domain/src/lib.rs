@@ -1,11 +1,11 @@
 //! The rules of a deployment, pure: no Anchor, no clock, no I/O, no floats.
 //!
-//! `domain` decides, the program enforces, the client predicts: all three call the functions of this
-//! crate, so a rule exists once. Callers read clocks and accounts and hand over plain values.
+//! This crate decides, the program enforces, and the client predicts. All three call the same functions,
+//! so a rule exists once. Callers read clocks and accounts and pass plain values.
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`status`] | which status follows which event, and which events a status refuses |
+//! | [`status`] | which status follows an event, and which events a status refuses |
 //! | [`settings`] | which settings a deployment may have |
 //! | [`cron`] | when a schedule fires next |
 //! | [`funding`] | how many jobs a vault can pay for, and what may leave it |
@@ -15,6 +15,10 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 #[cfg(test)]
 extern crate std;

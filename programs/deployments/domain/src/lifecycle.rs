@@ -11,12 +11,12 @@ mod owner;
 pub use due::{Extension, Listing, Market, Offer};
 
 use crate::{
-    cron::Schedule,
     failsafe::{Ending, FailSafe},
     jobs::Job,
-    settings::{Overlap, Strategy},
+    settings::{Overlap, Settings, Strategy},
     status::{transition, Event, Next, Reason, Refused, Status},
 };
+use core::fmt;
 
 /// `next_due_at` of a deployment that waits for no point in time.
 pub const NEVER: i64 = i64::MAX;
@@ -26,9 +26,54 @@ pub const NEVER: i64 = i64::MAX;
 pub struct Ended {
     /// What that says of the deployment's health.
     pub ending: Ending,
-    /// Unix seconds, or `None` if nobody can tell any more.
+    /// Unix seconds, or `None` if it is not known any more.
     pub at: Option<i64>,
 }
+
+/// A rule of [`Lifecycle::invariant`] that a transition would break: always a bug in this crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// More jobs are active than the account has slots.
+    ActiveAboveSlots,
+    /// A round owes more jobs than there are replicas.
+    OwedAboveReplicas,
+    /// A reason is set outside of ERROR, or none in it.
+    ReasonWithoutError,
+    /// Jobs are active in DRAFT, STOPPED or ARCHIVED.
+    ActiveWhileQuiet,
+    /// STOPPING without a job to wait for.
+    StoppingNothing,
+    /// Something is owed or scheduled in DRAFT, STOPPING, STOPPED or ARCHIVED.
+    OwedWhileEnding,
+    /// A firing is planned without strategy SCHEDULED.
+    FiringWithoutSchedule,
+    /// INFINITE owes a round, though it has none.
+    OwedByInfinite,
+}
+
+impl Broken {
+    /// The rule, in words.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::ActiveAboveSlots => "no more jobs are active than there are slots",
+            Self::OwedAboveReplicas => "a round owes at most its replicas",
+            Self::ReasonWithoutError => "ERROR has a reason, and no other status has one",
+            Self::ActiveWhileQuiet => "no job is active in DRAFT, STOPPED or ARCHIVED",
+            Self::StoppingNothing => "STOPPING waits for an active job",
+            Self::OwedWhileEnding => "nothing is owed or scheduled outside of a round",
+            Self::FiringWithoutSchedule => "only SCHEDULED waits for a firing",
+            Self::OwedByInfinite => "INFINITE has no round that could owe jobs",
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule())
+    }
+}
+
+impl core::error::Error for Broken {}
 
 /// The part of a deployment that decides what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +82,8 @@ pub struct Lifecycle {
     pub status: Status,
     /// Why it is in ERROR; [`Reason::None`] in every other status.
     pub reason: Reason,
-    /// When and how often replicas are listed.
-    pub strategy: Strategy,
-    /// The firings of a SCHEDULED deployment.
-    pub schedule: Option<Schedule>,
-    /// What a firing does while jobs of an earlier one are active (SCHEDULED).
-    pub overlap: Overlap,
-    /// Jobs per round, or jobs to keep serving (INFINITE).
-    pub replicas: u32,
-    /// Longest run of a job that is listed now; and by how much an extension prolongs one.
-    pub timeout_seconds: u32,
-    /// How long before a job's deadline its replacement is listed (INFINITE).
-    pub rotation_seconds: u32,
-    /// Whether running jobs are prolonged before their deadline (SIMPLE-EXTEND).
-    pub auto_extend: bool,
+    /// What the owner chose.
+    pub settings: Settings,
     /// Revision of the job definition that new jobs run.
     pub revision: u32,
     /// Jobs of the current round that are not listed yet; always 0 for INFINITE.
@@ -69,47 +102,61 @@ pub struct Lifecycle {
 
 impl Lifecycle {
     /// A deployment as it is created: DRAFT, revision 1, with a slot for every job it may have.
-    /// The settings are valid ([`crate::settings::Settings::validate`]).
-    pub fn draft(strategy: Strategy, replicas: u32, timeout_seconds: u32) -> Self {
+    /// The caller has validated the settings ([`Settings::validate`]).
+    pub const fn draft(settings: Settings) -> Self {
         Self {
             status: Status::Draft,
             reason: Reason::None,
-            strategy,
-            schedule: None,
-            overlap: Overlap::Allow,
-            replicas,
-            timeout_seconds,
-            rotation_seconds: 0,
-            auto_extend: false,
+            settings,
             revision: 1,
             owed: 0,
             active: 0,
-            slots: strategy.slots(replicas),
+            slots: settings.slots(),
             next_due_at: NEVER,
             fired_at: 0,
-            fail_safe: FailSafe::default(),
+            fail_safe: FailSafe::new(),
         }
     }
 
     /// What must hold after every transition.
-    pub fn invariant(&self) -> bool {
-        let quiet = matches!(
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn invariant(&self) -> Result<(), Broken> {
+        let is_quiet = matches!(
             self.status,
             Status::Draft | Status::Stopped | Status::Archived
         );
+        let is_stopping = self.status == Status::Stopping;
         let waits = self.next_due_at != NEVER;
-        self.active <= self.slots
-            && self.owed <= self.replicas
-            && (self.reason != Reason::None) == (self.status == Status::Error)
-            && !(quiet && (self.active > 0 || self.owed > 0 || waits))
-            && !(self.status == Status::Stopping && (self.active == 0 || self.owed > 0 || waits))
-            && !(waits && self.strategy != Strategy::Scheduled)
-            && !(self.owed > 0 && self.strategy == Strategy::Infinite)
+        let strategy = self.settings.strategy;
+        if self.active > self.slots {
+            Err(Broken::ActiveAboveSlots)
+        } else if self.owed > self.settings.replicas {
+            Err(Broken::OwedAboveReplicas)
+        } else if (self.reason != Reason::None) != (self.status == Status::Error) {
+            Err(Broken::ReasonWithoutError)
+        } else if is_quiet && self.active > 0 {
+            Err(Broken::ActiveWhileQuiet)
+        } else if is_stopping && self.active == 0 {
+            Err(Broken::StoppingNothing)
+        } else if (is_quiet || is_stopping) && (self.owed > 0 || waits) {
+            Err(Broken::OwedWhileEnding)
+        } else if waits && strategy != Strategy::Scheduled {
+            Err(Broken::FiringWithoutSchedule)
+        } else if self.owed > 0 && strategy == Strategy::Infinite {
+            Err(Broken::OwedByInfinite)
+        } else {
+            Ok(())
+        }
     }
 
     /// SIMPLE and SIMPLE-EXTEND: the round ends when its last job does.
     const fn lists_round_once(&self) -> bool {
-        matches!(self.strategy, Strategy::Simple | Strategy::SimpleExtend)
+        matches!(
+            self.settings.strategy,
+            Strategy::Simple | Strategy::SimpleExtend
+        )
     }
 
     /// Between start and stop.
@@ -117,7 +164,7 @@ impl Lifecycle {
         self.status.lists_jobs() || matches!(self.status, Status::Error)
     }
 
-    /// With jobs active and none missing, a deployment that waits for jobs to be listed is RUNNING.
+    /// Moves a deployment that waits for a listing to RUNNING if jobs are active and none is missing.
     fn note_if_satisfied(
         &mut self,
         jobs: impl Iterator<Item = Job> + Clone,
@@ -130,11 +177,11 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Takes note of a firing that is due: the whole round is owed, and the next firing is the
-    /// first one after `now`.
+    /// Records a firing that is due: the whole round is owed, and the next firing is the first one
+    /// after `now`.
     fn fire(&mut self, now: i64) {
         if self.fires(now) && !self.holds_firing() {
-            self.owed = self.replicas;
+            self.owed = self.settings.replicas;
             self.fired_at = now;
             self.next_due_at = self.next_firing(now);
         }
@@ -144,14 +191,14 @@ impl Lifecycle {
         self.next_due_at != NEVER && now >= self.next_due_at
     }
 
-    /// Whether a firing that is due has to wait: it is skipped if one of the active jobs turns out to
-    /// have been active when it came, and else lists late, when the last one is settled.
+    /// Whether a firing that is due has to wait. When the last active job is settled, the firing lists
+    /// late, or is skipped if one of these jobs was still active when the firing came.
     fn holds_firing(&self) -> bool {
-        self.overlap == Overlap::Forbid && self.active > 0
+        self.settings.overlap == Overlap::Forbid && self.active > 0
     }
 
     fn next_firing(&self, now: i64) -> i64 {
-        match (self.strategy, &self.schedule) {
+        match (self.settings.strategy, &self.settings.schedule) {
             (Strategy::Scheduled, Some(schedule)) => schedule.next_after(now).unwrap_or(NEVER),
             _ => NEVER,
         }

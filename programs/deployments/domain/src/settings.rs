@@ -1,4 +1,5 @@
-//! What an owner may ask for. The client checks before sending, the program checks again.
+//! What an owner may ask for: the settings of a deployment, and the rules for them. The client checks
+//! them before it sends anything, and the program checks them again.
 
 use crate::cron::Schedule;
 use core::fmt;
@@ -6,9 +7,9 @@ use core::fmt;
 /// Most replicas of one deployment; bounds the account's size and a keeper's work.
 pub const MAX_REPLICAS: u32 = 100;
 /// Shortest job, one minute: the JSON's unit.
-pub const MIN_TIMEOUT_SECONDS: u64 = 60;
+pub const MIN_TIMEOUT_SECONDS: u32 = 60;
 /// Longest job, 30 days.
-pub const MAX_TIMEOUT_SECONDS: u64 = 30 * 24 * 3600;
+pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3600;
 /// Longest name in UTF-8 bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 /// Highest keeper reward per job, 0.01 SOL: a typo must not drain a vault.
@@ -16,11 +17,11 @@ pub const MAX_KEEPER_REWARD_LAMPORTS: u64 = 10_000_000;
 /// Firings of a schedule that may overlap before the next one waits for a free slot.
 pub const MAX_OVERLAPPING_FIRINGS: u32 = 3;
 /// Shortest INFINITE job, one hour.
-pub const MIN_INFINITE_TIMEOUT_SECONDS: u64 = 3_600;
+pub const MIN_INFINITE_TIMEOUT_SECONDS: u32 = 3_600;
 /// Shortest lead of a replacement over the deadline that it covers.
 pub const MIN_ROTATION_SECONDS: u32 = 60;
 /// A job runs longer than this before its replacement is listed.
-pub const MIN_SECONDS_BEFORE_ROTATION: u64 = 600;
+pub const MIN_SECONDS_BEFORE_ROTATION: u32 = 600;
 /// Lead of a replacement where nothing else is asked for, 20 minutes.
 pub const DEFAULT_ROTATION_SECONDS: u32 = 1_200;
 
@@ -122,36 +123,39 @@ impl Overlap {
     }
 }
 
-/// The settings of a deployment, as far as rules constrain them.
+/// Everything that an owner chooses about a deployment and that rules read. A deployment's name and its
+/// job definition decide nothing and stay outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings<'a> {
-    /// Shown to people; at most [`MAX_NAME_BYTES`].
-    pub name: &'a str,
-    /// When and how often replicas are listed.
+pub struct Settings {
+    /// When and how often replicas are listed. Chosen once.
     pub strategy: Strategy,
-    /// Jobs per round, 1 to [`MAX_REPLICAS`].
+    /// Jobs per round, or jobs to keep serving (INFINITE): 1 to [`MAX_REPLICAS`].
     pub replicas: u32,
-    /// Longest run of one job in seconds, [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
-    pub timeout_seconds: u64,
-    /// Required by SCHEDULED, refused by every other strategy.
+    /// Longest run of a job that is listed now, and by how much an extension prolongs one, seconds:
+    /// [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
+    pub timeout_seconds: u32,
+    /// The firings of a SCHEDULED deployment, which needs them; `None` for every other strategy.
     pub schedule: Option<Schedule>,
-    /// What a firing does while jobs are active; only SCHEDULED has another than ALLOW.
+    /// What a firing does while jobs of an earlier one are active; ALLOW unless SCHEDULED.
     pub overlap: Overlap,
-    /// Lead of a replacement over the deadline it covers, seconds. INFINITE: at least
-    /// [`MIN_ROTATION_SECONDS`], and [`MIN_SECONDS_BEFORE_ROTATION`] less than the timeout at most.
+    /// How long before a job's deadline its replacement is listed, seconds. INFINITE: at least
+    /// [`MIN_ROTATION_SECONDS`], and less than the timeout minus [`MIN_SECONDS_BEFORE_ROTATION`].
     /// 0 for every other strategy.
     pub rotation_seconds: u32,
-    /// Prolong running jobs before their deadline; only SIMPLE-EXTEND may.
+    /// Whether running jobs are prolonged before their deadline; only SIMPLE-EXTEND may.
     pub auto_extend: bool,
+    /// Most NOS base units per second that the market may ask; [`NO_PRICE_CAP`] for any price.
+    pub max_price_per_second: u64,
     /// Paid to a keeper per job handled, at most [`MAX_KEEPER_REWARD_LAMPORTS`].
     pub keeper_reward_lamports: u64,
 }
 
-/// Which setting is not acceptable. [`Self::field`] names it, `Display` says what is valid.
+/// A price cap that no market exceeds.
+pub const NO_PRICE_CAP: u64 = u64::MAX;
+
+/// Which setting is not valid. [`Self::field`] names it, `Display` says what would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSettings {
-    /// The name is longer than [`MAX_NAME_BYTES`].
-    Name,
     /// No strategy has this number or name.
     Strategy,
     /// Outside 1 to [`MAX_REPLICAS`].
@@ -182,7 +186,6 @@ impl InvalidSettings {
     /// The field's name in the deployment's JSON.
     pub const fn field(self) -> &'static str {
         match self {
-            Self::Name => "name",
             Self::Strategy => "strategy",
             Self::Replicas => "replicas",
             Self::Timeout | Self::InfiniteTimeout => "timeout",
@@ -195,11 +198,12 @@ impl InvalidSettings {
     }
 }
 
+impl core::error::Error for InvalidSettings {}
+
 /// What would be valid, without the field's name.
 impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name => write!(f, "use at most {MAX_NAME_BYTES} bytes of UTF-8"),
             Self::Strategy => f.write_str("use SIMPLE, SIMPLE-EXTEND, SCHEDULED or INFINITE"),
             Self::Replicas => write!(f, "use 1 to {MAX_REPLICAS}"),
             Self::Timeout => {
@@ -233,11 +237,35 @@ impl fmt::Display for InvalidSettings {
     }
 }
 
-impl Settings<'_> {
+impl Settings {
+    /// The settings of a strategy where nothing else is asked for: one replica for an hour at any
+    /// price, without a keeper reward. A SCHEDULED deployment still needs a schedule.
+    pub const fn new(strategy: Strategy) -> Self {
+        Self {
+            strategy,
+            replicas: 1,
+            timeout_seconds: MIN_INFINITE_TIMEOUT_SECONDS,
+            schedule: None,
+            overlap: Overlap::Allow,
+            rotation_seconds: match strategy {
+                Strategy::Infinite => DEFAULT_ROTATION_SECONDS,
+                _ => 0,
+            },
+            auto_extend: false,
+            max_price_per_second: NO_PRICE_CAP,
+            keeper_reward_lamports: 0,
+        }
+    }
+
+    /// Most jobs that may be active at once: see [`Strategy::slots`].
+    pub const fn slots(&self) -> u32 {
+        self.strategy.slots(self.replicas)
+    }
+
     /// Checks every rule.
     ///
     /// # Errors
-    /// The first field that is not acceptable, in the order of [`Self::check`].
+    /// The first setting that is not valid, in the order of [`Self::check`].
     pub fn validate(&self) -> Result<(), InvalidSettings> {
         let mut first = None;
         self.check(|invalid| {
@@ -246,14 +274,13 @@ impl Settings<'_> {
         first.map_or(Ok(()), Err)
     }
 
-    /// Reports every rule that is broken, for those who want to mend all at once.
+    /// Reports every rule that is broken, so that all can be mended at once.
     pub fn check(&self, mut report: impl FnMut(InvalidSettings)) {
         let mut ensure = |holds: bool, otherwise| {
             if !holds {
                 report(otherwise);
             }
         };
-        ensure(self.name.len() <= MAX_NAME_BYTES, InvalidSettings::Name);
         ensure(
             (1..=MAX_REPLICAS).contains(&self.replicas),
             InvalidSettings::Replicas,
@@ -294,9 +321,7 @@ impl Settings<'_> {
                 _ => Err(InvalidSettings::RotationNotAllowed),
             };
         }
-        let first_rotation = self
-            .timeout_seconds
-            .saturating_sub(u64::from(self.rotation_seconds));
+        let first_rotation = self.timeout_seconds.saturating_sub(self.rotation_seconds);
         if self.timeout_seconds < MIN_INFINITE_TIMEOUT_SECONDS {
             Err(InvalidSettings::InfiniteTimeout)
         } else if self.rotation_seconds < MIN_ROTATION_SECONDS

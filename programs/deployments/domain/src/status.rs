@@ -1,5 +1,6 @@
 //! The status machine: eight statuses, eleven events, one total function.
 
+use crate::settings::Strategy;
 use core::fmt;
 
 /// Where a deployment stands. The numbers are stored on chain and never change.
@@ -10,7 +11,7 @@ pub enum Status {
     Draft = 0,
     /// Started, nothing listed yet.
     Starting = 1,
-    /// Jobs were listed; for a schedule also the time between two firings.
+    /// Jobs are listed. A SCHEDULED deployment also waits here between two firings.
     Running = 2,
     /// Asked to stop; its active jobs are being ended.
     Stopping = 3,
@@ -18,7 +19,7 @@ pub enum Status {
     Stopped = 4,
     /// Over for good.
     Archived = 5,
-    /// Something only the owner can mend; see [`Reason`].
+    /// Something only the owner can fix; see [`Reason`].
     Error = 6,
     /// The vault cannot pay for a single job; resumes by itself once it can.
     InsufficientFunds = 7,
@@ -56,18 +57,34 @@ impl Status {
         }
     }
 
-    /// What it means, in a sentence.
+    /// What it means for a deployment with this strategy, in a sentence.
+    pub const fn meaning(self, strategy: Strategy) -> &'static str {
+        match (self, strategy) {
+            (Status::Running, Strategy::Simple | Strategy::SimpleExtend) => {
+                "Its jobs are listed; it stops when the last one has ended."
+            }
+            (Status::Running, Strategy::Scheduled) => {
+                "Lists its jobs each time its schedule fires."
+            }
+            (Status::Running, Strategy::Infinite) => {
+                "Keeps its replicas serving, and replaces jobs before their deadline."
+            }
+            (status, _) => status.description(),
+        }
+    }
+
+    /// What it means for any strategy, in a sentence.
     pub const fn description(self) -> &'static str {
         match self {
             Status::Draft => "Created, not yet started.",
             Status::Starting => "Started, nothing listed yet.",
-            Status::Running => "Jobs were listed; for a schedule also the time between firings.",
+            Status::Running => "Its jobs are listed, or it waits for its schedule to fire.",
             Status::Stopping => "Asked to stop; keepers end its active jobs.",
             Status::Stopped => "Nothing is active; can be started again.",
             Status::Archived => "Over for good; only its account can still be closed.",
-            Status::Error => "Something only the owner can mend: see the reason.",
+            Status::Error => "Something only the owner can fix: see the reason.",
             Status::InsufficientFunds => {
-                "The vault cannot pay for a single job; goes on by itself once it can."
+                "The vault cannot pay for a single job; continues by itself once it can."
             }
         }
     }
@@ -255,6 +272,8 @@ pub enum Refused {
     /// The strategy does not allow this event in any status.
     Strategy,
 }
+
+impl core::error::Error for Refused {}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,6 @@
 //! Our cron against an independent implementation, on generated expressions and instants.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![allow(clippy::unwrap_used)]
 
 use chrono::DateTime;
 use croner::Cron;

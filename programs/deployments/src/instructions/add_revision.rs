@@ -3,11 +3,8 @@
 use crate::{
     errors::DeployError,
     events::RevisionAdded,
-    instructions::make_room::make_account,
-    state::{
-        deployment::{in_use, views},
-        seeds, Deployment, Revision,
-    },
+    room::make_account,
+    state::{seeds, Deployment, OpenDeployment, Revision},
 };
 use anchor_lang::prelude::*;
 
@@ -62,28 +59,20 @@ impl AddRevision<'_> {
 
 /// Stores the revision and rolls forward to it.
 pub(crate) fn handler(ctx: Context<AddRevision>, args: AddRevisionArgs) -> Result<()> {
-    let now = Clock::get()?.unix_timestamp;
     let accounts = &*ctx.accounts;
-    let key = accounts.deployment.key();
-    let mut data = accounts.deployment.as_ref().try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::split_mut(&mut data)?;
-    let mut lifecycle = deployment.active_lifecycle(slots.len())?;
+    let mut open = OpenDeployment::load_unarchived(accounts.deployment.as_ref())?;
     require!(
-        deployment.latest_revision.checked_add(1) == Some(args.number),
+        open.header.latest_revision.checked_add(1) == Some(args.number),
         DeployError::RevisionNotNext
     );
-    let jobs = views(in_use(slots, lifecycle.active)?);
-    lifecycle
-        .change_revision(args.number, jobs, now)
-        .map_err(DeployError::from)?;
-    deployment.latest_revision = args.number;
-    deployment.job_definition = args.job_definition;
+    open.apply(|lifecycle, jobs, now| lifecycle.change_revision(args.number, jobs, now))?;
+    open.header.latest_revision = args.number;
+    open.header.job_definition = args.job_definition;
     emit!(RevisionAdded {
-        deployment: key,
+        deployment: open.key,
         number: args.number,
         job_definition: args.job_definition,
     });
-    deployment.store(&key, &lifecycle, now)?;
-    drop(data);
-    accounts.make_revision(&args, now)
+    open.commit()?;
+    accounts.make_revision(&args, open.now)
 }

@@ -16,11 +16,12 @@ pub struct Close<'info> {
 
 /// Closes a DRAFT or ARCHIVED deployment. Its id stays used: the owner's counter never goes back.
 pub(crate) fn handler(ctx: Context<Close>) -> Result<()> {
-    let status = ctx.accounts.deployment.load()?.status;
-    let status = Status::from_byte(status).ok_or(DeployError::CorruptAccount)?;
+    let deployment = &ctx.accounts.deployment;
+    let status = Status::from_byte(deployment.load()?.status);
+    let status = status.ok_or(DeployError::CorruptAccount)?;
     transition(status, Event::Close).map_err(DeployError::from)?;
     emit!(DeploymentClosed {
-        deployment: ctx.accounts.deployment.key()
+        deployment: deployment.key()
     });
     Ok(())
 }

@@ -4,7 +4,8 @@ use crate::{
     errors::DeployError,
     state::{Deployment, Revision},
 };
-use anchor_lang::{prelude::*, Discriminator};
+use anchor_lang::prelude::*;
+use core::cell::RefMut;
 use deployments_domain::status::Status;
 
 /// Accounts of `close_revision`.
@@ -27,19 +28,14 @@ pub struct CloseRevision<'info> {
 
 /// A closed revision can no longer be rolled back to. The one that runs stays.
 pub(crate) fn handler(ctx: Context<CloseRevision>) -> Result<()> {
-    let deployment = &ctx.accounts.deployment;
-    if *deployment.owner != crate::ID {
+    let accounts = &*ctx.accounts;
+    if *accounts.deployment.owner != crate::ID {
         return Ok(());
     }
-    let mut data = deployment.try_borrow_data()?.to_vec();
+    let data = accounts.deployment.try_borrow_mut_data()?;
+    let (header, _) = Deployment::split(RefMut::map(data, |data| &mut **data))?;
     require!(
-        data.starts_with(Deployment::DISCRIMINATOR),
-        DeployError::WrongDeployment
-    );
-    let (deployment, _) = Deployment::split_any_version_mut(&mut data)?;
-    require!(
-        deployment.status == Status::Archived as u8
-            || deployment.revision != ctx.accounts.revision.number,
+        header.status == Status::Archived as u8 || header.revision != accounts.revision.number,
         DeployError::RevisionInUse
     );
     Ok(())

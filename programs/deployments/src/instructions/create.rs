@@ -1,71 +1,24 @@
 //! `create`: stores a new deployment.
 
 use crate::{
-    constants::NOS_MINT,
     errors::DeployError,
     events::DeploymentCreated,
-    instructions::make_room::make_account,
-    jobs_cpi::require_market,
+    markets::is_market,
+    room::make_account,
+    settings::SettingsArgs,
     // Renamed: Anchor has a trait of this name, which its derives need.
-    state::{deployment::FIRST_REVISION, seeds, Deployment, Owner as OwnerAccount},
+    state::{deployment::FIRST_REVISION, seeds, Deployment, OpenDeployment, Owner as OwnerAccount},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::TokenAccount;
+use core::cell::RefMut;
 use deployments_domain::{
-    cron::Schedule,
-    lifecycle::NEVER,
-    settings::{Overlap, Settings, Strategy},
-    status::Status,
+    lifecycle::Lifecycle,
+    settings::{Settings, Strategy},
 };
+use nosana_jobs_interface::NOS_MINT;
 
-/// Five cron fields as bit sets, UTC; see `deployments_domain::cron`.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScheduleArgs {
-    /// Bits 0 to 59.
-    pub minute: u64,
-    /// Bits 0 to 23.
-    pub hour: u32,
-    /// Bits 1 to 31.
-    pub day_of_month: u32,
-    /// Bits 1 to 12.
-    pub month: u16,
-    /// Bits 0 to 6, 0 is Sunday.
-    pub day_of_week: u8,
-    /// The day of month began with `*`.
-    pub day_of_month_star: bool,
-    /// The day of week began with `*`.
-    pub day_of_week_star: bool,
-}
-
-impl From<Schedule> for ScheduleArgs {
-    fn from(schedule: Schedule) -> Self {
-        Self {
-            minute: schedule.minute,
-            hour: schedule.hour,
-            day_of_month: schedule.day_of_month,
-            month: schedule.month,
-            day_of_week: schedule.day_of_week,
-            day_of_month_star: schedule.day_of_month_star,
-            day_of_week_star: schedule.day_of_week_star,
-        }
-    }
-}
-
-impl From<ScheduleArgs> for Schedule {
-    fn from(args: ScheduleArgs) -> Self {
-        Self {
-            minute: args.minute,
-            hour: args.hour,
-            day_of_month: args.day_of_month,
-            month: args.month,
-            day_of_week: args.day_of_week,
-            day_of_month_star: args.day_of_month_star,
-            day_of_week_star: args.day_of_week_star,
-        }
-    }
-}
-
-/// What `create` is told. Limits: `deployments_domain::settings`.
+/// What `create` is told.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct CreateArgs {
     /// Must be the owner account's `next_deployment_id`.
@@ -76,22 +29,8 @@ pub struct CreateArgs {
     pub name: String,
     /// A `Strategy` byte.
     pub strategy: u8,
-    /// Jobs per round.
-    pub replicas: u32,
-    /// Longest run of one job.
-    pub timeout_seconds: u64,
-    /// Required by SCHEDULED, refused otherwise.
-    pub schedule: Option<ScheduleArgs>,
-    /// What a firing does while jobs are active: an `Overlap` byte, 0 unless SCHEDULED.
-    pub overlap: u8,
-    /// Lead of a replacement over the deadline it covers, 0 unless INFINITE.
-    pub rotation_seconds: u32,
-    /// Prolong running jobs before their deadline; only with SIMPLE-EXTEND.
-    pub auto_extend: bool,
-    /// Most NOS base units per second that the market may ask; `u64::MAX` for no cap.
-    pub max_price_per_second: u64,
-    /// Paid to a keeper per job handled.
-    pub keeper_reward_lamports: u64,
+    /// What differs from the settings that the strategy begins with.
+    pub settings: SettingsArgs,
     /// sha2-256 digest of the job definition.
     pub job_definition: [u8; 32],
     /// Start at once.
@@ -99,27 +38,10 @@ pub struct CreateArgs {
 }
 
 impl CreateArgs {
-    fn strategy(&self) -> Result<Strategy> {
-        Ok(Strategy::from_byte(self.strategy).ok_or(DeployError::StrategyNotSupported)?)
-    }
-
-    fn schedule(&self) -> Option<Schedule> {
-        self.schedule.map(Schedule::from)
-    }
-
-    fn validate(&self) -> Result<()> {
-        let settings = Settings {
-            name: &self.name,
-            strategy: self.strategy()?,
-            replicas: self.replicas,
-            timeout_seconds: self.timeout_seconds,
-            schedule: self.schedule(),
-            overlap: Overlap::from_byte(self.overlap).ok_or(DeployError::OverlapNotAllowed)?,
-            rotation_seconds: self.rotation_seconds,
-            auto_extend: self.auto_extend,
-            keeper_reward_lamports: self.keeper_reward_lamports,
-        };
-        Ok(settings.validate().map_err(DeployError::from)?)
+    fn settings(&self) -> Result<Settings> {
+        let strategy =
+            Strategy::from_byte(self.strategy).ok_or(DeployError::StrategyNotSupported)?;
+        self.settings.apply_to(Settings::new(strategy))
     }
 }
 
@@ -166,7 +88,6 @@ struct Bumps {
 
 impl<'info> Create<'info> {
     fn validate(&self, args: &CreateArgs) -> Result<Bumps> {
-        args.validate()?;
         let owner = self.owner.key();
 
         // owner_account
@@ -185,7 +106,7 @@ impl<'info> Create<'info> {
         let vault = seeds::require_vault(&owner, args.vault_index, vault, &vault_nos)?;
 
         // market
-        require_market(&self.market)?;
+        require!(is_market(&self.market)?, DeployError::WrongMarket);
 
         // owner, nos_mint, system_program: checked by Anchor.
         Ok(Bumps {
@@ -217,66 +138,55 @@ impl<'info> Create<'info> {
         counter.try_serialize(&mut &mut info.try_borrow_mut_data()?[..])
     }
 
-    fn make_deployment(&self, args: &CreateArgs, bump: u8) -> Result<()> {
+    /// Makes the deployment's account and fills what never changes.
+    fn make_deployment(&self, args: &CreateArgs, bumps: &Bumps, slots: u32) -> Result<()> {
         let (id, owner) = (args.id.to_le_bytes(), self.owner.key());
-        let seeds: [&[u8]; 4] = [seeds::DEPLOYMENT, owner.as_ref(), &id, &[bump]];
-        let slots = args.strategy()?.slots(args.replicas);
-        let space = Deployment::space(slots);
-        make_account(&self.deployment, &self.owner, space, &seeds)
+        let bump = [bumps.deployment];
+        let seeds: [&[u8]; 4] = [seeds::DEPLOYMENT, owner.as_ref(), &id, &bump];
+        make_account(
+            &self.deployment,
+            &self.owner,
+            Deployment::space(slots),
+            &seeds,
+        )?;
+        let data = RefMut::map(self.deployment.try_borrow_mut_data()?, |data| &mut **data);
+        let mut header = Deployment::init(data)?;
+        header.bump = bumps.deployment;
+        header.vault_bump = bumps.vault;
+        header.vault_index = args.vault_index;
+        header.owner = owner;
+        header.vault = self.vault.key();
+        header.vault_nos = self.vault_nos.key();
+        header.market = self.market.key();
+        header.job_definition = args.job_definition;
+        header.first_job_definition = args.job_definition;
+        header.id = args.id;
+        header.latest_revision = FIRST_REVISION;
+        header.set_name(&args.name)
     }
 }
 
 /// Stores the deployment and counts it.
 pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
     let accounts = &*ctx.accounts;
+    let settings = args.settings()?;
     let bumps = accounts.validate(&args)?;
     accounts.count(args.id, bumps.owner_account)?;
-    accounts.make_deployment(&args, bumps.deployment)?;
-    let now = Clock::get()?.unix_timestamp;
-    let key = accounts.deployment.key();
+    accounts.make_deployment(&args, &bumps, settings.slots())?;
 
-    let mut data = accounts.deployment.try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::init(&mut data)?;
-    deployment.bump = bumps.deployment;
-    deployment.vault_bump = bumps.vault;
-    deployment.vault_index = args.vault_index;
-    deployment.owner = accounts.owner.key();
-    deployment.vault = accounts.vault.key();
-    deployment.vault_nos = accounts.vault_nos.key();
-    deployment.market = accounts.market.key();
-    deployment.job_definition = args.job_definition;
-    deployment.id = args.id;
-    deployment.created_at = now;
-    deployment.status_changed_at = now;
-    deployment.timeout_seconds = args.timeout_seconds;
-    deployment.max_price_per_second = args.max_price_per_second;
-    deployment.keeper_reward_lamports = args.keeper_reward_lamports;
-    deployment.status = Status::Draft as u8;
-    deployment.strategy = args.strategy;
-    deployment.overlap = args.overlap;
-    deployment.rotation_seconds = args.rotation_seconds;
-    deployment.auto_extend = u8::from(args.auto_extend);
-    deployment.replicas = args.replicas;
-    deployment.next_due_at = NEVER;
-    deployment.revision = FIRST_REVISION;
-    deployment.latest_revision = FIRST_REVISION;
-    deployment.first_job_definition = args.job_definition;
-    deployment.set_name(&args.name)?;
-    if let Some(schedule) = args.schedule() {
-        deployment.set_schedule(&schedule);
-    }
+    let mut open = OpenDeployment::load(&accounts.deployment)?;
+    open.header.created_at = open.now;
+    open.header.status_changed_at = open.now;
+    open.lifecycle = Lifecycle::draft(settings);
     emit!(DeploymentCreated {
-        deployment: key,
-        owner: deployment.owner,
-        market: deployment.market,
-        vault: deployment.vault,
-        job_definition: deployment.job_definition,
+        deployment: open.key,
+        owner: open.header.owner,
+        market: open.header.market,
+        vault: open.header.vault,
+        job_definition: args.job_definition,
     });
-
-    let mut lifecycle = deployment.lifecycle(slots.len())?;
     if args.autostart {
-        let none = core::iter::empty();
-        lifecycle.start(none, now).map_err(DeployError::from)?;
+        open.apply(|lifecycle, jobs, now| lifecycle.start(jobs, now))?;
     }
-    deployment.store(&key, &lifecycle, now)
+    open.commit_settings()
 }

@@ -1,6 +1,10 @@
 //! `extend`: adds replicas to a SIMPLE-EXTEND deployment, while it runs and after completion.
 
-use crate::{errors::DeployError, instructions::make_room::make_room, state::Deployment};
+use crate::{
+    errors::DeployError,
+    room::make_room,
+    state::{Deployment, OpenDeployment},
+};
 use anchor_lang::prelude::*;
 use deployments_domain::settings::{Strategy, MAX_REPLICAS};
 
@@ -19,25 +23,15 @@ pub struct Extend<'info> {
 
 /// `more` replicas, 1 to what is left up to the limit, are listed beside those asked for before.
 pub(crate) fn handler(ctx: Context<Extend>, more: u32) -> Result<()> {
-    let now = Clock::get()?.unix_timestamp;
-    let accounts = ctx.accounts;
-    let (key, info) = (
-        accounts.deployment.key(),
-        accounts.deployment.to_account_info(),
-    );
+    let accounts = &*ctx.accounts;
     let replicas = accounts.deployment.load()?.replicas.checked_add(more);
     let replicas = replicas
         .filter(|replicas| more > 0 && *replicas <= MAX_REPLICAS)
         .ok_or(DeployError::ReplicasOutOfRange)?;
-    make_room(
-        &info,
-        &accounts.owner,
-        Strategy::SimpleExtend.slots(replicas),
-    )?;
+    let slots = Strategy::SimpleExtend.slots(replicas);
+    make_room(accounts.deployment.as_ref(), &accounts.owner, slots)?;
 
-    let mut data = info.try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::split_mut(&mut data)?;
-    let mut lifecycle = deployment.lifecycle(slots.len())?;
-    lifecycle.extend(more).map_err(DeployError::from)?;
-    deployment.store(&key, &lifecycle, now)
+    let mut open = OpenDeployment::load(accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, _, _| lifecycle.extend(more))?;
+    open.commit_settings()
 }

@@ -1,9 +1,7 @@
 //! `fund`: adds NOS and SOL to a vault.
 
-use crate::{
-    constants::NOS_MINT, errors::DeployError, events::VaultFunded, state::seeds,
-    vault::require_may_hold,
-};
+// All of `vault`: Anchor's derive needs what it made of `VaultAccounts`.
+use crate::{errors::DeployError, events::VaultFunded, vault::*};
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token::{self, Token, TokenAccount};
 
@@ -28,20 +26,10 @@ pub struct Fund<'info> {
     /// CHECK: the wallet whose vault this is; any key, it only derives the vault's address.
     pub owner: UncheckedAccount<'info>,
 
-    /// Its address is checked in the handler.
-    #[account(mut)]
-    pub vault: SystemAccount<'info>,
-
-    /// CHECK: by address.
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: UncheckedAccount<'info>,
-
-    /// Its address is checked in the handler.
-    #[account(mut, token::mint = nos_mint, token::authority = vault)]
-    pub vault_nos: Account<'info, TokenAccount>,
+    pub vault: VaultAccounts<'info>,
 
     /// Where the NOS come from. The token program checks that the funder may move them.
-    #[account(mut, token::mint = nos_mint)]
+    #[account(mut, token::mint = vault.nos_mint)]
     pub funder_nos: Account<'info, TokenAccount>,
 
     pub token_program: Program<'info, Token>,
@@ -52,31 +40,27 @@ pub struct Fund<'info> {
 pub(crate) fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
     require!(args.nos > 0 || args.lamports > 0, DeployError::ZeroAmount);
     let accounts = ctx.accounts;
-    let (vault, vault_nos) = (accounts.vault.key, accounts.vault_nos.key());
-    seeds::require_vault(accounts.owner.key, args.vault_index, vault, &vault_nos)?;
+    let vault = &accounts.vault;
+    vault.bump_of(accounts.owner.key, args.vault_index)?;
     if args.nos > 0 {
         let transfer = token::Transfer {
             from: accounts.funder_nos.to_account_info(),
-            to: accounts.vault_nos.to_account_info(),
+            to: vault.vault_nos.to_account_info(),
             authority: accounts.funder.to_account_info(),
         };
         token::transfer(CpiContext::new(token::ID, transfer), args.nos)?;
     }
     if args.lamports > 0 {
-        let after = accounts
-            .vault
-            .lamports()
-            .checked_add(args.lamports)
-            .ok_or(DeployError::Overflow)?;
-        require_may_hold(after)?;
+        let after = vault.vault.lamports().checked_add(args.lamports);
+        require_may_hold(after.ok_or(DeployError::Overflow)?)?;
         let transfer = system_program::Transfer {
             from: accounts.funder.to_account_info(),
-            to: accounts.vault.to_account_info(),
+            to: vault.vault.to_account_info(),
         };
         system_program::transfer(CpiContext::new(system_program::ID, transfer), args.lamports)?;
     }
     emit!(VaultFunded {
-        vault: accounts.vault.key(),
+        vault: vault.vault.key(),
         funder: accounts.funder.key(),
         nos: args.nos,
         lamports: args.lamports,

@@ -1,18 +1,16 @@
 //! `reclaim_job`: the deposit of a job that was written off and then quit, back into the vault.
 
 use crate::{
-    constants::{JOBS_PROGRAM, NOS_MINT},
     errors::DeployError,
     events::JobReclaimed,
-    jobs_cpi::{job_state, JobState, JobsCpi},
-    state::{
-        seeds::{self, JobAddresses},
-        Deployment,
-    },
-    vault::VaultSeeds,
+    markets::{job_state, Markets},
+    state::{seeds::JobAddresses, OpenDeployment},
+    // All of it: Anchor's derive needs what it made of `VaultAccounts`.
+    vault::*,
 };
-use anchor_lang::{prelude::*, Discriminator};
-use anchor_spl::token::{Token, TokenAccount};
+use anchor_lang::prelude::*;
+use anchor_spl::token::Token;
+use nosana_jobs_interface::{account::JobState, JOBS_PROGRAM};
 
 /// Which job, of whose vault.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,23 +31,14 @@ pub struct ReclaimJob<'info> {
     /// CHECK: pinned by the job's address, which derives from it; may be closed.
     pub deployment: UncheckedAccount<'info>,
 
-    /// Its address is checked in `validate`; the jobs program checks that it paid for the job.
-    #[account(mut)]
-    pub vault: SystemAccount<'info>,
+    /// The markets' program checks that it paid for the job.
+    pub vault: VaultAccounts<'info>,
 
-    /// CHECK: by address.
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: UncheckedAccount<'info>,
-
-    /// Its address is checked in `validate`.
-    #[account(mut, token::mint = nos_mint, token::authority = vault)]
-    pub vault_nos: Account<'info, TokenAccount>,
-
-    /// CHECK: the jobs program checks that it is the job's.
+    /// CHECK: the markets' program checks that it is the job's.
     #[account(mut)]
     pub market: UncheckedAccount<'info>,
 
-    /// CHECK: the jobs program checks that it is the market's, and pays out of it.
+    /// CHECK: the markets' program checks that it is the market's, and pays out of it.
     #[account(mut)]
     pub market_vault: UncheckedAccount<'info>,
 
@@ -67,9 +56,8 @@ pub struct ReclaimJob<'info> {
 impl ReclaimJob<'_> {
     /// The vault's bump.
     fn validate(&self, args: &ReclaimArgs) -> Result<u8> {
-        // vault, vault_nos
-        let (vault, vault_nos) = (self.vault.key, self.vault_nos.key());
-        let bump = seeds::require_vault(&args.owner, args.vault_index, vault, &vault_nos)?;
+        // vault
+        let bump = self.vault.bump_of(&args.owner, args.vault_index)?;
 
         // job
         let mut ours = JobAddresses::of(self.deployment.key);
@@ -79,16 +67,9 @@ impl ReclaimJob<'_> {
         );
         // A job with a slot is for `settle_jobs`: the fail-safe must see that its node quit.
         if *self.deployment.owner == crate::ID {
-            // Read in place, where it is aligned; a copy need not be. Nothing is written.
-            let mut data = self.deployment.try_borrow_mut_data()?;
+            let open = OpenDeployment::load(&self.deployment)?;
             require!(
-                data.starts_with(Deployment::DISCRIMINATOR),
-                DeployError::WrongDeployment
-            );
-            let (header, slots) = Deployment::split_any_version_mut(&mut data)?;
-            let in_use = crate::state::deployment::in_use(slots, header.active)?;
-            require!(
-                in_use.iter().all(|slot| slot.index != args.index),
+                open.slots.position(args.index).is_none(),
                 DeployError::JobStillActive
             );
         }
@@ -105,15 +86,15 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
     let bump = ctx.accounts.validate(&args)?;
     let accounts = &*ctx.accounts;
     let seeds = VaultSeeds::new(args.owner, args.vault_index, bump);
-    let cpi = JobsCpi {
+    let markets = Markets {
         market: &accounts.market,
         market_vault: &accounts.market_vault,
-        vault: &accounts.vault,
-        vault_nos: accounts.vault_nos.as_ref(),
+        vault: &accounts.vault.vault,
+        vault_nos: accounts.vault.vault_nos.as_ref(),
         token_program: &accounts.token_program,
         vault_seeds: &seeds.as_slices(),
     };
-    cpi.recover(&accounts.job)?;
+    markets.recover(&accounts.job)?;
     emit!(JobReclaimed {
         deployment: accounts.deployment.key(),
         index: args.index

@@ -1,12 +1,13 @@
 //! `settle_jobs`: accounts for jobs that ended by themselves.
 
 use crate::{
+    batch::{handle, Effect, HandleJobs},
     events::Outcome,
-    instructions::handle_jobs::{handle, Effect, HandleJobs},
-    jobs_cpi::{job_state, JobState, MarketView},
+    markets::{is_market, job_state},
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{failsafe::Ending, lifecycle::Ended};
+use nosana_jobs_interface::account::JobState;
 
 /// For each index one account: the job.
 pub(crate) fn handler<'info>(
@@ -14,7 +15,7 @@ pub(crate) fn handler<'info>(
     indices: Vec<u64>,
 ) -> Result<()> {
     let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
-    handle::<1>(accounts, remaining, &indices, |scene, [job]| {
+    handle::<1>(accounts, remaining, &indices, |batch, [job]| {
         let (outcome, ending, at) = match job_state(job)? {
             JobState::Open { .. } => return Ok(Effect::Nothing),
             JobState::Done {
@@ -26,16 +27,14 @@ pub(crate) fn handler<'info>(
             }
             // Anyone can clean a finished job at once, so how long it ran is unknown; but it ended
             // too soon if it was listed a moment ago.
-            JobState::Gone => match Ending::of_run(scene.slot()?.listed_at, scene.now) {
+            JobState::Gone => match Ending::of_run(batch.slot()?.listed_at, batch.open.now) {
                 Ending::Rapid => (Outcome::Gone, Ending::Rapid, None),
                 _ => (Outcome::Gone, Ending::Unknown, None),
             },
             // Without its market the deposit is out of reach: for `write_off`.
-            JobState::Quit if MarketView::open(scene.cpi.market)?.is_none() => {
-                return Ok(Effect::Nothing)
-            }
+            JobState::Quit if !is_market(batch.markets.market)? => return Ok(Effect::Nothing),
             JobState::Quit => {
-                scene.cpi.recover(job)?;
+                batch.markets.recover(job)?;
                 (Outcome::Recovered, Ending::Rapid, None)
             }
         };

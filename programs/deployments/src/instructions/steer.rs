@@ -2,13 +2,9 @@
 
 use crate::{
     errors::DeployError,
-    state::{
-        deployment::{in_use, views, ActiveJob},
-        Deployment,
-    },
+    state::{Deployment, OpenDeployment},
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{lifecycle::Lifecycle, status::Refused};
 
 /// Accounts of `start`, `stop` and `archive`.
 #[derive(Accounts)]
@@ -21,32 +17,21 @@ pub struct Steer<'info> {
 
 /// Begins a round, or goes on with the interrupted one.
 pub fn start(ctx: Context<Steer>) -> Result<()> {
-    apply(ctx, |lifecycle, jobs, now| {
-        lifecycle.start(views(jobs), now)
-    })
+    let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, jobs, now| lifecycle.start(jobs, now))?;
+    open.commit()
 }
 
 /// Lists nothing more; what is active is for keepers to end.
 pub fn stop(ctx: Context<Steer>) -> Result<()> {
-    apply(ctx, |lifecycle, _, _| lifecycle.stop())
+    let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, _, _| lifecycle.stop())?;
+    open.commit()
 }
 
 /// Ends the deployment for good.
 pub fn archive(ctx: Context<Steer>) -> Result<()> {
-    apply(ctx, |lifecycle, _, _| lifecycle.archive())
-}
-
-fn apply(
-    ctx: Context<Steer>,
-    transition: impl FnOnce(&mut Lifecycle, &[ActiveJob], i64) -> core::result::Result<(), Refused>,
-) -> Result<()> {
-    let now = Clock::get()?.unix_timestamp;
-    let key = ctx.accounts.deployment.key();
-    let info = ctx.accounts.deployment.to_account_info();
-    let mut data = info.try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::split_mut(&mut data)?;
-    let mut lifecycle = deployment.lifecycle(slots.len())?;
-    let jobs = in_use(slots, lifecycle.active)?;
-    transition(&mut lifecycle, jobs, now).map_err(DeployError::from)?;
-    deployment.store(&key, &lifecycle, now)
+    let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, _, _| lifecycle.archive())?;
+    open.commit()
 }

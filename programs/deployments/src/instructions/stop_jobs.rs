@@ -1,14 +1,15 @@
 //! `stop_jobs`: ends what should not run any more.
 
 use crate::{
+    batch::{handle, Effect, HandleJobs},
     errors::DeployError,
     events::Outcome,
-    instructions::handle_jobs::{handle, Effect, HandleJobs},
-    jobs_cpi::{is_queued, job_state, run_of, JobState, MarketView, Run},
-    state::{deployment::views, seeds::is_nos_account},
+    markets::{is_market, is_queued, job_state, run_of},
+    state::seeds::is_nos_account,
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{failsafe::Ending, jobs::StopReason, lifecycle::Ended};
+use nosana_jobs_interface::account::{JobState, Run};
 
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
 /// the run. While the job is queued, any accounts will do for the last three: the program looks at
@@ -25,40 +26,39 @@ pub(crate) fn handler<'info>(
         accounts,
         remaining,
         &indices,
-        |scene, [job, run, node_nos, run_payer]| {
+        |batch, [job, run, node_nos, run_payer]| {
             let JobState::Open { .. } = job_state(job)? else {
                 return Ok(Effect::Nothing); // ended by itself: for `settle_jobs`
             };
             let run_now = run_of(run, job.key)?;
             if let Some(found) = &run_now {
-                scene.slot()?.note_start(found.started_at);
+                batch.slot()?.note_start(found.started_at());
             }
-            let view = scene.slot()?.view();
-            let reason = scene
-                .lifecycle
-                .stop_reason(&view, views(scene.slots), scene.now);
+            let view = batch.slot()?.view();
+            let (open, now) = (&*batch.open, batch.open.now);
+            let reason = open.lifecycle.stop_reason(&view, open.slots.jobs(), now);
             let (outcome, ending) = match (reason, run_now) {
                 (None, _) => return Ok(Effect::Nothing),
                 // Without its market no deposit can be shared out: for `write_off`.
-                (Some(_), Some(_)) if MarketView::open(scene.cpi.market)?.is_none() => {
+                (Some(_), Some(_)) if !is_market(batch.markets.market)? => {
                     return Ok(Effect::Nothing)
                 }
                 (Some(reason), Some(found)) => {
                     check_end(&found, node_nos, run_payer)?;
-                    scene.cpi.end(job, run, node_nos, run_payer)?;
+                    batch.markets.end(job, run, node_nos, run_payer)?;
                     let ending = match reason {
-                        StopReason::Overdue => Ending::of_run(found.started_at, scene.now),
+                        StopReason::Overdue => Ending::of_run(found.started_at(), now),
                         _ => Ending::Unknown,
                     };
                     (Outcome::Ended, ending)
                 }
-                (Some(_), None) if is_queued(scene.cpi.market, job.key)? => {
-                    scene.cpi.delist(job)?;
+                (Some(_), None) if is_queued(batch.markets.market, job.key)? => {
+                    batch.markets.delist(job)?;
                     (Outcome::Delisted, Ending::Unknown)
                 }
                 (Some(_), None) => return Ok(Effect::Nothing),
             };
-            let at = Some(scene.now);
+            let at = Some(now);
             let ended = Ended { ending, at };
             Ok(Effect::Ended { outcome, ended })
         },

@@ -1,65 +1,32 @@
-//! `update`: changes settings, replicas or the revision, in any status but ARCHIVED.
+//! `update`: changes settings, the name or the revision, in any status but ARCHIVED.
 
 use crate::{
     errors::DeployError,
     events::DeploymentUpdated,
-    instructions::{create::ScheduleArgs, make_room::make_room},
-    state::{
-        deployment::{in_use, views, FIRST_REVISION},
-        Deployment, Revision,
-    },
+    room::make_room,
+    settings::SettingsArgs,
+    state::{deployment::FIRST_REVISION, Deployment, OpenDeployment, Revision},
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{
-    cron::Schedule,
-    settings::{Overlap, Settings},
-};
 
-/// What to change; `None` leaves an option as it is. Limits: `deployments_domain::settings`.
+/// What to change; `None` leaves it as it is.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateArgs {
     /// Shown to people; at most 64 bytes of UTF-8.
     pub name: Option<String>,
-    /// Takes effect at once between start and stop, else at the next start.
-    pub replicas: Option<u32>,
-    /// For jobs and extensions from now on.
-    pub timeout_seconds: Option<u64>,
-    /// SCHEDULED: a firing that is due stays due.
-    pub schedule: Option<ScheduleArgs>,
-    /// SCHEDULED: an `Overlap` byte.
-    pub overlap: Option<u8>,
-    /// INFINITE: for active jobs too.
-    pub rotation_seconds: Option<u32>,
-    /// SIMPLE-EXTEND: for active jobs too.
-    pub auto_extend: Option<bool>,
-    /// NOS base units per second, for listings and extensions from now on.
-    pub max_price_per_second: Option<u64>,
-    /// For calls from now on.
-    pub keeper_reward_lamports: Option<u64>,
+    /// Settings of the deployment.
+    pub settings: SettingsArgs,
     /// A revision that was added before; 1 is the one the deployment was created with.
     pub revision: Option<u32>,
 }
 
-impl UpdateArgs {
-    /// The settings as they would be afterwards.
-    fn merged<'a>(&'a self, now: Settings<'a>) -> Result<Settings<'a>> {
-        let overlap = match self.overlap {
-            Some(byte) => Overlap::from_byte(byte).ok_or(DeployError::OverlapNotAllowed)?,
-            None => now.overlap,
-        };
-        Ok(Settings {
-            name: self.name.as_deref().unwrap_or(now.name),
-            strategy: now.strategy,
-            replicas: self.replicas.unwrap_or(now.replicas),
-            timeout_seconds: self.timeout_seconds.unwrap_or(now.timeout_seconds),
-            schedule: self.schedule.map(Schedule::from).or(now.schedule),
-            overlap,
-            rotation_seconds: self.rotation_seconds.unwrap_or(now.rotation_seconds),
-            auto_extend: self.auto_extend.unwrap_or(now.auto_extend),
-            keeper_reward_lamports: self
-                .keeper_reward_lamports
-                .unwrap_or(now.keeper_reward_lamports),
-        })
+/// Settings alone.
+impl From<SettingsArgs> for UpdateArgs {
+    fn from(settings: SettingsArgs) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
     }
 }
 
@@ -73,7 +40,7 @@ pub struct Update<'info> {
     #[account(mut, has_one = owner @ DeployError::WrongOwner)]
     pub deployment: AccountLoader<'info, Deployment>,
 
-    /// The revision to go to, if it is another than the first.
+    /// The revision to go to, unless it is the first.
     #[account(has_one = deployment @ DeployError::WrongRevision)]
     pub revision: Option<Account<'info, Revision>>,
 
@@ -81,17 +48,6 @@ pub struct Update<'info> {
 }
 
 impl Update<'_> {
-    /// Checks everything before anything changes; the slots that the deployment needs afterwards.
-    fn validate(&self, args: &UpdateArgs) -> Result<u32> {
-        require!(*args != UpdateArgs::default(), DeployError::NothingToUpdate);
-        let mut data = self.deployment.as_ref().try_borrow_mut_data()?;
-        let (deployment, slots) = Deployment::split_mut(&mut data)?;
-        deployment.active_lifecycle(slots.len())?;
-        let settings = args.merged(deployment.settings()?)?;
-        settings.validate().map_err(DeployError::from)?;
-        Ok(settings.strategy.slots(settings.replicas))
-    }
-
     /// Digest of the revision to go to.
     fn digest(&self, deployment: &Deployment, number: u32) -> Result<[u8; 32]> {
         match &self.revision {
@@ -104,69 +60,26 @@ impl Update<'_> {
 
 /// Stores what is to change. What that makes due is for keepers to do.
 pub(crate) fn handler(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
-    let slots = ctx.accounts.validate(&args)?;
-    let now = Clock::get()?.unix_timestamp;
-    let accounts = ctx.accounts;
-    let (key, info) = (
-        accounts.deployment.key(),
-        accounts.deployment.to_account_info(),
-    );
-    make_room(&info, &accounts.owner, slots)?;
+    require!(args != UpdateArgs::default(), DeployError::NothingToUpdate);
+    let accounts = &*ctx.accounts;
+    let info = accounts.deployment.as_ref();
+    let current = accounts.deployment.load()?.settings()?;
+    let settings = args.settings.apply_to(current)?;
+    make_room(info, &accounts.owner, settings.slots())?;
 
-    let mut data = info.try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::split_mut(&mut data)?;
-    set_plain_options(deployment, &args)?;
-    let mut lifecycle = deployment.active_lifecycle(slots.len())?;
-    let jobs = views(in_use(slots, lifecycle.active)?);
-    if let Some(schedule) = args.schedule.map(Schedule::from) {
-        lifecycle
-            .reschedule(schedule, now)
-            .map_err(DeployError::from)?;
-        deployment.set_schedule(&schedule);
-    }
-    if let Some(replicas) = args.replicas {
-        lifecycle
-            .scale(replicas, jobs.clone(), now)
-            .map_err(DeployError::from)?;
-    }
-    if let Some(revision) = args.revision {
-        deployment.job_definition = accounts.digest(deployment, revision)?;
-        lifecycle
-            .change_revision(revision, jobs.clone(), now)
-            .map_err(DeployError::from)?;
-    }
-    lifecycle.updated(jobs, now).map_err(DeployError::from)?;
-    emit!(DeploymentUpdated {
-        deployment: key,
-        replicas: lifecycle.replicas,
-        revision: lifecycle.revision
-    });
-    deployment.store(&key, &lifecycle, now)
-}
-
-/// Options that are only stored.
-fn set_plain_options(deployment: &mut Deployment, args: &UpdateArgs) -> Result<()> {
+    let mut open = OpenDeployment::load_unarchived(info)?;
     if let Some(name) = &args.name {
-        deployment.set_name(name)?;
+        open.header.set_name(name)?;
     }
-    let set = |field: &mut u64, value: Option<u64>| *field = value.unwrap_or(*field);
-    set(&mut deployment.timeout_seconds, args.timeout_seconds);
-    set(
-        &mut deployment.max_price_per_second,
-        args.max_price_per_second,
-    );
-    set(
-        &mut deployment.keeper_reward_lamports,
-        args.keeper_reward_lamports,
-    );
-    if let Some(overlap) = args.overlap {
-        deployment.overlap = overlap;
+    open.apply(|lifecycle, jobs, now| lifecycle.configure(settings, jobs, now))?;
+    if let Some(revision) = args.revision {
+        open.header.job_definition = accounts.digest(&open.header, revision)?;
+        open.apply(|lifecycle, jobs, now| lifecycle.change_revision(revision, jobs, now))?;
     }
-    if let Some(seconds) = args.rotation_seconds {
-        deployment.rotation_seconds = seconds;
-    }
-    if let Some(auto_extend) = args.auto_extend {
-        deployment.auto_extend = u8::from(auto_extend);
-    }
-    Ok(())
+    emit!(DeploymentUpdated {
+        deployment: open.key,
+        replicas: open.lifecycle.settings.replicas,
+        revision: open.lifecycle.revision
+    });
+    open.commit_settings()
 }

@@ -1,11 +1,10 @@
 //! `withdraw`: takes NOS and SOL out of a vault, at any time and in any status.
 
 use crate::{
-    constants::NOS_MINT,
     errors::DeployError,
     events::VaultWithdrawn,
-    state::seeds,
-    vault::{require_may_hold, send_lamports, send_nos, VaultSeeds},
+    // All of it: Anchor's derive needs what it made of `VaultAccounts`.
+    vault::*,
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::{Token, TokenAccount};
@@ -47,20 +46,10 @@ pub struct Withdraw<'info> {
     #[account(mut)]
     pub owner: Signer<'info>,
 
-    /// Its address is checked in the handler.
-    #[account(mut)]
-    pub vault: SystemAccount<'info>,
-
-    /// CHECK: by address.
-    #[account(address = NOS_MINT @ DeployError::WrongMint)]
-    pub nos_mint: UncheckedAccount<'info>,
-
-    /// Its address is checked in the handler.
-    #[account(mut, token::mint = nos_mint, token::authority = vault)]
-    pub vault_nos: Account<'info, TokenAccount>,
+    pub vault: VaultAccounts<'info>,
 
     /// Where the NOS go: the owner's own token account.
-    #[account(mut, token::mint = nos_mint, token::authority = owner)]
+    #[account(mut, token::mint = vault.nos_mint, token::authority = owner)]
     pub owner_nos: Account<'info, TokenAccount>,
 
     pub token_program: Program<'info, Token>,
@@ -70,14 +59,10 @@ pub struct Withdraw<'info> {
 /// Moves the funds. Active jobs keep running: their refunds arrive in the vault later.
 pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> {
     let accounts = ctx.accounts;
-    let (owner, vault, vault_nos) = (
-        accounts.owner.key(),
-        accounts.vault.key(),
-        accounts.vault_nos.key(),
-    );
-    let bump = seeds::require_vault(&owner, args.vault_index, &vault, &vault_nos)?;
-    let nos = args.nos.of(accounts.vault_nos.amount)?;
-    let balance = accounts.vault.lamports();
+    let (owner, vault) = (accounts.owner.key(), &accounts.vault);
+    let bump = vault.bump_of(&owner, args.vault_index)?;
+    let nos = args.nos.of(vault.vault_nos.amount)?;
+    let balance = vault.vault.lamports();
     let lamports = args.lamports.of(balance)?;
     require!(nos > 0 || lamports > 0, DeployError::ZeroAmount);
     require_may_hold(
@@ -89,23 +74,18 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
     let seeds = VaultSeeds::new(owner, args.vault_index, bump);
     if nos > 0 {
         send_nos(
-            &accounts.vault_nos.to_account_info(),
-            &accounts.owner_nos.to_account_info(),
-            &accounts.vault,
+            vault.vault_nos.as_ref(),
+            accounts.owner_nos.as_ref(),
+            &vault.vault,
             nos,
             &seeds.as_slices(),
         )?;
     }
     if lamports > 0 {
-        send_lamports(
-            &accounts.vault,
-            &accounts.owner,
-            lamports,
-            &seeds.as_slices(),
-        )?;
+        send_lamports(&vault.vault, &accounts.owner, lamports, &seeds.as_slices())?;
     }
     emit!(VaultWithdrawn {
-        vault: accounts.vault.key(),
+        vault: vault.vault.key(),
         nos,
         lamports
     });

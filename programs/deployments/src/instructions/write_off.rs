@@ -2,16 +2,13 @@
 
 use crate::{
     errors::DeployError,
-    events::{JobSettled, Outcome},
-    jobs_cpi::{is_queued, job_state, JobState, MarketView},
-    state::{
-        deployment::{free, in_use},
-        seeds::JobAddresses,
-        Deployment,
-    },
+    events::Outcome,
+    markets::{is_market, is_queued, job_state},
+    state::{seeds::JobAddresses, Deployment, OpenDeployment},
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{failsafe::Ending, lifecycle::Ended};
+use nosana_jobs_interface::account::JobState;
 
 /// Accounts of `write_off`.
 #[derive(Accounts)]
@@ -38,40 +35,26 @@ pub struct WriteOff<'info> {
 /// Refused while a keeper can settle or delist the job. That no run exists cannot be proven on
 /// chain, so this is the owner's decision.
 pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
-    let now = Clock::get()?.unix_timestamp;
-    let accounts = ctx.accounts;
-    let key = accounts.deployment.key();
-    let mut data = accounts.deployment.as_ref().try_borrow_mut_data()?;
-    let (deployment, slots) = Deployment::split_mut(&mut data)?;
-    let mut lifecycle = deployment.active_lifecycle(slots.len())?;
-
-    let position = in_use(slots, lifecycle.active)?
-        .iter()
-        .position(|slot| slot.index == index)
-        .ok_or(DeployError::JobNotActive)?;
-    let slot = slots.get(position).ok_or(DeployError::CorruptAccount)?;
+    let accounts = &*ctx.accounts;
+    let mut open = OpenDeployment::load_unarchived(accounts.deployment.as_ref())?;
+    let position = open.slots.position(index);
+    let position = position.ok_or(DeployError::JobNotActive)?;
+    let job_bump = open.slots.at(position)?.job_bump;
     require!(
-        JobAddresses::of(&key).is_job(accounts.job.key, index, slot.job_bump),
+        JobAddresses::of(&open.key).is_job(accounts.job.key, index, job_bump),
         DeployError::WrongJobAddress
     );
     let can_settle = match job_state(&accounts.job)? {
         JobState::Done { .. } | JobState::Gone => true,
-        JobState::Quit => MarketView::open(&accounts.market)?.is_some(),
+        JobState::Quit => is_market(&accounts.market)?,
         JobState::Open { .. } => is_queued(&accounts.market, accounts.job.key)?,
     };
     require!(!can_settle, DeployError::JobCanSettle);
 
-    free(slots, lifecycle.active, position)?;
     let ended = Ended {
         ending: Ending::Unknown,
-        at: Some(now),
+        at: Some(open.now),
     };
-    lifecycle.settled(ended, now).map_err(DeployError::from)?;
-    deployment.count(Outcome::WrittenOff);
-    emit!(JobSettled {
-        deployment: key,
-        index,
-        outcome: Outcome::WrittenOff as u8
-    });
-    deployment.store(&key, &lifecycle, now)
+    open.settle(position, Outcome::WrittenOff, ended)?;
+    open.commit()
 }

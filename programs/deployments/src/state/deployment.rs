@@ -1,14 +1,14 @@
 //! The Deployment account: a fixed header, then one slot for every job that may be active at once.
 
+mod open;
 mod slots;
 
-pub use slots::{free, in_use, views, ActiveJob};
+pub use open::{Jobs, OpenDeployment};
+pub use slots::{ActiveJob, Slots};
 
-use crate::{
-    errors::DeployError,
-    events::{Outcome, StatusChanged},
-};
+use crate::{errors::DeployError, events::Outcome};
 use anchor_lang::prelude::*;
+use core::cell::RefMut;
 use deployments_domain::{
     cron::Schedule,
     failsafe::FailSafe,
@@ -19,12 +19,11 @@ use deployments_domain::{
 
 /// PDA `["deployment", owner, id]`. Little-endian, without padding, read and written in place.
 ///
-/// Offsets that readers filter by, from the account's first byte: `status` 10, `strategy` 11,
-/// `owner` 16, `vault` 48, `market` 112. They never change.
+/// Readers filter by `status`, `strategy`, `owner`, `vault` and `market`: these never move.
 #[account(zero_copy)]
 #[derive(Debug)]
 pub struct Deployment {
-    /// Layout version, [`Deployment::VERSION`]; `migrate` brings older ones up to it.
+    /// Layout version, [`Deployment::VERSION`].
     pub version: u8,
     /// Canonical bump of this account.
     pub bump: u8,
@@ -49,20 +48,66 @@ pub struct Deployment {
     /// sha2-256 digest of the job definition that new jobs run; base58 of `12 20 | digest` is its
     /// IPFS CIDv0.
     pub job_definition: [u8; 32],
+    /// Digest of revision 1; a later one's is in its Revision account.
+    pub first_job_definition: [u8; 32],
     /// Unique among the owner's deployments, past ones included.
     pub id: u64,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds of the last change of `status`.
     pub status_changed_at: i64,
-    /// When the schedule fires next, or `i64::MAX`.
-    pub next_due_at: i64,
-    /// Longest run of one job.
-    pub timeout_seconds: u64,
+
+    // What the owner chose: `Settings`.
     /// Most NOS base units per second that a market may ask; `u64::MAX` for no cap.
     pub max_price_per_second: u64,
-    /// Paid to a keeper per job handled.
+    /// Lamports paid to a keeper per job handled.
     pub keeper_reward_lamports: u64,
+    /// SCHEDULED: cron bits 0 to 59.
+    pub schedule_minute: u64,
+    /// SCHEDULED: cron bits 0 to 23.
+    pub schedule_hour: u32,
+    /// SCHEDULED: cron bits 1 to 31.
+    pub schedule_day_of_month: u32,
+    /// SCHEDULED: cron bits 1 to 12.
+    pub schedule_month: u16,
+    /// SCHEDULED: cron bits 0 to 6, 0 is Sunday.
+    pub schedule_day_of_week: u8,
+    /// SCHEDULED: bit 0: the day of month began with `*`; bit 1: the day of week did.
+    pub schedule_stars: u8,
+    /// Longest run of one job, seconds.
+    pub timeout_seconds: u32,
+    /// INFINITE: seconds before a job's deadline at which its replacement is listed.
+    pub rotation_seconds: u32,
+    /// Jobs per round, or jobs to keep serving (INFINITE).
+    pub replicas: u32,
+    /// SCHEDULED: an [`Overlap`].
+    pub overlap: u8,
+    /// SIMPLE-EXTEND: 1 if running jobs are prolonged.
+    pub auto_extend: u8,
+
+    // How far it has come: the rest of `Lifecycle`.
+    /// INFINITE: rounds of rapid ends in a row.
+    pub streak: u8,
+    /// Bytes of `name` in use.
+    pub name_len: u8,
+    /// Jobs of the current round that are not listed yet.
+    pub owed: u32,
+    /// When the schedule fires next, unix seconds, or `i64::MAX`.
+    pub next_due_at: i64,
+    /// When the schedule last fired, unix seconds.
+    pub fired_at: i64,
+    /// INFINITE: nothing is listed before this time, unix seconds.
+    pub backoff_until: i64,
+    /// Slots in use, from the first.
+    pub active: u32,
+    /// INFINITE: rapid ends of the round that the fail-safe counts.
+    pub rapid_jobs: u32,
+    /// Revision of the job definition that new jobs run, from 1.
+    pub revision: u32,
+    /// Highest revision ever added.
+    pub latest_revision: u32,
+
+    // What people want to know, and no rule reads.
     /// Index of the next job; also the number of jobs ever listed.
     pub next_job_index: u64,
     /// Jobs that nodes finished.
@@ -71,58 +116,17 @@ pub struct Deployment {
     pub jobs_quit: u64,
     /// Jobs that were delisted or ended by a keeper.
     pub jobs_stopped: u64,
-    /// Cron bits 0 to 59.
-    pub schedule_minute: u64,
-    /// Cron bits 0 to 23.
-    pub schedule_hour: u32,
-    /// Cron bits 1 to 31.
-    pub schedule_day_of_month: u32,
-    /// Cron bits 1 to 12.
-    pub schedule_month: u16,
-    /// Cron bits 0 to 6, 0 is Sunday.
-    pub schedule_day_of_week: u8,
-    /// Bit 0: the day of month began with `*`; bit 1: the day of week did.
-    pub schedule_stars: u8,
-    /// Jobs per round.
-    pub replicas: u32,
-    /// Jobs of the current round that are not listed yet.
-    pub owed: u32,
-    /// Slots in use, from the first.
-    pub active: u32,
-    /// Revision of the job definition that new jobs run, from 1.
-    pub revision: u32,
-    /// Bytes of `name` in use.
-    pub name_len: u32,
-    /// UTF-8, zero-padded.
-    pub name: [u8; MAX_NAME_BYTES],
-    /// When the schedule last fired, unix seconds.
-    pub fired_at: i64,
-    /// INFINITE: nothing is listed before this time, unix seconds.
-    pub backoff_until: i64,
     /// Jobs that the owner wrote off.
     pub jobs_written_off: u64,
-    /// INFINITE: lead of a replacement over the deadline that it covers.
-    pub rotation_seconds: u32,
-    /// INFINITE: rapid ends of the round that the fail-safe counts.
-    pub rapid_jobs: u32,
-    /// Highest revision ever added.
-    pub latest_revision: u32,
-    /// INFINITE: rounds of rapid ends in a row.
-    pub streak: u8,
-    /// An [`Overlap`].
-    pub overlap: u8,
-    /// SIMPLE-EXTEND: 1 if running jobs are prolonged.
-    pub auto_extend: u8,
-    /// Zero.
-    pub padding: u8,
-    /// Digest of revision 1; a later one's is in its Revision account.
-    pub first_job_definition: [u8; 32],
+    /// Shown to people: UTF-8, zero-padded.
+    pub name: [u8; MAX_NAME_BYTES],
     /// Zero; for later versions.
-    pub reserved: [u8; 56],
+    pub reserved: [u8; 64],
 }
 
 // Released layouts never change; `tests` pins the offsets.
 const _: () = assert!(Deployment::HEADER == 496);
+const _: () = assert!(MAX_NAME_BYTES <= u8::MAX as usize);
 
 /// Number of the revision that a deployment is created with.
 pub const FIRST_REVISION: u32 = 1;
@@ -132,7 +136,7 @@ const DAY_OF_WEEK_STAR: u8 = 2;
 
 impl Deployment {
     /// Today's layout version.
-    pub const VERSION: u8 = 2;
+    pub const VERSION: u8 = 1;
     /// Bytes before the first slot, the discriminator included.
     pub const HEADER: usize = Self::DISCRIMINATOR
         .len()
@@ -144,45 +148,43 @@ impl Deployment {
             .saturating_add((slots as usize).saturating_mul(core::mem::size_of::<ActiveJob>()))
     }
 
-    /// Header and slots of a new account, whose data is zeroed.
+    /// Marks a new account, whose data is zeroed, as a deployment of today's layout.
     ///
     /// # Errors
     /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
-    pub fn init(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
-        data.get_mut(..Self::DISCRIMINATOR.len())
-            .ok_or(DeployError::CorruptAccount)?
-            .copy_from_slice(Self::DISCRIMINATOR);
-        let (header, slots) = Self::split_any_version_mut(data)?;
-        header.version = Self::VERSION;
-        Ok((header, slots))
+    pub fn init<'a>(data: RefMut<'a, [u8]>) -> Result<RefMut<'a, Deployment>> {
+        let mut data = data;
+        let marks = Self::DISCRIMINATOR.iter().chain(&[Self::VERSION]);
+        for (byte, mark) in data.iter_mut().zip(marks) {
+            *byte = *mark;
+        }
+        Ok(Self::split(data)?.0)
     }
 
-    /// Splits an account's data into header and slots.
+    /// Splits an account's data into header and slots, whatever its version: sizes never change.
     ///
     /// # Errors
-    /// [`DeployError::NeedsMigration`] if another version of this program wrote it,
+    /// [`DeployError::WrongDeployment`] if it is another kind of account,
     /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
-    pub fn split_mut(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
-        let (header, slots) = Self::split_any_version_mut(data)?;
-        require!(header.version == Self::VERSION, DeployError::NeedsMigration);
-        Ok((header, slots))
-    }
-
-    /// As [`Self::split_mut`], whatever version wrote the account: sizes never change.
-    ///
-    /// # Errors
-    /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
-    pub fn split_any_version_mut(data: &mut [u8]) -> Result<(&mut Deployment, &mut [ActiveJob])> {
-        let (header, slots) = data
-            .split_at_mut_checked(Self::HEADER)
-            .ok_or(DeployError::CorruptAccount)?;
-        let header = header
-            .get_mut(Self::DISCRIMINATOR.len()..)
-            .ok_or(DeployError::CorruptAccount)?;
-        Ok((
-            bytemuck::try_from_bytes_mut(header).map_err(|_| DeployError::CorruptAccount)?,
-            bytemuck::try_cast_slice_mut(slots).map_err(|_| DeployError::CorruptAccount)?,
-        ))
+    #[inline(always)] // as `lifecycle`
+    pub fn split<'a>(
+        data: RefMut<'a, [u8]>,
+    ) -> Result<(RefMut<'a, Deployment>, RefMut<'a, [ActiveJob]>)> {
+        require!(
+            data.starts_with(Self::DISCRIMINATOR),
+            DeployError::WrongDeployment
+        );
+        require!(data.len() >= Self::HEADER, DeployError::CorruptAccount);
+        let (header, slots) = RefMut::map_split(data, |data| data.split_at_mut(Self::HEADER));
+        let header = RefMut::filter_map(header, |header| {
+            let fields = header.get_mut(Self::DISCRIMINATOR.len()..)?;
+            bytemuck::try_from_bytes_mut(fields).ok()
+        });
+        let slots = RefMut::filter_map(slots, |slots| bytemuck::try_cast_slice_mut(slots).ok());
+        match (header, slots) {
+            (Ok(header), Ok(slots)) => Ok((header, slots)),
+            _ => err!(DeployError::CorruptAccount),
+        }
     }
 
     /// The schedule, in use when the strategy is SCHEDULED.
@@ -199,7 +201,7 @@ impl Deployment {
     }
 
     /// Stores the schedule.
-    pub fn set_schedule(&mut self, schedule: &Schedule) {
+    fn set_schedule(&mut self, schedule: &Schedule) {
         self.schedule_minute = schedule.minute;
         self.schedule_hour = schedule.hour;
         self.schedule_day_of_month = schedule.day_of_month;
@@ -212,9 +214,8 @@ impl Deployment {
 
     /// The name shown to people.
     pub fn name(&self) -> &str {
-        usize::try_from(self.name_len)
-            .ok()
-            .and_then(|len| self.name.get(..len))
+        self.name
+            .get(..usize::from(self.name_len))
             .and_then(|bytes| core::str::from_utf8(bytes).ok())
             .unwrap_or_default()
     }
@@ -229,26 +230,56 @@ impl Deployment {
             .get_mut(..name.len())
             .ok_or(DeployError::NameTooLong)?
             .copy_from_slice(name.as_bytes());
-        self.name_len = u32::try_from(name.len()).map_err(|_| DeployError::NameTooLong)?;
+        self.name_len = u8::try_from(name.len()).map_err(|_| DeployError::NameTooLong)?;
         Ok(())
+    }
+
+    /// What the owner chose.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
+    #[inline(always)] // as `lifecycle`
+    pub fn settings(&self) -> Result<Settings> {
+        let corrupt = DeployError::CorruptAccount;
+        Ok(Settings {
+            strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
+            replicas: self.replicas,
+            timeout_seconds: self.timeout_seconds,
+            schedule: self.schedule(),
+            overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
+            rotation_seconds: self.rotation_seconds,
+            auto_extend: self.auto_extend != 0,
+            max_price_per_second: self.max_price_per_second,
+            keeper_reward_lamports: self.keeper_reward_lamports,
+        })
+    }
+
+    /// Stores what the owner chose.
+    pub fn set_settings(&mut self, settings: &Settings) {
+        self.strategy = settings.strategy as u8;
+        self.replicas = settings.replicas;
+        self.timeout_seconds = settings.timeout_seconds;
+        if let Some(schedule) = &settings.schedule {
+            self.set_schedule(schedule);
+        }
+        self.overlap = settings.overlap as u8;
+        self.rotation_seconds = settings.rotation_seconds;
+        self.auto_extend = settings.auto_extend.into();
+        self.max_price_per_second = settings.max_price_per_second;
+        self.keeper_reward_lamports = settings.keeper_reward_lamports;
     }
 
     /// The facts that decide, for an account with `slots` slots.
     ///
     /// # Errors
     /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
+    #[inline(always)] // or the bytecode copies it twice
     pub fn lifecycle(&self, slots: usize) -> Result<Lifecycle> {
         let corrupt = DeployError::CorruptAccount;
         Ok(Lifecycle {
             status: Status::from_byte(self.status).ok_or(corrupt)?,
             reason: Reason::from_byte(self.reason).ok_or(corrupt)?,
-            strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
-            schedule: self.schedule(),
-            overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
-            replicas: self.replicas,
-            timeout_seconds: u32::try_from(self.timeout_seconds).map_err(|_| corrupt)?,
-            rotation_seconds: self.rotation_seconds,
-            auto_extend: self.auto_extend != 0,
+            settings: self.settings()?,
             revision: self.revision,
             owed: self.owed,
             active: self.active,
@@ -263,33 +294,18 @@ impl Deployment {
         })
     }
 
-    /// The settings, for checking an update.
-    ///
-    /// # Errors
-    /// [`DeployError::CorruptAccount`] if a stored number has no meaning.
-    pub fn settings(&self) -> Result<Settings<'_>> {
-        let corrupt = DeployError::CorruptAccount;
-        Ok(Settings {
-            name: self.name(),
-            strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
-            replicas: self.replicas,
-            timeout_seconds: self.timeout_seconds,
-            schedule: self.schedule(),
-            overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
-            rotation_seconds: self.rotation_seconds,
-            auto_extend: self.auto_extend != 0,
-            keeper_reward_lamports: self.keeper_reward_lamports,
-        })
-    }
-
-    /// As [`Self::lifecycle`], for instructions that an archived deployment refuses.
-    ///
-    /// # Errors
-    /// [`DeployError::Archived`], and those of [`Self::lifecycle`].
-    pub fn active_lifecycle(&self, slots: usize) -> Result<Lifecycle> {
-        let lifecycle = self.lifecycle(slots)?;
-        require!(lifecycle.status != Status::Archived, DeployError::Archived);
-        Ok(lifecycle)
+    /// Stores the facts that decide, but for the settings.
+    pub fn set_progress(&mut self, lifecycle: &Lifecycle) {
+        self.status = lifecycle.status as u8;
+        self.reason = lifecycle.reason as u8;
+        self.revision = lifecycle.revision;
+        self.owed = lifecycle.owed;
+        self.active = lifecycle.active;
+        self.next_due_at = lifecycle.next_due_at;
+        self.fired_at = lifecycle.fired_at;
+        self.streak = lifecycle.fail_safe.streak;
+        self.rapid_jobs = lifecycle.fail_safe.rapid_jobs;
+        self.backoff_until = lifecycle.fail_safe.backoff_until;
     }
 
     /// Counts a job that ended. The counters inform people and decide nothing, so they may stick.
@@ -301,38 +317,6 @@ impl Deployment {
             Outcome::WrittenOff => &mut self.jobs_written_off,
         };
         *counter = counter.saturating_add(1);
-    }
-
-    /// Writes a lifecycle back after a transition, checks the invariant and tells of a new status.
-    ///
-    /// # Errors
-    /// [`DeployError::InvariantBroken`], which undoes the instruction.
-    pub fn store(&mut self, key: &Pubkey, lifecycle: &Lifecycle, now: i64) -> Result<()> {
-        require!(lifecycle.invariant(), DeployError::InvariantBroken);
-        let (from, to) = (self.status, lifecycle.status as u8);
-        self.status = to;
-        self.reason = lifecycle.reason as u8;
-        self.replicas = lifecycle.replicas;
-        self.revision = lifecycle.revision;
-        self.owed = lifecycle.owed;
-        self.active = lifecycle.active;
-        self.next_due_at = lifecycle.next_due_at;
-        self.fired_at = lifecycle.fired_at;
-        self.streak = lifecycle.fail_safe.streak;
-        self.rapid_jobs = lifecycle.fail_safe.rapid_jobs;
-        self.backoff_until = lifecycle.fail_safe.backoff_until;
-        if from != to {
-            self.status_changed_at = now;
-            let reason = self.reason;
-            emit!(StatusChanged {
-                deployment: *key,
-                from,
-                to,
-                reason,
-                at: now
-            });
-        }
-        Ok(())
     }
 }
 

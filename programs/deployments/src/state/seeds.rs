@@ -1,9 +1,10 @@
 //! Every seed of every program-derived address.
 
-use crate::{constants::NOS_MINT, errors::DeployError};
+use crate::errors::DeployError;
 use anchor_lang::prelude::*;
 use anchor_spl::{associated_token, token};
 use bytemuck::{Pod, Zeroable};
+use nosana_jobs_interface::NOS_MINT;
 use solana_curve25519::edwards::{validate_edwards, PodEdwardsPoint};
 use solana_sha256_hasher::hash;
 
@@ -119,7 +120,7 @@ impl JobAddresses {
 /// The bump that makes `key` the canonical address of these seeds, or `None` if theirs is another.
 ///
 /// The search of `find_program_address`, by the same rule: the first hash, from bump 255 down, that
-/// is no point of the curve. The runtime charges 1,500 compute units for each bump that it tries,
+/// is not a point of the curve. The runtime charges 1,500 compute units for each bump that it tries,
 /// this takes some 340.
 pub fn canonical_bump(key: &Pubkey, seeds: &[&[u8]], program: &Pubkey) -> Option<u8> {
     let mut hashed = seeds.concat();

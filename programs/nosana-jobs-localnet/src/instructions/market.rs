@@ -1,8 +1,19 @@
 //! What a market's authority may do.
 
-use crate::{constants::*, errors::*, funds::pay_out, state::*};
+use crate::{errors::*, funds::pay_out, state::*};
 use anchor_lang::prelude::*;
 use anchor_spl::token::{Mint, Token, TokenAccount};
+use nosana_jobs_interface::NOS_MINT;
+
+/// What the authority sets. The real program has these as five arguments, which are the same bytes.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug)]
+pub struct Terms {
+    pub job_expiration: i64,
+    pub job_price: u64,
+    pub job_timeout: i64,
+    pub job_type: u8,
+    pub node_xnos_minimum: u128,
+}
 
 #[derive(Accounts)]
 pub struct Open<'info> {
@@ -28,25 +39,18 @@ pub struct Open<'info> {
     pub token_program: Program<'info, Token>,
 }
 
-pub(crate) fn open(
-    ctx: Context<Open>,
-    job_expiration: i64,
-    job_price: u64,
-    job_timeout: i64,
-    job_type: u8,
-    node_xnos_minimum: u128,
-) -> Result<()> {
+pub(crate) fn open(ctx: Context<Open>, terms: Terms) -> Result<()> {
     let accounts = ctx.accounts;
     accounts.market.set_inner(MarketAccount {
         authority: accounts.authority.key(),
-        job_expiration,
-        job_price,
-        job_timeout,
-        job_type,
+        job_expiration: terms.job_expiration,
+        job_price: terms.job_price,
+        job_timeout: terms.job_timeout,
+        job_type: terms.job_type,
         vault: accounts.vault.key(),
         vault_bump: ctx.bumps.vault,
         node_access_key: accounts.access_key.key(),
-        node_xnos_minimum,
+        node_xnos_minimum: terms.node_xnos_minimum,
         queue_type: QUEUE_EMPTY,
         queue: Vec::new(),
     });
@@ -62,20 +66,13 @@ pub struct Update<'info> {
     pub authority: Signer<'info>,
 }
 
-pub(crate) fn update(
-    ctx: Context<Update>,
-    job_expiration: i64,
-    job_price: u64,
-    job_timeout: i64,
-    job_type: u8,
-    node_xnos_minimum: u128,
-) -> Result<()> {
+pub(crate) fn update(ctx: Context<Update>, terms: Terms) -> Result<()> {
     let market = &mut ctx.accounts.market;
-    market.job_expiration = job_expiration;
-    market.job_price = job_price;
-    market.job_timeout = job_timeout;
-    market.job_type = job_type;
-    market.node_xnos_minimum = node_xnos_minimum;
+    market.job_expiration = terms.job_expiration;
+    market.job_price = terms.job_price;
+    market.job_timeout = terms.job_timeout;
+    market.job_type = terms.job_type;
+    market.node_xnos_minimum = terms.node_xnos_minimum;
     market.node_access_key = ctx.accounts.access_key.key();
     Ok(())
 }

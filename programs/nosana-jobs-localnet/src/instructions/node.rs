@@ -1,6 +1,6 @@
 //! What a node may do.
 
-use crate::{constants::*, errors::*, funds::*, state::*};
+use crate::{errors::*, funds::*, state::*};
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
 
@@ -26,7 +26,7 @@ pub struct Work<'info> {
 pub(crate) fn work(ctx: Context<Work>) -> Result<()> {
     let accounts = ctx.accounts;
     let node = accounts.authority.key();
-    match accounts.market.dequeue(QUEUE_JOBS) {
+    match accounts.market.dequeue(QUEUE_OF_JOBS) {
         Some(job) => {
             let run = RunAccount {
                 job,
@@ -42,7 +42,7 @@ pub(crate) fn work(ctx: Context<Work>) -> Result<()> {
                 !accounts.market.queue.contains(&node),
                 JobsError::NodeAlreadyQueued
             );
-            accounts.market.enqueue(QUEUE_NODES, node);
+            accounts.market.enqueue(QUEUE_OF_NODES, node);
             Ok(())
         }
     }
@@ -184,5 +184,5 @@ pub struct Stop<'info> {
 
 pub(crate) fn stop(ctx: Context<Stop>) -> Result<()> {
     let node = ctx.accounts.authority.key();
-    ctx.accounts.market.remove(QUEUE_NODES, &node)
+    ctx.accounts.market.remove(QUEUE_OF_NODES, &node)
 }

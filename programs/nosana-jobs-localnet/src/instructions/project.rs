@@ -1,8 +1,9 @@
 //! What a project, the owner of jobs, may do.
 
-use crate::{constants::*, errors::*, funds::*, state::*};
+use crate::{errors::*, funds::*, state::*};
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
+use nosana_jobs_interface::{REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
 
 #[derive(Accounts)]
 pub struct List<'info> {
@@ -53,7 +54,7 @@ pub(crate) fn list(ctx: Context<List>, ipfs_job: [u8; 32], timeout: i64) -> Resu
         timeout,
     };
     create(&accounts.job, &accounts.payer, JOB_SIZE, &job)?;
-    match accounts.market.dequeue(QUEUE_NODES) {
+    match accounts.market.dequeue(QUEUE_OF_NODES) {
         Some(node) => {
             let run = RunAccount {
                 job: accounts.job.key(),
@@ -64,7 +65,7 @@ pub(crate) fn list(ctx: Context<List>, ipfs_job: [u8; 32], timeout: i64) -> Resu
             };
             create(&accounts.run, &accounts.payer, RUN_SIZE, &run)?;
         }
-        None => accounts.market.enqueue(QUEUE_JOBS, accounts.job.key()),
+        None => accounts.market.enqueue(QUEUE_OF_JOBS, accounts.job.key()),
     }
     let deposit = JobAccount::deposit(price, timeout);
     pay_in(&accounts.user, &accounts.vault, &accounts.payer, deposit)
@@ -144,7 +145,7 @@ pub(crate) fn delist(ctx: Context<Delist>) -> Result<()> {
     let (key, job) = (accounts.job.key(), &accounts.job);
     require!(job.state == JOB_QUEUED, JobsError::JobInWrongState);
     require_ata(&accounts.deposit, accounts.payer.key)?;
-    accounts.market.remove(QUEUE_JOBS, &key)?;
+    accounts.market.remove(QUEUE_OF_JOBS, &key)?;
     let deposit = JobAccount::deposit(job.price, job.timeout);
     pay_out(
         &accounts.market,

@@ -2,17 +2,17 @@
 
 use super::runway::{price_cap, runway, runway_json};
 use crate::{
-    human::{self, counted, duration, nos, nos_sum, sol, when},
+    format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
 };
-use deployments_domain::{
+use nosana_deploy_client::domain::{
     settings::Strategy,
     status::{Reason, Status},
 };
 use nosana_deploy_client::{
     digest,
     forecast::{forecast, Forecast},
-    plan::Snapshot,
+    keeper::plan::Snapshot,
 };
 use serde_json::{json, Value};
 
@@ -20,7 +20,7 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
     let (deployment, now) = (&snapshot.deployment, snapshot.now);
     let header = &deployment.header;
     let mut facts = Facts::default();
-    facts.text("Deployment", "deployment", snapshot.key);
+    facts.text("Deployment", "deployment", snapshot.deployment.address);
     facts.add("", "", "id", header.id);
     facts.add("", "", "name", header.name());
     let status = format!(
@@ -39,7 +39,7 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
     facts.text("Owner", "owner", header.owner);
     facts.add(
         "Market",
-        format!("{}, {}", header.market, human::market(&snapshot.market)),
+        format!("{}, {}", header.market, format::market(&snapshot.market)),
         "market",
         header.market.to_string(),
     );
@@ -76,8 +76,8 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     let (deployment, header) = (&snapshot.deployment, &snapshot.deployment.header);
     let strategy = deployment.strategy();
     let mut shown = strategy.name().to_owned();
-    if let Some(schedule) = deployment.lifecycle.schedule {
-        let overlap = deployment.lifecycle.overlap.name();
+    if let Some(schedule) = deployment.lifecycle.settings.schedule {
+        let overlap = deployment.lifecycle.settings.overlap.name();
         shown = format!("{shown} \"{schedule}\" UTC, overlap {overlap}");
         facts.add("", "", "schedule", schedule.to_string());
         facts.add("", "", "overlap", overlap);
@@ -95,7 +95,7 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     }
     facts.add("Strategy", shown, "strategy", strategy.name());
     facts.add("", "", "auto_extend", header.auto_extend != 0);
-    let timeout = duration(header.timeout_seconds);
+    let timeout = duration(header.timeout_seconds.into());
     let replicas = counted(header.replicas, "job");
     facts.add(
         "Replicas",
@@ -106,7 +106,7 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     facts.add("", "", "timeout_seconds", header.timeout_seconds);
     let cap = match header.max_price_per_second {
         u64::MAX => "none".into(),
-        cap => human::price(cap),
+        cap => format::price(cap),
     };
     facts.add(
         "Price cap",
@@ -198,6 +198,6 @@ fn why(snapshot: &Snapshot) -> String {
                 counted(header.active, "job")
             )
         }
-        status => status.description().into(),
+        status => status.meaning(deployment.strategy()).into(),
     }
 }

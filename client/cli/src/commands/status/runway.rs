@@ -1,6 +1,6 @@
 //! How long a vault lasts, for people and for programs.
 
-use crate::human::{self, counted, duration};
+use crate::format::{self, counted, duration};
 use nosana_deploy_client::forecast::{Forecast, Runway};
 use serde_json::{json, Value};
 
@@ -22,7 +22,7 @@ pub(crate) fn runway(forecast: &Forecast, now: i64) -> String {
             let left = duration(until.saturating_sub(now).unsigned_abs());
             format!(
                 "NOS for {left} at today's price, until {} UTC",
-                human::time(until)
+                format::time(until)
             )
         }
     }

@@ -37,6 +37,8 @@ pub enum ParseError<'a> {
     NeverFires,
 }
 
+impl core::error::Error for ParseError<'_> {}
+
 impl fmt::Display for ParseError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,9 +1,3 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing
-)]
-
 use super::{next::*, *};
 use std::{
     format,

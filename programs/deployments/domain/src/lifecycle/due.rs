@@ -24,7 +24,7 @@ pub enum Market {
     Unusable,
 }
 
-/// What the vault, the market and the owner's limits make of a listing.
+/// What a listing depends on besides the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The market of the deployment.
@@ -33,8 +33,6 @@ pub struct Offer {
     pub funds: Funds,
     /// The cluster's rents.
     pub rents: Rents,
-    /// The owner's price cap, NOS base units per second.
-    pub max_price_per_second: u64,
 }
 
 /// What `list_jobs` does now.
@@ -94,10 +92,15 @@ impl Lifecycle {
         if !self.status.lists_jobs() {
             return 0;
         }
-        match self.strategy {
+        match self.settings.strategy {
             Strategy::Infinite if self.fail_safe.holds_back(now) => 0,
-            Strategy::Infinite => self.replicas.saturating_sub(self.census(jobs, now).fresh),
-            Strategy::Scheduled if self.fires(now) && !self.holds_firing() => self.replicas,
+            Strategy::Infinite => self
+                .settings
+                .replicas
+                .saturating_sub(self.census(jobs, now).fresh),
+            Strategy::Scheduled if self.fires(now) && !self.holds_firing() => {
+                self.settings.replicas
+            }
             _ => self.owed,
         }
     }
@@ -117,16 +120,16 @@ impl Lifecycle {
         else {
             return Listing::Fail(Reason::MarketUnusable);
         };
-        if price_per_second > offer.max_price_per_second {
+        if price_per_second > self.settings.max_price_per_second {
             return Listing::Fail(Reason::PriceAboveCap);
         }
         // Room for as many as this number of replicas may have, however large the account is.
-        let most = self.slots.min(self.strategy.slots(self.replicas));
+        let most = self.slots.min(self.settings.slots());
         let wanted = missing.min(most.saturating_sub(self.active));
         if wanted == 0 {
             return Listing::NoFreeSlot;
         }
-        let affordable = match job_cost(price_per_second, self.timeout_seconds.into()) {
+        let affordable = match job_cost(price_per_second, self.settings.timeout_seconds) {
             Some(cost) => affordable_jobs(&offer.funds, cost, nodes_waiting, &offer.rents, wanted),
             None => 0, // no vault holds that much
         };
@@ -145,9 +148,9 @@ impl Lifecycle {
     /// Jobs that the deployment will list if all goes on as it is. Rent for these stays in the
     /// vault, out of reach of keepers' rewards.
     pub fn jobs_ahead(&self) -> u32 {
-        match self.strategy {
+        match self.settings.strategy {
             _ if !self.status.lists_jobs() => 0,
-            Strategy::Scheduled | Strategy::Infinite => self.replicas,
+            Strategy::Scheduled | Strategy::Infinite => self.settings.replicas,
             Strategy::Simple | Strategy::SimpleExtend => self.owed,
         }
     }
@@ -157,12 +160,12 @@ impl Lifecycle {
         if !self.status.lists_jobs() {
             return false;
         }
-        match self.strategy {
+        match self.settings.strategy {
             Strategy::Infinite => true,
             Strategy::Scheduled => false,
             Strategy::Simple | Strategy::SimpleExtend => {
                 let census = self.census(jobs, now);
-                census.outdated > 0 || census.fresh > self.replicas
+                census.outdated > 0 || census.fresh > self.settings.replicas
             }
         }
     }
@@ -187,13 +190,13 @@ impl Lifecycle {
         if !self.status.lists_jobs() {
             return None;
         }
-        if self.strategy == Strategy::Scheduled {
+        if self.settings.strategy == Strategy::Scheduled {
             let last_firing = if self.fires(now) {
                 self.next_due_at
             } else {
                 self.fired_at
             };
-            return (self.overlap == Overlap::Replace && job.listed_at < last_firing)
+            return (self.settings.overlap == Overlap::Replace && job.listed_at < last_firing)
                 .then_some(StopReason::Superseded);
         }
         let census = self.census(jobs.clone(), now);
@@ -201,13 +204,13 @@ impl Lifecycle {
             let others = census
                 .serving
                 .saturating_sub(u32::from(job.is_serving(now)));
-            let needed = match self.strategy {
-                Strategy::Infinite => self.replicas,
+            let needed = match self.settings.strategy {
+                Strategy::Infinite => self.settings.replicas,
                 _ => self.owed.saturating_add(census.fresh),
             };
             return (!job.is_serving(now) || others >= needed).then_some(StopReason::Outdated);
         }
-        let surplus = census.fresh.saturating_sub(self.replicas);
+        let surplus = census.fresh.saturating_sub(self.settings.replicas);
         if surplus == 0 || self.rotates_out(job, now) {
             return None;
         }
@@ -227,23 +230,25 @@ impl Lifecycle {
         &self,
         job: &Job,
         price_per_second: u64,
-        max_price_per_second: u64,
         vault_nos: u64,
         now: i64,
     ) -> Extension {
-        let extends = self.auto_extend
-            && self.strategy == Strategy::SimpleExtend
+        let extends = self.settings.auto_extend
+            && self.settings.strategy == Strategy::SimpleExtend
             && self.status.lists_jobs()
             && job.revision == self.revision
-            && price_per_second <= max_price_per_second;
+            && price_per_second <= self.settings.max_price_per_second;
         let is_near = job.ends_within(self.extension_margin_seconds(), now);
         if !extends || job.is_overdue(now) || !is_near {
             return Extension::NotDue;
         }
-        let Some(timeout) = job.timeout_seconds.checked_add(self.timeout_seconds) else {
+        let Some(timeout) = job
+            .timeout_seconds
+            .checked_add(self.settings.timeout_seconds)
+        else {
             return Extension::NotDue; // after 136 years
         };
-        let affordable = job_cost(price_per_second, self.timeout_seconds.into())
+        let affordable = job_cost(price_per_second, self.settings.timeout_seconds)
             .is_some_and(|cost| cost <= vault_nos);
         match (affordable, self.status) {
             (true, _) => Extension::To(timeout),
@@ -255,12 +260,17 @@ impl Lifecycle {
     /// How long before its deadline a job's extension is due, 60 to 300 seconds.
     pub fn extension_margin_seconds(&self) -> u32 {
         let (least, most) = EXTENSION_MARGIN_SECONDS;
-        let tenth = self.timeout_seconds.checked_div(10).unwrap_or(least);
+        let tenth = self
+            .settings
+            .timeout_seconds
+            .checked_div(10)
+            .unwrap_or(least);
         tenth.clamp(least, most)
     }
 
     /// INFINITE: whether the job's replacement is due, so that the job itself no longer counts.
     fn rotates_out(&self, job: &Job, now: i64) -> bool {
-        self.strategy == Strategy::Infinite && job.ends_within(self.rotation_seconds, now)
+        self.settings.strategy == Strategy::Infinite
+            && job.ends_within(self.settings.rotation_seconds, now)
     }
 }

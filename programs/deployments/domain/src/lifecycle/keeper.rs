@@ -26,7 +26,7 @@ impl Lifecycle {
         }
         self.apply(Event::Listed)?;
         self.fire(now);
-        if self.strategy != Strategy::Infinite {
+        if self.settings.strategy != Strategy::Infinite {
             self.owed = left;
         }
         self.active = active;
@@ -75,12 +75,14 @@ impl Lifecycle {
     pub fn settled(&mut self, ended: Ended, now: i64) -> Result<(), Refused> {
         self.active = self.active.checked_sub(1).ok_or(Refused::Status)?;
         let was_active_at_firing = ended.at.is_some_and(|at| at >= self.next_due_at);
-        if self.overlap == Overlap::Forbid && self.fires(now) && was_active_at_firing {
+        if self.settings.overlap == Overlap::Forbid && self.fires(now) && was_active_at_firing {
             self.next_due_at = self.next_firing(now); // skipped
         }
-        if self.strategy == Strategy::Infinite
+        if self.settings.strategy == Strategy::Infinite
             && self.status.lists_jobs()
-            && self.fail_safe.note(ended.ending, self.replicas, now)
+            && self
+                .fail_safe
+                .note(ended.ending, self.settings.replicas, now)
         {
             self.fail(Reason::RapidCompletion, now)?;
         }

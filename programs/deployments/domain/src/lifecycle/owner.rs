@@ -2,10 +2,9 @@
 
 use super::{Lifecycle, NEVER};
 use crate::{
-    cron::Schedule,
     failsafe::FailSafe,
     jobs::Job,
-    settings::Strategy,
+    settings::{Settings, Strategy},
     status::{Event, Reason, Refused, Status},
 };
 
@@ -29,8 +28,8 @@ impl Lifecycle {
             self.next_due_at = self.next_firing(now);
         }
         if begins_round || (self.active == 0 && self.owed == 0) {
-            self.owed = match self.strategy {
-                Strategy::Simple | Strategy::SimpleExtend => self.replicas,
+            self.owed = match self.settings.strategy {
+                Strategy::Simple | Strategy::SimpleExtend => self.settings.replicas,
                 Strategy::Scheduled | Strategy::Infinite => 0,
             };
         }
@@ -67,43 +66,70 @@ impl Lifecycle {
     /// # Errors
     /// [`Refused`] if the status or the strategy does not allow it.
     pub fn extend(&mut self, more: u32) -> Result<(), Refused> {
-        if self.strategy != Strategy::SimpleExtend {
+        if self.settings.strategy != Strategy::SimpleExtend {
             return Err(Refused::Strategy);
         }
-        let replicas = self.replicas.checked_add(more).ok_or(Refused::Status)?;
+        let replicas = self
+            .settings
+            .replicas
+            .checked_add(more)
+            .ok_or(Refused::Status)?;
         let owed = self.owed.checked_add(more).ok_or(Refused::Status)?;
         self.apply(Event::Extend)?;
-        self.replicas = replicas;
+        self.settings.replicas = replicas;
         self.owed = owed;
         Ok(())
     }
 
-    /// Owner: another number of replicas. What a round still owes grows by the difference, and
-    /// shrinks so that active and owed jobs together are no more than `replicas`; active jobs above
-    /// that number are then due to be stopped. A schedule's active jobs stay as they are.
+    /// Owner: new settings, from now on. What that makes due is for keepers to do.
+    ///
+    /// - *replicas*: what a round still owes grows by the difference, and shrinks so that active and
+    ///   owed jobs together are no more than the replicas; active jobs above that number are then due
+    ///   to be stopped. A schedule's active jobs stay as they are.
+    /// - *schedule*: a firing that is already due stays due.
+    /// - everything else counts for decisions from now on.
+    ///
+    /// The caller has validated the settings and made room for their slots.
     ///
     /// # Errors
-    /// [`Refused`] if the status does not allow it.
-    pub fn scale(
+    /// [`Refused`] if the status does not allow it, or the strategy differs; nothing changes.
+    pub fn configure(
         &mut self,
-        replicas: u32,
+        settings: Settings,
         jobs: impl Iterator<Item = Job> + Clone,
         now: i64,
     ) -> Result<(), Refused> {
+        if settings.strategy != self.settings.strategy {
+            return Err(Refused::Strategy);
+        }
         self.apply(Event::Update)?;
-        let grown = replicas.saturating_sub(self.replicas);
-        let room = replicas.saturating_sub(self.census(jobs.clone(), now).fresh);
-        self.replicas = replicas;
-        self.owed = match self.strategy {
+        if settings.schedule != self.settings.schedule {
+            self.fire(now);
+        }
+        let before = core::mem::replace(&mut self.settings, settings);
+        if settings.schedule != before.schedule && self.is_in_round() {
+            self.next_due_at = self.next_firing(now);
+        }
+        if settings.replicas != before.replicas {
+            self.scale(before.replicas, jobs.clone(), now);
+        }
+        self.note_if_satisfied(jobs, now)
+    }
+
+    /// Adapts what the round owes to a number of replicas that was `before`.
+    fn scale(&mut self, before: u32, jobs: impl Iterator<Item = Job> + Clone, now: i64) {
+        let replicas = self.settings.replicas;
+        let grown = replicas.saturating_sub(before);
+        let room = replicas.saturating_sub(self.census(jobs, now).fresh);
+        self.owed = match self.settings.strategy {
             Strategy::Infinite => 0,
             Strategy::Scheduled => self.owed.min(replicas),
             _ if self.is_in_round() => self.owed.saturating_add(grown).min(room),
             _ => 0,
         };
-        self.note_if_satisfied(jobs, now)
     }
 
-    /// Owner: another revision of the job definition, a new one or an old one. Replicas of the
+    /// Owner: a different revision of the job definition, new or old. Replicas of the
     /// round that run another revision are owed again, those that run this one no longer.
     ///
     /// # Errors
@@ -123,38 +149,8 @@ impl Lifecycle {
                 .owed
                 .saturating_add(before)
                 .saturating_sub(after)
-                .min(self.replicas);
+                .min(self.settings.replicas);
         }
-        self.note_if_satisfied(jobs, now)
-    }
-
-    /// Owner: another schedule. A firing that is already due stays due.
-    ///
-    /// # Errors
-    /// [`Refused`] if the status or the strategy does not allow it.
-    pub fn reschedule(&mut self, schedule: Schedule, now: i64) -> Result<(), Refused> {
-        if self.strategy != Strategy::Scheduled {
-            return Err(Refused::Strategy);
-        }
-        self.apply(Event::Update)?;
-        self.fire(now);
-        self.schedule = Some(schedule);
-        if self.is_in_round() {
-            self.next_due_at = self.next_firing(now);
-        }
-        Ok(())
-    }
-
-    /// Owner: settings changed that this lifecycle already shows.
-    ///
-    /// # Errors
-    /// [`Refused`] if the status does not allow it.
-    pub fn updated(
-        &mut self,
-        jobs: impl Iterator<Item = Job> + Clone,
-        now: i64,
-    ) -> Result<(), Refused> {
-        self.apply(Event::Update)?;
         self.note_if_satisfied(jobs, now)
     }
 

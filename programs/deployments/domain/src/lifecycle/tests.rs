@@ -1,18 +1,14 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
-
 mod fleet;
 
 use super::*;
 use crate::{
+    cron::Schedule,
     funding::{Funds, Rents},
     jobs::StopReason,
-    settings::Strategy,
+    settings::{Settings, Strategy},
 };
 use fleet::Fleet;
+use std::string::ToString;
 
 const DAY: i64 = 86_400;
 const NOW: i64 = 20_000 * DAY + 3_600; // an hour after midnight
@@ -36,21 +32,21 @@ fn settle(lifecycle: &mut Lifecycle, jobs: u32) -> Result<(), Refused> {
     (0..jobs).try_for_each(|_| lifecycle.settled(UNKNOWN, NOW))
 }
 
-fn draft(strategy: Strategy, replicas: u32) -> Lifecycle {
-    let timeout = if strategy == Strategy::Infinite {
-        3_600
-    } else {
-        100
-    };
-    Lifecycle {
-        schedule: (strategy == Strategy::Scheduled).then(|| Schedule::parse("0 0 * * *").unwrap()),
-        rotation_seconds: if strategy == Strategy::Infinite {
-            1_200
-        } else {
-            0
+fn settings(strategy: Strategy, replicas: u32) -> Settings {
+    Settings {
+        replicas,
+        timeout_seconds: match strategy {
+            Strategy::Infinite => 3_600,
+            _ => 100,
         },
-        ..Lifecycle::draft(strategy, replicas, timeout)
+        schedule: (strategy == Strategy::Scheduled).then(|| Schedule::parse("0 0 * * *").unwrap()),
+        max_price_per_second: 1,
+        ..Settings::new(strategy)
     }
+}
+
+fn draft(strategy: Strategy, replicas: u32) -> Lifecycle {
+    Lifecycle::draft(settings(strategy, replicas))
 }
 
 fn started(strategy: Strategy, replicas: u32) -> Lifecycle {
@@ -72,7 +68,6 @@ fn offer(jobs: u32) -> Offer {
             lamports: 1_000_000_000,
         },
         rents: RENTS,
-        max_price_per_second: 1,
     }
 }
 
@@ -179,7 +174,11 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         Listing::Fail(Reason::MarketUnusable)
     );
     let dear = Offer {
-        max_price_per_second: 0,
+        market: Market::Open {
+            price_per_second: 2,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
         ..offer(0)
     };
     assert_eq!(
@@ -296,7 +295,7 @@ fn extend_adds_replicas_while_running_and_after_completion() {
     extend.listed(2, none(), NOW).unwrap();
     extend.extend(1).unwrap();
     assert_eq!(
-        (extend.status, extend.replicas, extend.owed),
+        (extend.status, extend.settings.replicas, extend.owed),
         (Status::Running, 3, 1)
     );
     extend.listed(1, none(), NOW).unwrap();
@@ -304,7 +303,7 @@ fn extend_adds_replicas_while_running_and_after_completion() {
     assert_eq!(extend.status, Status::Stopped);
     extend.extend(4).unwrap();
     assert_eq!(
-        (extend.status, extend.replicas, extend.owed),
+        (extend.status, extend.settings.replicas, extend.owed),
         (Status::Starting, 7, 4)
     );
     extend.stop().unwrap();
@@ -313,16 +312,17 @@ fn extend_adds_replicas_while_running_and_after_completion() {
 
 #[test]
 fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
-    let mut fleet = Fleet::new(Lifecycle {
+    let mut fleet = Fleet::new(Lifecycle::draft(Settings {
         auto_extend: true,
         timeout_seconds: 3_600,
-        ..draft(Strategy::SimpleExtend, 1)
-    });
+        max_price_per_second: 2,
+        ..settings(Strategy::SimpleExtend, 1)
+    }));
     fleet.start(NOW);
     fleet.list(1, NOW);
     let ask = |fleet: &Fleet, nos, now| {
         let job = fleet.jobs[0];
-        fleet.lifecycle.extension(&job, 2, 2, nos, now)
+        fleet.lifecycle.extension(&job, 2, nos, now)
     };
     assert_eq!(ask(&fleet, 9_999, NOW), Extension::NotDue, "queued");
     fleet.take(0, NOW + 10);
@@ -342,7 +342,7 @@ fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
     assert_eq!(ask(&fleet, 7_199, due), Extension::CannotPay);
     let job = fleet.jobs[0];
     assert_eq!(
-        fleet.lifecycle.extension(&job, 3, 2, u64::MAX, due),
+        fleet.lifecycle.extension(&job, 3, u64::MAX, due),
         Extension::NotDue,
         "above the cap"
     );
@@ -484,7 +484,11 @@ fn scaling_a_round_changes_what_it_owes_and_stops_what_is_too_many() {
     assert_eq!(fleet.lifecycle.status, Status::Running);
     let mut archived = draft(Strategy::Simple, 1);
     archived.archive().unwrap();
-    assert_eq!(archived.scale(2, none(), NOW), Err(Refused::Archived));
+    let more = settings(Strategy::Simple, 2);
+    assert_eq!(
+        archived.configure(more, none(), NOW),
+        Err(Refused::Archived)
+    );
 }
 
 #[test]
@@ -523,10 +527,10 @@ fn a_rollout_keeps_serving_and_rolls_back() {
 fn firings_that_overlap_follow_the_policy() {
     let (first, second) = (20_001 * DAY, 20_002 * DAY);
     let running = |overlap| {
-        let mut fleet = Fleet::new(Lifecycle {
+        let mut fleet = Fleet::new(Lifecycle::draft(Settings {
             overlap,
-            ..draft(Strategy::Scheduled, 1)
-        });
+            ..settings(Strategy::Scheduled, 1)
+        }));
         fleet.start(NOW);
         fleet.list(1, first);
         fleet
@@ -570,16 +574,29 @@ fn firings_that_overlap_follow_the_policy() {
 #[test]
 fn another_schedule_keeps_a_firing_that_is_due() {
     let mut daily = started(Strategy::Scheduled, 2);
-    let hourly = Schedule::parse("0 * * * *").unwrap();
-    daily.reschedule(hourly, NOW).unwrap();
+    let fires = |cron: &str| Settings {
+        schedule: Some(Schedule::parse(cron).unwrap()),
+        ..settings(Strategy::Scheduled, 2)
+    };
+    daily.configure(fires("0 * * * *"), none(), NOW).unwrap();
     assert_eq!((daily.owed, daily.next_due_at), (0, NOW + 3_600));
-    daily.reschedule(hourly, NOW + DAY).unwrap();
-    assert_eq!((daily.owed, daily.next_due_at), (2, NOW + DAY + 3_600));
-    let mut draft = draft(Strategy::Scheduled, 1);
-    draft.reschedule(hourly, NOW).unwrap();
+    let half_hourly = fires("0,30 * * * *");
+    daily.configure(half_hourly, none(), NOW + DAY).unwrap();
+    assert_eq!((daily.owed, daily.next_due_at), (2, NOW + DAY + 1_800));
+    daily
+        .configure(half_hourly, none(), NOW + DAY + 60)
+        .unwrap();
+    assert_eq!(daily.next_due_at, NOW + DAY + 1_800, "the same schedule");
+    let mut draft = draft(Strategy::Scheduled, 2);
+    draft.configure(half_hourly, none(), NOW).unwrap();
     assert_eq!(draft.next_due_at, NEVER, "not started");
-    let mut simple = started(Strategy::Simple, 1);
-    assert_eq!(simple.reschedule(hourly, NOW), Err(Refused::Strategy));
+    let mut simple = started(Strategy::Simple, 2);
+    let before = simple;
+    assert_eq!(
+        simple.configure(half_hourly, none(), NOW),
+        Err(Refused::Strategy)
+    );
+    assert_eq!(simple, before);
 }
 
 #[test]
@@ -592,6 +609,46 @@ fn rent_is_kept_for_jobs_to_come() {
     let mut simple = started(Strategy::Simple, 3);
     simple.listed(2, none(), NOW).unwrap();
     assert_eq!(simple.jobs_ahead(), 1);
+}
+
+#[test]
+fn a_broken_rule_is_named() {
+    let running = || {
+        let mut fleet = Fleet::new(draft(Strategy::Simple, 2));
+        fleet.start(NOW);
+        fleet.list(2, NOW);
+        fleet.lifecycle
+    };
+    assert_eq!(running().invariant(), Ok(()));
+    type Change = fn(&mut Lifecycle);
+    let broken = |change: Change| {
+        let mut lifecycle = running();
+        change(&mut lifecycle);
+        lifecycle.invariant().unwrap_err()
+    };
+    let cases: [(Change, Broken); 8] = [
+        (|it| it.active = 5, Broken::ActiveAboveSlots),
+        (|it| it.owed = 3, Broken::OwedAboveReplicas),
+        (|it| it.status = Status::Error, Broken::ReasonWithoutError),
+        (|it| it.status = Status::Stopped, Broken::ActiveWhileQuiet),
+        (
+            |it| (it.status, it.active) = (Status::Stopping, 0),
+            Broken::StoppingNothing,
+        ),
+        (
+            |it| (it.status, it.owed) = (Status::Stopping, 1),
+            Broken::OwedWhileEnding,
+        ),
+        (|it| it.next_due_at = NOW, Broken::FiringWithoutSchedule),
+        (
+            |it| (it.settings.strategy, it.owed) = (Strategy::Infinite, 1),
+            Broken::OwedByInfinite,
+        ),
+    ];
+    for (change, rule) in cases {
+        assert_eq!(broken(change), rule);
+        assert!(!rule.to_string().is_empty());
+    }
 }
 
 mod properties;

@@ -1,10 +1,7 @@
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 use std::string::ToString;
 
 const VALID: Settings = Settings {
-    name: "Pytorch Jupyter Notebook",
     strategy: Strategy::Simple,
     replicas: 1,
     timeout_seconds: 3600,
@@ -12,6 +9,7 @@ const VALID: Settings = Settings {
     overlap: Overlap::Allow,
     rotation_seconds: 0,
     auto_extend: false,
+    max_price_per_second: NO_PRICE_CAP,
     keeper_reward_lamports: 0,
 };
 
@@ -29,23 +27,8 @@ fn limits_are_inclusive_and_their_neighbours_refused() {
         month: 1 << 2,
         ..Schedule::parse("0 0 31 1 *").unwrap()
     };
-    let long = "x".repeat(MAX_NAME_BYTES + 1);
     let cases = [
         (VALID, Ok(())),
-        (
-            Settings {
-                name: long.split_at(MAX_NAME_BYTES).0,
-                ..VALID
-            },
-            Ok(()),
-        ),
-        (
-            Settings {
-                name: &long,
-                ..VALID
-            },
-            Err(InvalidSettings::Name),
-        ),
         (
             Settings {
                 replicas: 0,
@@ -161,11 +144,11 @@ fn options_belong_to_their_strategies() {
         rotation_seconds,
         ..INFINITE
     };
-    let overlapping = |settings: Settings<'static>, overlap| Settings {
+    let overlapping = |settings: Settings, overlap| Settings {
         overlap,
         ..settings
     };
-    let prolonged = |settings: Settings<'static>| Settings {
+    let prolonged = |settings: Settings| Settings {
         auto_extend: true,
         ..settings
     };
@@ -236,4 +219,16 @@ fn errors_name_the_field_and_what_is_valid() {
         InvalidSettings::Timeout.to_string(),
         "use 1 to 43200 minutes"
     );
+}
+
+#[test]
+fn what_a_strategy_begins_with_is_valid() {
+    for strategy in Strategy::ALL {
+        let mut settings = Settings::new(strategy);
+        if strategy == Strategy::Scheduled {
+            assert_eq!(settings.validate(), Err(InvalidSettings::ScheduleMissing));
+            settings.schedule = Schedule::parse("0 0 * * *").ok();
+        }
+        assert_eq!(settings.validate(), Ok(()), "{strategy}");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::errors::DeployError;
 use anchor_lang::prelude::*;
 use bytemuck::{Pod, Zeroable};
+use core::cell::RefMut;
 use deployments_domain::jobs::Job;
 
 /// One active job. Slots in use come first, in no particular order.
@@ -11,7 +12,7 @@ use deployments_domain::jobs::Job;
 pub struct ActiveJob {
     /// The job's index, a seed of its address.
     pub index: u64,
-    /// Unix seconds.
+    /// When it was listed, unix seconds.
     pub listed_at: i64,
     /// Revision of the job definition that it runs.
     pub revision: u32,
@@ -21,9 +22,9 @@ pub struct ActiveJob {
     pub run_bump: u8,
     /// Zero; for later versions.
     pub reserved: [u8; 2],
-    /// Longest run from the start, extensions included.
+    /// Longest run from the start in seconds, extensions included.
     pub timeout_seconds: u32,
-    /// From listing to the start of the run, or [`ActiveJob::NOT_RUNNING`].
+    /// Seconds from listing to the start of the run, or [`ActiveJob::NOT_RUNNING`].
     pub waited_seconds: u32,
 }
 
@@ -54,31 +55,84 @@ impl ActiveJob {
 }
 
 // Released layouts never change.
-const _: () = assert!(core::mem::size_of::<ActiveJob>() == 32);
+const _: () = assert!(size_of::<ActiveJob>() == 32);
 
-/// The active jobs, as rules see them.
-pub fn views(in_use: &[ActiveJob]) -> impl Iterator<Item = Job> + Clone + '_ {
-    in_use.iter().map(ActiveJob::view)
+/// The slots of an open account. The first ones are in use, one for each active job.
+pub struct Slots<'a> {
+    all: RefMut<'a, [ActiveJob]>,
+    in_use: usize,
 }
 
-/// The slots in use, which come first.
-///
-/// # Errors
-/// [`DeployError::CorruptAccount`] if there are fewer slots.
-pub fn in_use(slots: &[ActiveJob], active: u32) -> Result<&[ActiveJob]> {
-    let active = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
-    Ok(slots.get(..active).ok_or(DeployError::CorruptAccount)?)
-}
+impl<'a> Slots<'a> {
+    /// The slots, of which the first `active` are in use.
+    ///
+    /// # Errors
+    /// [`DeployError::CorruptAccount`] if there are fewer.
+    pub fn new(all: RefMut<'a, [ActiveJob]>, active: u32) -> Result<Self> {
+        let in_use = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
+        require!(in_use <= all.len(), DeployError::CorruptAccount);
+        Ok(Self { all, in_use })
+    }
 
-/// Frees one slot in use: the last one in use takes its place.
-///
-/// # Errors
-/// [`DeployError::CorruptAccount`] if there are fewer slots.
-pub fn free(slots: &mut [ActiveJob], active: u32, position: usize) -> Result<()> {
-    let used = usize::try_from(active).map_err(|_| DeployError::CorruptAccount)?;
-    let last = used.checked_sub(1).ok_or(DeployError::CorruptAccount)?;
-    let moved = *slots.get(last).ok_or(DeployError::CorruptAccount)?;
-    *slots.get_mut(position).ok_or(DeployError::CorruptAccount)? = moved;
-    *slots.get_mut(last).ok_or(DeployError::CorruptAccount)? = Zeroable::zeroed();
-    Ok(())
+    /// The slots in use.
+    pub fn in_use(&self) -> &[ActiveJob] {
+        self.all.get(..self.in_use).unwrap_or_default()
+    }
+
+    /// The active jobs, as rules see them.
+    pub fn jobs(&self) -> impl Iterator<Item = Job> + Clone + '_ {
+        self.in_use().iter().map(ActiveJob::view)
+    }
+
+    /// Where job number `index` has its slot, if it is active.
+    pub fn position(&self, index: u64) -> Option<usize> {
+        self.in_use().iter().position(|slot| slot.index == index)
+    }
+
+    /// One slot in use.
+    ///
+    /// # Errors
+    /// [`DeployError::JobNotActive`] if no slot in use has this position.
+    pub fn at(&mut self, position: usize) -> Result<&mut ActiveJob> {
+        let in_use = self.all.get_mut(..self.in_use);
+        let slot = in_use.and_then(|slots| slots.get_mut(position));
+        Ok(slot.ok_or(DeployError::JobNotActive)?)
+    }
+
+    /// Takes `count` free slots for the first `jobs`, and returns them.
+    ///
+    /// # Errors
+    /// [`DeployError::NoFreeSlot`] if there are fewer; nothing changes.
+    pub fn take(
+        &mut self,
+        count: usize,
+        jobs: impl Iterator<Item = ActiveJob>,
+    ) -> Result<&mut [ActiveJob]> {
+        let first = self.in_use;
+        let free = self.all.get_mut(first..);
+        let taken = free
+            .and_then(|free| free.get_mut(..count))
+            .ok_or(DeployError::NoFreeSlot)?;
+        for (slot, job) in taken.iter_mut().zip(jobs) {
+            *slot = job;
+        }
+        self.in_use = first.checked_add(count).ok_or(DeployError::Overflow)?;
+        Ok(taken)
+    }
+
+    /// Frees one slot in use: the last one in use takes its place.
+    ///
+    /// # Errors
+    /// [`DeployError::JobNotActive`] if no slot in use has this position.
+    pub fn free(&mut self, position: usize) -> Result<()> {
+        let in_use = self.all.get_mut(..self.in_use).unwrap_or_default();
+        let (last, others) = in_use.split_last_mut().ok_or(DeployError::JobNotActive)?;
+        match others.get_mut(position) {
+            Some(slot) => *slot = *last,
+            None => require!(position == others.len(), DeployError::JobNotActive),
+        }
+        *last = Zeroable::zeroed();
+        self.in_use = others.len();
+        Ok(())
+    }
 }

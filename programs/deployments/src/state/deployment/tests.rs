@@ -1,12 +1,6 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
-
 use super::*;
 use bytemuck::Zeroable;
-use std::mem::offset_of;
+use std::{cell::RefCell, mem::offset_of};
 
 #[test]
 fn the_released_layout_never_moves() {
@@ -25,28 +19,21 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, vault_nos), 80),
         (offset_of!(Deployment, market), 112),
         (offset_of!(Deployment, job_definition), 144),
-        (offset_of!(Deployment, id), 176),
-        (offset_of!(Deployment, next_due_at), 200),
-        (offset_of!(Deployment, timeout_seconds), 208),
-        (offset_of!(Deployment, max_price_per_second), 216),
-        (offset_of!(Deployment, keeper_reward_lamports), 224),
-        (offset_of!(Deployment, next_job_index), 232),
-        (offset_of!(Deployment, schedule_minute), 264),
-        (offset_of!(Deployment, replicas), 284),
-        (offset_of!(Deployment, owed), 288),
-        (offset_of!(Deployment, active), 292),
-        (offset_of!(Deployment, name), 304),
-        (offset_of!(Deployment, fired_at), 368),
-        (offset_of!(Deployment, backoff_until), 376),
-        (offset_of!(Deployment, jobs_written_off), 384),
-        (offset_of!(Deployment, rotation_seconds), 392),
-        (offset_of!(Deployment, rapid_jobs), 396),
-        (offset_of!(Deployment, latest_revision), 400),
-        (offset_of!(Deployment, streak), 404),
-        (offset_of!(Deployment, overlap), 405),
-        (offset_of!(Deployment, auto_extend), 406),
-        (offset_of!(Deployment, first_job_definition), 408),
-        (offset_of!(Deployment, reserved), 440),
+        (offset_of!(Deployment, id), 208),
+        (offset_of!(Deployment, max_price_per_second), 232),
+        (offset_of!(Deployment, schedule_minute), 248),
+        (offset_of!(Deployment, timeout_seconds), 268),
+        (offset_of!(Deployment, rotation_seconds), 272),
+        (offset_of!(Deployment, replicas), 276),
+        (offset_of!(Deployment, overlap), 280),
+        (offset_of!(Deployment, streak), 282),
+        (offset_of!(Deployment, owed), 284),
+        (offset_of!(Deployment, next_due_at), 288),
+        (offset_of!(Deployment, active), 312),
+        (offset_of!(Deployment, revision), 320),
+        (offset_of!(Deployment, next_job_index), 328),
+        (offset_of!(Deployment, name), 368),
+        (offset_of!(Deployment, reserved), 432),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);
@@ -55,7 +42,7 @@ fn the_released_layout_never_moves() {
 }
 
 #[test]
-fn names_and_schedules_come_back_as_they_were_stored() {
+fn names_and_settings_come_back_as_they_were_stored() {
     let mut deployment = Deployment::zeroed();
     for name in ["", "Pytorch", "Größe 🚀", &"x".repeat(64)] {
         deployment.set_name(name).unwrap();
@@ -65,24 +52,48 @@ fn names_and_schedules_come_back_as_they_were_stored() {
     deployment.name_len = 65;
     assert_eq!(deployment.name(), "");
 
-    assert_eq!(deployment.schedule(), None);
-    deployment.strategy = Strategy::Scheduled as u8;
-    for expression in ["0 0 * * *", "*/5 1-3 */2 JAN 1-5", "59 23 31 12 */2"] {
-        let schedule = Schedule::parse(expression).unwrap();
-        deployment.set_schedule(&schedule);
-        assert_eq!(deployment.schedule(), Some(schedule));
+    for strategy in Strategy::ALL {
+        let settings = Settings {
+            replicas: 3,
+            timeout_seconds: 7_200,
+            max_price_per_second: 5,
+            keeper_reward_lamports: 6,
+            auto_extend: true,
+            overlap: Overlap::Replace,
+            ..Settings::new(strategy)
+        };
+        for expression in ["0 0 * * *", "*/5 1-3 */2 JAN 1-5", "59 23 31 12 */2"] {
+            let settings = Settings {
+                schedule: (strategy == Strategy::Scheduled)
+                    .then(|| Schedule::parse(expression).unwrap()),
+                ..settings
+            };
+            deployment.set_settings(&settings);
+            assert_eq!(deployment.settings().unwrap(), settings);
+        }
     }
+}
+
+/// An account's data, aligned as on chain.
+fn data(slots: usize) -> Vec<u64> {
+    vec![0; (Deployment::HEADER + slots * size_of::<ActiveJob>()) / 8]
 }
 
 #[test]
 fn data_that_the_program_never_writes_is_refused() {
-    let mut data = vec![0u64; 496 / 8 + 4];
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut data);
-    assert!(Deployment::split_mut(bytes).is_err(), "version 0");
-    bytes[8] = Deployment::VERSION;
-    assert_eq!(Deployment::split_mut(bytes).unwrap().1.len(), 1);
-    assert!(Deployment::split_mut(&mut bytes[..495]).is_err());
-    assert!(Deployment::split_mut(&mut bytes[..500]).is_err());
+    let mut words = data(1);
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+    let cell = RefCell::new(bytes);
+    let split = |len: usize| {
+        let data = RefMut::map(cell.borrow_mut(), |data| &mut data[..len]);
+        Deployment::split(data).map(|(header, slots)| (header.version, slots.len()))
+    };
+    assert!(split(528).is_err(), "no discriminator");
+    let header = Deployment::init(RefMut::map(cell.borrow_mut(), |data| &mut **data));
+    assert_eq!(header.unwrap().version, Deployment::VERSION);
+    assert_eq!(split(528).unwrap(), (Deployment::VERSION, 1));
+    assert!(split(495).is_err());
+    assert!(split(500).is_err());
 
     let good = Deployment::zeroed();
     assert!(good.lifecycle(1).is_ok());
@@ -117,4 +128,32 @@ fn a_slot_remembers_when_its_run_began() {
         slot.note_start(started_at);
         assert_eq!(slot.view().started_at, Some(seen));
     }
+}
+
+#[test]
+fn slots_are_taken_and_freed_without_gaps() {
+    let job = |index| ActiveJob {
+        index,
+        ..ActiveJob::zeroed()
+    };
+    let cell = RefCell::new([ActiveJob::zeroed(); 4]);
+    let all = || RefMut::map(cell.borrow_mut(), |slots| &mut slots[..]);
+    assert!(
+        Slots::new(all(), 5).is_err(),
+        "fewer slots than active jobs"
+    );
+    let mut slots = Slots::new(all(), 0).unwrap();
+    let taken = slots.take(3, [7, 8, 9].map(job).into_iter()).unwrap();
+    assert_eq!(taken.len(), 3);
+    assert!(slots.take(2, [10, 11].map(job).into_iter()).is_err());
+    assert_eq!((slots.position(8), slots.position(10)), (Some(1), None));
+    slots.free(0).unwrap();
+    let indices = |slots: &Slots| -> Vec<u64> { slots.jobs().map(|job| job.index).collect() };
+    assert_eq!(indices(&slots), [9, 8]);
+    slots.free(1).unwrap();
+    assert!(slots.at(1).is_err() && slots.free(1).is_err());
+    slots.free(0).unwrap();
+    assert!(slots.free(0).is_err());
+    drop(slots);
+    assert_eq!(cell.into_inner(), [ActiveJob::zeroed(); 4]);
 }

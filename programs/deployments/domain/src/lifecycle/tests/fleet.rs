@@ -36,8 +36,19 @@ impl Fleet {
     }
 
     pub(super) fn scale(&mut self, replicas: u32, now: i64) {
-        self.lifecycle.scale(replicas, self.jobs(), now).unwrap();
-        let slots = self.lifecycle.strategy.slots(replicas);
+        let settings = Settings {
+            replicas,
+            ..self.lifecycle.settings
+        };
+        self.lifecycle
+            .configure(settings, self.jobs(), now)
+            .unwrap();
+        self.make_room();
+    }
+
+    /// Slots for as many jobs as the settings allow, as the program makes.
+    pub(super) fn make_room(&mut self) {
+        let slots = self.lifecycle.settings.slots();
         self.lifecycle.slots = self.lifecycle.slots.max(slots);
     }
 
@@ -54,7 +65,7 @@ impl Fleet {
                 index: self.next_index,
                 listed_at: now,
                 started_at: None,
-                timeout_seconds: self.lifecycle.timeout_seconds,
+                timeout_seconds: self.lifecycle.settings.timeout_seconds,
                 revision: self.lifecycle.revision,
             });
             self.next_index += 1;

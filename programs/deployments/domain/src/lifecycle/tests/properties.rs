@@ -53,22 +53,28 @@ fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
         Step::Archive => fleet.lifecycle.archive(),
         Step::Roll(revision) => fleet.lifecycle.change_revision(revision, jobs, at),
         Step::Scale(replicas) => {
-            let slots = fleet.lifecycle.strategy.slots(replicas);
-            fleet.lifecycle.scale(replicas, jobs, at)?;
-            fleet.lifecycle.slots = fleet.lifecycle.slots.max(slots);
+            let settings = Settings {
+                replicas,
+                ..fleet.lifecycle.settings
+            };
+            fleet.lifecycle.configure(settings, jobs, at)?;
+            fleet.make_room();
             Ok(())
         }
         Step::Extend(more) => {
             fleet.lifecycle.extend(more)?;
-            let slots = fleet.lifecycle.strategy.slots(fleet.lifecycle.replicas);
-            fleet.lifecycle.slots = fleet.lifecycle.slots.max(slots);
+            fleet.make_room();
             Ok(())
         }
         Step::Crank { jobs_paid, dear } => {
             let offer = Offer {
-                max_price_per_second: u64::from(!dear),
+                market: Market::Open {
+                    price_per_second: if dear { 2 } else { 1 },
+                    nodes_waiting: 0,
+                    queue_room: 315,
+                },
                 funds: Funds {
-                    nos: u64::from(fleet.lifecycle.timeout_seconds) * u64::from(jobs_paid),
+                    nos: u64::from(fleet.lifecycle.settings.timeout_seconds) * u64::from(jobs_paid),
                     ..offer(0).funds
                 },
                 ..offer(0)
@@ -116,13 +122,15 @@ fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
         .iter()
         .all(|job| match fleet.stop_reason(job.index, now) {
             Some(StopReason::Outdated) if job.is_serving(now) => {
-                let needed = match fleet.lifecycle.strategy {
-                    Strategy::Infinite => fleet.lifecycle.replicas,
-                    _ => (fleet.lifecycle.owed + census.fresh).min(fleet.lifecycle.replicas),
+                let needed = match fleet.lifecycle.settings.strategy {
+                    Strategy::Infinite => fleet.lifecycle.settings.replicas,
+                    _ => {
+                        (fleet.lifecycle.owed + census.fresh).min(fleet.lifecycle.settings.replicas)
+                    }
                 };
                 census.serving > needed
             }
-            Some(StopReason::Surplus) => census.fresh > fleet.lifecycle.replicas,
+            Some(StopReason::Surplus) => census.fresh > fleet.lifecycle.settings.replicas,
             _ => true,
         })
 }
@@ -140,20 +148,20 @@ proptest! {
         let mut now = NOW;
         let mut fleet = Fleet::new(draft(strategy, replicas));
         if strategy == Strategy::Scheduled {
-            fleet.lifecycle.overlap = overlap;
+            fleet.lifecycle.settings.overlap = overlap;
         }
         for step in steps {
             let before = fleet.lifecycle;
             let outcome = apply(&mut fleet, step, &mut now);
             let after = fleet.lifecycle;
-            prop_assert!(after.invariant(), "{:?} after {:?}", after, step);
+            prop_assert_eq!(after.invariant(), Ok(()), "{:?} after {:?}", after, step);
             prop_assert_eq!(after.active as usize, fleet.jobs.len());
             prop_assert!(keeps_serving(&fleet, now), "{:?} after {:?}", after, step);
             if outcome.is_err() {
                 prop_assert_eq!(after, before);
             }
             if matches!(step, Step::Crank { .. }) && after.active > before.active {
-                prop_assert!(after.active <= strategy.slots(after.replicas));
+                prop_assert!(after.active <= strategy.slots(after.settings.replicas));
             }
         }
         // None is a trap: stop, end what is active, archive.

@@ -1,0 +1,72 @@
+//! `keeper`: runs a keeper with what flags, the environment and a file say.
+
+mod flags;
+
+use crate::{context::Context, exit::invalid};
+use anyhow::Result;
+use clap::Args;
+use flags::{Flags, LogFormat, Logging};
+use nosana_deploy_keeper::{Keeper, KeeperError};
+use solana_keypair::read_keypair_file;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// Run a keeper: do what is due for deployments, and earn their rewards
+///
+/// Lists jobs when they are due, settles, stops, prolongs and tracks them, cleans up, and never
+/// needs anyone's key but its own, which pays fees and receives rewards. Any number may run. Every
+/// option can stand in a TOML file (--settings) and in the environment; docs/keeper.md has more.
+#[derive(Args)]
+#[command(next_help_heading = "Keeper options")]
+pub(crate) struct Run {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Run {
+    pub(crate) fn run(self, context: Context) -> Result<()> {
+        let once = self.flags.once();
+        let (config, logging) = self.flags.complete(context.rpc_url())?;
+        start_logging(&logging)?;
+        let path = context.keypair_path().to_owned();
+        let wallet = read_keypair_file(&path).map_err(|error| {
+            invalid(format!(
+                "--keypair {path}: {error}; a keeper needs a file, because nobody is there to sign"
+            ))
+        })?;
+        let (cluster, runtime) = context.into_cluster();
+        runtime.block_on(async move {
+            let keeper = Keeper::new(cluster, wallet, config)
+                .await
+                .map_err(unwrapped)?;
+            let done = match once {
+                true => keeper.run_once().await,
+                false => keeper.run().await,
+            };
+            done.map_err(unwrapped)
+        })
+    }
+}
+
+/// What the cluster said, as every command reports it; else the keeper's own words.
+fn unwrapped(error: KeeperError) -> anyhow::Error {
+    match error {
+        KeeperError::Cluster(error) => error.into(),
+        error => error.into(),
+    }
+}
+
+fn start_logging(logging: &Logging) -> Result<()> {
+    let filter = EnvFilter::try_new(&logging.filter)
+        .map_err(|error| invalid(format!("--log {}: {error}", logging.filter)))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match logging.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,380 @@
+//! What a keeper can be told: by flags, by the environment and by a TOML file, in this order.
+
+use crate::{exit::invalid, format::parse_sol};
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use nosana_deploy_keeper::Config;
+use serde::{Deserialize, Serialize};
+use solana_program::pubkey::Pubkey;
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+/// A keeper's options. The file has them under their long names.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Flags {
+    /// TOML file of settings, each under its long name; flags and the environment go before it
+    #[arg(long, value_name = "FILE", env = "NOSANA_KEEPER_SETTINGS")]
+    #[serde(skip)]
+    settings: Option<PathBuf>,
+    /// Only deployments of this wallet; several are allowed
+    #[arg(
+        long,
+        value_name = "PUBKEY",
+        env = "NOSANA_KEEPER_OWNER",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owner: Vec<Address>,
+    /// Only deployments on this market; several are allowed
+    #[arg(
+        long,
+        value_name = "PUBKEY",
+        env = "NOSANA_KEEPER_MARKET",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    market: Vec<Address>,
+    /// WebSocket URL of the RPC node [default: made of --url, as `solana` does]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NOSANA_KEEPER_WS",
+        hide_env_values = true
+    )]
+    ws: Option<String>,
+    /// Skip what the deployment's reward does not pay for, and all housekeeping
+    #[arg(long, env = "NOSANA_KEEPER_PROFITABLE_ONLY")]
+    #[serde(skip_serializing_if = "is_false")]
+    profitable_only: bool,
+    /// Most priority fee, in micro-lamports per compute unit; three of four recent transactions'
+    /// is paid, if that is less [default: 100000]
+    #[arg(
+        long,
+        value_name = "PRICE",
+        env = "NOSANA_KEEPER_MAX_COMPUTE_UNIT_PRICE"
+    )]
+    max_compute_unit_price: Option<u64>,
+    /// Deployments dealt with at the same time [default: 8]
+    #[arg(long, value_name = "COUNT", env = "NOSANA_KEEPER_PARALLEL", value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: Option<u16>,
+    /// Seconds between two scans of all deployments, which find what notifications lost
+    /// [default: 300]
+    #[arg(long, value_name = "SECONDS", env = "NOSANA_KEEPER_RESCAN_SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    rescan_seconds: Option<u64>,
+    /// Seconds between two rounds of housekeeping [default: 3600]
+    #[arg(long, value_name = "SECONDS", env = "NOSANA_KEEPER_HOUSEKEEPING_SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    housekeeping_seconds: Option<u64>,
+    /// Wait up to this long before acting, a different time for each deployment, so that keepers
+    /// do not all pay for the same [default: 2000]
+    #[arg(long, value_name = "MILLISECONDS", env = "NOSANA_KEEPER_STAGGER_MILLISECONDS", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    stagger_milliseconds: Option<u64>,
+    /// An address lookup table to use; several are allowed
+    #[arg(
+        long,
+        value_name = "PUBKEY",
+        env = "NOSANA_KEEPER_LOOKUP_TABLE",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lookup_table: Vec<Address>,
+    /// Create no lookup table where many jobs of a market would need one
+    #[arg(long, env = "NOSANA_KEEPER_NO_LOOKUP_TABLE")]
+    #[serde(skip_serializing_if = "is_false")]
+    no_lookup_table: bool,
+    /// Warn when the keeper's wallet has less SOL [default: 0.05]
+    #[arg(long, value_name = "AMOUNT", env = "NOSANA_KEEPER_LOW_BALANCE")]
+    low_balance: Option<Sol>,
+    /// Where /metrics, /healthz and /readyz are answered, or `none` [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS", env = "NOSANA_KEEPER_METRICS")]
+    metrics: Option<Listen>,
+    /// How logs are written, to stderr [default: text]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        env = "NOSANA_KEEPER_LOG_FORMAT"
+    )]
+    log_format: Option<LogFormat>,
+    /// What is logged, as tracing-subscriber takes it, for example `debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "NOSANA_KEEPER_LOG")]
+    log: Option<String>,
+    /// Do what is due now, then exit
+    #[arg(long)]
+    #[serde(skip)]
+    once: bool,
+    /// Simulate and say what would be sent; sign and send nothing
+    #[arg(long)]
+    #[serde(skip)]
+    dry_run: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Logging {
+    pub(super) format: LogFormat,
+    /// As tracing-subscriber takes it.
+    pub(super) filter: String,
+}
+
+impl Flags {
+    /// Whether the keeper is to stop when nothing is due.
+    pub(super) fn once(&self) -> bool {
+        self.once
+    }
+
+    /// Adds the file's options and the defaults.
+    pub(super) fn complete(self, rpc_url: &str) -> Result<(Config, Logging)> {
+        let (once, dry_run) = (self.once, self.dry_run);
+        let all = match self.settings.clone() {
+            None => self,
+            Some(path) => {
+                let shown = path.display();
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| invalid(format!("--settings {shown}: {error}")))?;
+                self.over(&text)
+                    .map_err(|error| invalid(format!("--settings {shown}: {error:#}")))?
+            }
+        };
+        let keys = |keys: Vec<Address>| keys.into_iter().map(|key| key.0).collect();
+        let (rescan, housekeeping) = (all.rescan_seconds, all.housekeeping_seconds);
+        for (name, value) in [
+            ("rescan-seconds", rescan),
+            ("housekeeping-seconds", housekeeping),
+        ] {
+            if value == Some(0) {
+                return Err(invalid(format!("{name}: 0 is not valid; use 1 or more")));
+            }
+        }
+        let ws_url = match all.ws {
+            Some(ws) if !ws.starts_with("ws://") && !ws.starts_with("wss://") => {
+                return Err(invalid(
+                    "ws: use an address that begins with ws:// or wss://",
+                ))
+            }
+            Some(ws) => ws,
+            None => solana_cli_config::Config::compute_websocket_url(rpc_url),
+        };
+        let defaults = Config::new(ws_url);
+        let metrics = all.metrics.unwrap_or_default().0;
+        let config = Config {
+            owners: keys(all.owner),
+            markets: keys(all.market),
+            profitable_only: all.profitable_only,
+            max_compute_unit_price_micro_lamports: all
+                .max_compute_unit_price
+                .unwrap_or(defaults.max_compute_unit_price_micro_lamports),
+            parallel: all
+                .parallel
+                .map_or(defaults.parallel, |count| count.clamp(1, 256).into()),
+            rescan: rescan.map_or(defaults.rescan, Duration::from_secs),
+            housekeeping: housekeeping.map_or(defaults.housekeeping, Duration::from_secs),
+            stagger: all.stagger_milliseconds.map_or(defaults.stagger, |most| {
+                Duration::from_millis(most.min(60_000))
+            }),
+            lookup_tables: keys(all.lookup_table),
+            creates_lookup_table: !all.no_lookup_table,
+            low_balance_lamports: all
+                .low_balance
+                .map_or(defaults.low_balance_lamports, |sol| sol.0),
+            metrics: metrics.filter(|_| !once),
+            dry_run,
+            ..defaults
+        };
+        let logging = Logging {
+            format: all.log_format.unwrap_or(LogFormat::Text),
+            filter: all.log.unwrap_or_else(|| "info".into()),
+        };
+        Ok((config, logging))
+    }
+
+    /// These options, and a file's where these are silent.
+    fn over(self, file: &str) -> Result<Self> {
+        let of_file: Self = toml::from_str(file).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let before = file.get(..at).unwrap_or(file);
+            let line = before.matches('\n').count() + 1;
+            anyhow::anyhow!("line {line}: {}", error.message().replace('\n', " "))
+        })?;
+        let mut table = toml::Table::try_from(of_file)?;
+        table.extend(toml::Table::try_from(self)?);
+        table.try_into().context("settings")
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// A value that is written as text, on the command line and in the file.
+macro_rules! textual {
+    ($name:ident, $what:literal) => {
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+                    .map_err(|_| format!(concat!("{:?} is not a valid ", $what), text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+/// An account's address.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Address(Pubkey);
+
+impl FromStr for Address {
+    type Err = <Pubkey as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+textual!(Address, "address; use one in base58");
+
+/// An amount of SOL, in lamports.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Sol(u64);
+
+impl FromStr for Sol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_sol(text).map(Self)
+    }
+}
+
+impl fmt::Display for Sol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::format::decimal(
+            self.0.into(),
+            crate::format::SOL_DECIMALS,
+        ))
+    }
+}
+
+textual!(Sol, "amount of SOL; use a text like \"0.05\"");
+
+/// Where to listen, or nowhere.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Listen(Option<SocketAddr>);
+
+impl Default for Listen {
+    /// The port that Prometheus's exporters are usually given for one's own programs.
+    fn default() -> Self {
+        Self(Some(([127, 0, 0, 1], 9_464).into()))
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            address => address
+                .parse()
+                .map(|address| Self(Some(address)))
+                .map_err(|_| "use an address with a port, like 127.0.0.1:9464, or none".into()),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+textual!(
+    Listen,
+    "address to listen at; use one like \"127.0.0.1:9464\", or \"none\""
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(flags: &[&str]) -> Flags {
+        use clap::{Command, FromArgMatches};
+        let command = Flags::augment_args(Command::new("keeper"));
+        let line = ["keeper"].iter().chain(flags);
+        Flags::from_arg_matches(&command.get_matches_from(line)).unwrap()
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_defaults_come_last() {
+        let key = Pubkey::new_unique();
+        let file = format!(
+            "market = [\"{key}\"]\nparallel = 3\nrescan-seconds = 60\nlow-balance = \"0.5\"\nmetrics = \"none\"\nprofitable-only = true"
+        );
+        let settings = parsed(&["--parallel", "5"]).over(&file).unwrap();
+        let (config, _) = settings.complete("http://127.0.0.1:8899").unwrap();
+        assert_eq!(config.parallel, 5);
+        assert_eq!(config.rescan, Duration::from_secs(60));
+        assert_eq!(config.housekeeping, Duration::from_secs(3_600));
+        assert_eq!(config.low_balance_lamports, 500_000_000);
+        assert_eq!((config.metrics, config.profitable_only), (None, true));
+        assert_eq!(config.markets, [key]);
+        assert_eq!(config.ws_url, "ws://127.0.0.1:8900/");
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_with_its_line() {
+        for (file, expected) in [
+            (
+                "parallel = 3\nparalel = 4",
+                "line 2: unknown field `paralel`",
+            ),
+            (
+                "parallel = \"many\"",
+                "line 1: invalid type: string \"many\"",
+            ),
+            (
+                "owner = [\"me\"]",
+                "line 1: \"me\" is not a valid address; use one in base58",
+            ),
+            (
+                "low-balance = \"-1\"",
+                "line 1: \"-1\" is not a valid amount of SOL",
+            ),
+            (
+                "metrics = \"here\"",
+                "line 1: \"here\" is not a valid address to listen at",
+            ),
+        ] {
+            let error = Flags::default().over(file).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

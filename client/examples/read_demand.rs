@@ -1,0 +1,57 @@
+//! A node operator reads what deployments want from a market: how many jobs are due now, and when more
+//! will be.
+
+mod shared;
+
+use nosana_deploy_client::{
+    filters::DeploymentFilter,
+    instructions::{self as ix, Vault},
+    keeper::plan::{Action, Snapshot},
+    DeploymentSpec,
+};
+use shared::{localnet, send, wallet, MARKET};
+use solana_signer::Signer;
+use std::error::Error;
+
+/// Jobs that a keeper would list on the market right now.
+fn jobs_due(snapshot: &Snapshot) -> u32 {
+    let listed = snapshot.due().into_iter().map(|action| match action {
+        Action::List(count) => count,
+        _ => 0,
+    });
+    listed.sum()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (localnet, cluster) = localnet().await?;
+
+    // Someone has started a deployment of two replicas.
+    let owner = wallet(&localnet)?;
+    let mut spec =
+        DeploymentSpec::from_json(include_str!("../../examples/pytorch-jupyter-simple.json"))?;
+    spec.autostart = true;
+    send(&cluster, &owner, &ix::create(&owner.pubkey(), 0, &spec)).await?;
+    let vault = Vault::new(owner.pubkey(), spec.vault_index);
+    let fund = ix::fund(&owner.pubkey(), &vault, 900_000_000, 1_000_000_000);
+    send(&cluster, &owner, &fund).await?;
+
+    // Reading needs no key. The filter runs on the RPC node.
+    let on_this_market = DeploymentFilter {
+        market: Some(MARKET),
+        ..Default::default()
+    };
+    let found = cluster.deployments(&on_this_market).await?;
+    let readable = found.into_iter().filter_map(|(_, account)| account.ok());
+    let (_, snapshots) = cluster.overview(readable.collect()).await?;
+    for snapshot in &snapshots {
+        println!(
+            "{}: {} jobs due now, {} active, pays up to {} NOS base units a second",
+            snapshot.deployment.header.name(),
+            jobs_due(snapshot),
+            snapshot.jobs.len(),
+            snapshot.deployment.lifecycle.settings.max_price_per_second
+        );
+    }
+    Ok(())
+}

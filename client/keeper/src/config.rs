@@ -1,0 +1,128 @@
+//! What a keeper is told.
+
+use nosana_deploy_client::{
+    accounts::DeploymentAccount, filters::DeploymentFilter, transaction::priority_fee,
+};
+use solana_program::pubkey::Pubkey;
+use std::{net::SocketAddr, time::Duration};
+
+/// A keeper's settings, complete. Start from [`Config::new`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Only deployments of these wallets; of all, if empty.
+    pub owners: Vec<Pubkey>,
+    /// Only deployments on these markets; on all, if empty.
+    pub markets: Vec<Pubkey>,
+    /// Address for subscriptions, `ws://` or `wss://`.
+    pub ws_url: String,
+    /// Skip what the deployment's reward does not pay for, and all housekeeping.
+    pub profitable_only: bool,
+    /// Most priority fee, micro-lamports per compute unit.
+    pub max_compute_unit_price_micro_lamports: u64,
+    /// Deployments dealt with at the same time, from 1.
+    pub parallel: usize,
+    /// Between two scans of all deployments.
+    pub rescan: Duration,
+    /// Between two rounds of housekeeping.
+    pub housekeeping: Duration,
+    /// Wait up to this long before acting, a different time for each keeper and deployment.
+    pub stagger: Duration,
+    /// Address lookup tables to use.
+    pub lookup_tables: Vec<Pubkey>,
+    /// Create a lookup table where many jobs of a market need one.
+    pub creates_lookup_table: bool,
+    /// Warn when the wallet holds less.
+    pub low_balance_lamports: u64,
+    /// Where /metrics, /healthz and /readyz are answered.
+    pub metrics: Option<SocketAddr>,
+    /// Simulate and log what would be sent; sign and send nothing.
+    pub dry_run: bool,
+}
+
+impl Config {
+    /// Every deployment, with the defaults of `nosana-deploy keeper` but without metrics.
+    pub fn new(ws_url: impl Into<String>) -> Self {
+        Self {
+            owners: Vec::new(),
+            markets: Vec::new(),
+            ws_url: ws_url.into(),
+            profitable_only: false,
+            max_compute_unit_price_micro_lamports: 100_000,
+            parallel: 8,
+            rescan: Duration::from_secs(300),
+            housekeeping: Duration::from_secs(3_600),
+            stagger: Duration::from_secs(2),
+            lookup_tables: Vec::new(),
+            creates_lookup_table: true,
+            low_balance_lamports: 50_000_000,
+            metrics: None,
+            dry_run: false,
+        }
+    }
+
+    /// Filters that together find every deployment that is wanted.
+    pub(crate) fn filters(&self) -> Vec<DeploymentFilter> {
+        let of_owner = |owner: &Pubkey| DeploymentFilter {
+            owner: Some(*owner),
+            ..Default::default()
+        };
+        let on_market = |market: &Pubkey| DeploymentFilter {
+            market: Some(*market),
+            ..Default::default()
+        };
+        match (&self.owners[..], &self.markets[..]) {
+            ([], []) => vec![DeploymentFilter::default()],
+            ([], markets) => markets.iter().map(on_market).collect(),
+            (owners, _) => owners.iter().map(of_owner).collect(),
+        }
+    }
+
+    /// Whether a deployment is one of the chosen.
+    pub(crate) fn wants(&self, deployment: &DeploymentAccount) -> bool {
+        let header = &deployment.header;
+        let among = |chosen: &[Pubkey], key| chosen.is_empty() || chosen.contains(key);
+        among(&self.owners, &header.owner) && among(&self.markets, &header.market)
+    }
+
+    /// Whether every deployment is wanted.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.owners.is_empty() && self.markets.is_empty()
+    }
+
+    /// What a transaction pays per compute unit, after what recent ones paid.
+    pub(crate) fn compute_unit_price(&self, recent: &[u64]) -> u64 {
+        priority_fee(recent, self.max_compute_unit_price_micro_lamports)
+    }
+
+    /// Whether recent fees matter.
+    pub(crate) fn pays_priority_fees(&self) -> bool {
+        self.max_compute_unit_price_micro_lamports > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chosen_are_found_by_the_fewest_requests() {
+        let [a, b, c]: [Pubkey; 3] = std::array::from_fn(|_| Pubkey::new_unique());
+        let all = Config::new("ws://localhost");
+        assert_eq!(all.filters(), [DeploymentFilter::default()]);
+        assert!(all.wants_all());
+        let owners = Config {
+            owners: vec![a, b],
+            markets: vec![c],
+            ..all.clone()
+        };
+        let filters = owners.filters();
+        assert_eq!(filters.len(), 2);
+        assert!(filters.iter().all(|filter| filter.market.is_none()));
+        let markets = Config {
+            markets: vec![a, b],
+            ..all
+        };
+        assert_eq!(markets.filters().len(), 2);
+        assert!(!markets.wants_all());
+    }
+}

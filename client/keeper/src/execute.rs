@@ -1,0 +1,38 @@
+//! One deployment: choose an action, simulate it, send it, record the outcome; look again, until
+//! nothing is due.
+
+mod choose;
+mod record;
+mod send;
+mod simulate;
+
+use nosana_deploy_client::{keeper::plan::Snapshot, transaction::Lifetime};
+use solana_message::VersionedMessage;
+
+/// How a deployment stands after a worker was at it.
+pub(crate) enum Executed {
+    /// Everything due is done, or cannot be done now, as of this slot.
+    NothingDue(Box<Snapshot>, u64),
+    /// Its account is closed.
+    Closed,
+}
+
+/// What became of an action, as far as going on is concerned.
+enum Progress {
+    /// Something is done, or somebody did it, by this slot: look again.
+    Changed(u64),
+    /// A simulation refused all of it, for this reason.
+    Refused(String),
+    /// Not worth it.
+    Skipped,
+}
+
+/// A part of an action that a simulation accepts, ready to be signed.
+struct Prepared {
+    message: VersionedMessage,
+    lifetime: Lifetime,
+    jobs: usize,
+    /// What it costs the keeper and earns it, in lamports.
+    fee_lamports: u64,
+    gain_lamports: i128,
+}

@@ -1,0 +1,123 @@
+//! Records what became of actions, in the log and in the metrics.
+
+use super::{Prepared, Progress};
+use crate::{metrics::Outcome, Keeper, KeeperError};
+use nosana_deploy_client::{
+    keeper::plan::{Action, Snapshot},
+    rpc::{ClusterError, Receipt},
+};
+use std::time::Instant;
+
+/// An action whose outcome is to be recorded.
+pub(super) struct Entry<'a> {
+    snapshot: &'a Snapshot,
+    action: Action,
+    /// On-chain time since when it was due, unix seconds.
+    due_since: i64,
+    looked: Instant,
+}
+
+impl Keeper {
+    /// An entry for `action`, which was due when it was `noticed` unless the chain knows better.
+    pub(super) fn entry<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        action: Action,
+        noticed: i64,
+        looked: Instant,
+    ) -> Entry<'a> {
+        let (_, since) = snapshot.why(&action);
+        Entry {
+            snapshot,
+            action,
+            due_since: since.unwrap_or(noticed),
+            looked,
+        }
+    }
+
+    /// Sends what is worth sending, and records the outcome.
+    pub(super) async fn finish(
+        &self,
+        entry: Entry<'_>,
+        prepared: &Prepared,
+    ) -> Result<Progress, KeeperError> {
+        if self.config.profitable_only && prepared.gain_lamports < 0 {
+            self.record(&entry, prepared.jobs, Outcome::Unprofitable, "");
+            return Ok(Progress::Skipped);
+        }
+        if self.config.dry_run {
+            entry.log_dry_run(prepared);
+            return Ok(Progress::Skipped);
+        }
+        let sent = self.sign_and_send(prepared).await;
+        self.record_sent(&entry, prepared.jobs, sent)
+    }
+
+    fn record_sent(
+        &self,
+        entry: &Entry,
+        jobs: usize,
+        sent: Result<Receipt, ClusterError>,
+    ) -> Result<Progress, KeeperError> {
+        match sent {
+            Ok(receipt) => {
+                let signature = receipt.signature.to_string();
+                self.record(entry, jobs, Outcome::Done, &signature);
+                Ok(Progress::Changed(receipt.slot))
+            }
+            Err(ClusterError::Failed { slot, reason, .. }) => {
+                self.record(entry, jobs, Outcome::Lost, &reason);
+                Ok(Progress::Changed(slot))
+            }
+            Err(ClusterError::Refused(reason)) => {
+                self.record(entry, jobs, Outcome::Refused, &reason);
+                Ok(Progress::Refused(reason))
+            }
+            Err(error @ ClusterError::Expired(_)) => {
+                self.record(entry, jobs, Outcome::Expired, &error.to_string());
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn record(&self, entry: &Entry, jobs: usize, outcome: Outcome, detail: &str) {
+        let lag = match outcome {
+            Outcome::Unprofitable => 0,
+            _ => entry.lag_seconds(),
+        };
+        self.metrics.acted(entry.action.kind(), outcome, jobs, lag);
+        tracing::info!(
+            deployment = %entry.snapshot.deployment.address, action = %entry.action,
+            reason = entry.reason(), outcome = outcome.name(), lag_seconds = lag, detail,
+        );
+    }
+
+    /// Records that simulations refused every part of an action.
+    pub(super) fn record_refusal(&self, snapshot: &Snapshot, action: &Action, refusal: &str) {
+        self.metrics.acted(action.kind(), Outcome::Refused, 0, 0);
+        let deployment = snapshot.deployment.address;
+        tracing::debug!(%deployment, %action, refusal, "refused by a simulation");
+    }
+}
+
+impl Entry<'_> {
+    fn reason(&self) -> &'static str {
+        self.snapshot.why(&self.action).0
+    }
+
+    fn lag_seconds(&self) -> i64 {
+        let elapsed = i64::try_from(self.looked.elapsed().as_secs()).unwrap_or(0);
+        let now = self.snapshot.now.saturating_add(elapsed);
+        now.saturating_sub(self.due_since)
+    }
+
+    fn log_dry_run(&self, prepared: &Prepared) {
+        tracing::info!(
+            deployment = %self.snapshot.deployment.address, action = %self.action,
+            reason = self.reason(), fee_lamports = prepared.fee_lamports,
+            gain_lamports = i64::try_from(prepared.gain_lamports).unwrap_or(0),
+            "would be sent"
+        );
+    }
+}

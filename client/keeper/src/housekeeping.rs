@@ -1,0 +1,159 @@
+//! Housekeeping: what nothing waits for, and what would be lost to vaults without it. Rent of
+//! finished jobs, and deposits of jobs that their owner wrote off and whose node then quit.
+
+use crate::Keeper;
+use nosana_deploy_client::{
+    accounts::DeploymentAccount,
+    filters::JobPhase,
+    instructions::{clean_job, reclaim_job, Vault},
+    markets::{decode_job_expiration, JobOver},
+    rpc::ClusterError,
+    seeds,
+    transaction::{assemble, Budget, Lifetime},
+};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use std::collections::HashMap;
+
+/// The deployments that the keeper watches.
+pub(crate) struct Watched {
+    /// Each deployment by its vault.
+    pub(crate) by_vault: HashMap<Pubkey, Vec<DeploymentAccount>>,
+    /// On-chain time, unix seconds.
+    pub(crate) now: i64,
+}
+
+impl Keeper {
+    /// Cleans finished jobs and reclaims deposits.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub(crate) async fn keep_house(&self, watched: Watched) -> Result<(), ClusterError> {
+        let cleaned = self.clean_jobs(&watched).await?;
+        let reclaimed = self.reclaim_jobs(&watched).await?;
+        if cleaned > 0 || reclaimed > 0 {
+            tracing::info!(cleaned, reclaimed, "housekeeping done");
+        }
+        Ok(())
+    }
+
+    async fn clean_jobs(&self, watched: &Watched) -> Result<usize, ClusterError> {
+        let done = self.cluster.jobs_over(JobPhase::Done).await?;
+        let is_ours = |job: &JobOver| {
+            watched.by_vault.contains_key(&job.payer)
+                || self.config.wants_all() && job.is_of_a_vault
+        };
+        // A job that its deployment has not settled yet says how it ended; once it is gone, nothing does.
+        let unsettled = |key: &Pubkey, job: &JobOver| {
+            let deployments = watched.by_vault.get(&job.payer);
+            deployments.is_some_and(|all| {
+                all.iter()
+                    .any(|account| account.job_addresses().contains(key))
+            })
+        };
+        let ours: Vec<_> = done
+            .into_iter()
+            .filter(|(key, job)| is_ours(job) && !unsettled(key, job))
+            .collect();
+        let expirations = self.expirations(&ours).await?;
+        let expired = ours.into_iter().filter(|(_, job)| {
+            expirations
+                .get(&job.market)
+                .is_some_and(|seconds| watched.now > job.ended_at.saturating_add(*seconds))
+        });
+        let cleaning: Vec<Instruction> = expired
+            .map(|(key, job)| clean_job(&key, &job.market, &job.payer))
+            .collect();
+        self.submit_all("clean", &cleaning).await
+    }
+
+    async fn expirations(
+        &self,
+        jobs: &[(Pubkey, JobOver)],
+    ) -> Result<HashMap<Pubkey, i64>, ClusterError> {
+        let mut markets: Vec<Pubkey> = jobs.iter().map(|(_, job)| job.market).collect();
+        markets.sort_unstable();
+        markets.dedup();
+        let found = self.cluster.accounts(&markets).await?;
+        let expirations = markets.into_iter().zip(found).filter_map(|(key, account)| {
+            let account = account?;
+            let seconds = decode_job_expiration(&account.owner, &account.data).ok()?;
+            Some((key, seconds))
+        });
+        Ok(expirations.collect())
+    }
+
+    async fn reclaim_jobs(&self, watched: &Watched) -> Result<usize, ClusterError> {
+        let writing_off = |account: &DeploymentAccount| account.header.jobs_written_off > 0;
+        let all = watched.by_vault.values().flatten();
+        if !all.into_iter().any(writing_off) {
+            return Ok(0);
+        }
+        let quit = self.cluster.jobs_over(JobPhase::Quit).await?;
+        let mut reclaiming = Vec::new();
+        for (job, over) in quit {
+            let candidates = watched.by_vault.get(&over.payer).into_iter().flatten();
+            for account in candidates.filter(|account| writing_off(account)) {
+                let key = &account.address;
+                let header = &account.header;
+                let is_active = account.job_addresses().contains(&job);
+                let of_index = |index: &u64| seeds::job_address(key, *index).0 == job;
+                let index = (0..header.next_job_index).find(of_index);
+                if let Some(index) = index.filter(|_| !is_active) {
+                    let vault = Vault::new(header.owner, header.vault_index);
+                    let bump = seeds::job_address(key, index).1;
+                    reclaiming.push(reclaim_job(&vault, key, &over.market, index, bump));
+                }
+            }
+        }
+        self.submit_all("reclaim", &reclaiming).await
+    }
+
+    /// Sends instructions in as few transactions as hold them. One that is refused holds up no other.
+    async fn submit_all(
+        &self,
+        kind: &'static str,
+        all: &[Instruction],
+    ) -> Result<usize, ClusterError> {
+        let mut done = 0_usize;
+        let mut rest = all;
+        while !rest.is_empty() {
+            let tables = self.tables.known().await;
+            let some_hash = Lifetime::Blockhash(Default::default());
+            let fits = |count: &usize| {
+                let head = rest.get(..*count).unwrap_or(rest);
+                assemble(
+                    &self.address(),
+                    head,
+                    &tables,
+                    &Budget::default(),
+                    some_hash,
+                )
+                .is_ok()
+            };
+            const MAX_AT_ONCE: usize = 20;
+            let mut count = (1..=rest.len().min(MAX_AT_ONCE))
+                .rev()
+                .find(fits)
+                .unwrap_or(1);
+            loop {
+                let (head, tail) = rest.split_at(count);
+                match self.submit(head, &tables).await {
+                    Ok(receipt) => {
+                        tracing::debug!(kind, count, signature = %receipt.signature, "done");
+                        done += count;
+                        rest = tail;
+                        break;
+                    }
+                    Err(ClusterError::Refused(_)) if count > 1 => count /= 2,
+                    Err(error @ (ClusterError::Refused(_) | ClusterError::Failed { .. })) => {
+                        tracing::debug!(kind, %error, "left alone");
+                        rest = tail;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(done)
+    }
+}

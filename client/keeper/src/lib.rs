@@ -1,0 +1,103 @@
+//! A keeper: carries out due work for deployments, next to any number of others that do the same.
+//!
+//! Nothing depends on a keeper being right, or alone: the program decides what is due, and rejects
+//! everything else. A keeper only has to look often enough. So notifications are hints, scans find
+//! what they missed, every action is simulated on the cluster before the keeper pays for it, and after
+//! anything uncertain the keeper looks again.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | which deployments, how often, at what price |
+//! | `run_loop` | waits for events and hands deployments to workers |
+//! | `subscriptions` | turns the cluster's notifications into events |
+//! | `scan` | reads all deployments now and then |
+//! | `execute` | one deployment: choose an action, simulate it, send it, record the outcome |
+//! | `housekeeping` | cleans finished jobs and reclaims deposits |
+//! | `lookup_tables` | makes room for more jobs in a transaction |
+//! | `metrics`, `health` | figures for Prometheus; liveness and readiness |
+//!
+//! The pure half, what is due and which deployment is next, is `nosana_deploy_client::keeper`.
+
+pub mod config;
+mod error;
+mod execute;
+mod health;
+mod housekeeping;
+mod lookup_tables;
+mod metrics;
+mod run_loop;
+mod scan;
+mod subscriptions;
+
+pub use config::Config;
+pub use error::KeeperError;
+
+use lookup_tables::LookupTables;
+use metrics::Metrics;
+use nosana_deploy_client::rpc::{Cluster, ClusterError};
+use solana_keypair::Keypair;
+use solana_program::pubkey::Pubkey;
+use solana_signer::Signer;
+use std::sync::Arc;
+
+/// A keeper, ready to run.
+pub struct Keeper {
+    cluster: Cluster,
+    wallet: Keypair,
+    config: Config,
+    metrics: Metrics,
+    tables: LookupTables,
+}
+
+impl Keeper {
+    /// A keeper that pays with `wallet`, which also receives the rewards.
+    ///
+    /// # Errors
+    /// [`KeeperError::Cluster`] if the cluster lacks the program, or one of the lookup tables.
+    pub async fn new(
+        cluster: Cluster,
+        wallet: Keypair,
+        config: Config,
+    ) -> Result<Arc<Self>, KeeperError> {
+        cluster.require_program().await?;
+        let tables = LookupTables::read(&cluster, &config.lookup_tables).await?;
+        Ok(Arc::new(Self {
+            cluster,
+            wallet,
+            config,
+            metrics: Metrics::default(),
+            tables,
+        }))
+    }
+
+    /// Runs until SIGINT or SIGTERM, and then lets actions under way come to their end.
+    ///
+    /// # Errors
+    /// [`KeeperError`] if it cannot go on. What concerns one deployment is logged and tried again.
+    pub async fn run(self: Arc<Self>) -> Result<(), KeeperError> {
+        if let Some(address) = self.config.metrics {
+            let address = health::serve(self.clone(), address).await?;
+            tracing::info!(%address, "metrics");
+        }
+        run_loop::forever(self).await
+    }
+
+    /// Does what is due now, and returns.
+    ///
+    /// # Errors
+    /// [`KeeperError::Unfinished`] if deployments could not be dealt with.
+    pub async fn run_once(self: Arc<Self>) -> Result<(), KeeperError> {
+        run_loop::once(self).await
+    }
+
+    /// The wallet's address.
+    pub fn address(&self) -> Pubkey {
+        self.wallet.pubkey()
+    }
+
+    /// Records that a request failed.
+    fn rpc_failed(&self, doing: &'static str, error: &ClusterError) {
+        self.metrics.rpc_failed();
+        tracing::warn!(doing, %error, "the RPC node failed");
+    }
+}

@@ -1,0 +1,247 @@
+//! Figures for Prometheus.
+
+use prometheus_client::{
+    encoding::{text::encode, EncodeLabelSet},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{exponential_buckets, Histogram},
+    },
+    registry::{Metric, Registry},
+};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Confirmed.
+    Done,
+    /// A different keeper was faster: it failed on chain, and cost its fee.
+    Lost,
+    /// A simulation showed that it would fail; nothing was sent.
+    Refused,
+    /// Its blockhash expired before it was confirmed.
+    Expired,
+    /// Its reward does not pay for it.
+    Unprofitable,
+}
+
+impl Outcome {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unprofitable => "unprofitable",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Of {
+    kind: &'static str,
+}
+
+/// All figures of one keeper.
+pub(crate) struct Metrics {
+    registry: Registry,
+    actions: Family<Labels, Counter>,
+    jobs: Family<Of, Counter>,
+    lag: Histogram,
+    rpc_errors: Counter,
+    reconnects: Counter,
+    fees: Counter,
+    pub(crate) watched: Gauge,
+    pub(crate) waiting: Gauge,
+    pub(crate) waits_seconds: Gauge,
+    pub(crate) balance: Gauge,
+    /// When the loop last went round, a scan last succeeded and the cluster last answered, unix seconds.
+    pub(crate) looped: Moment,
+    pub(crate) scanned: Moment,
+    pub(crate) answered: Moment,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("nosana_keeper");
+        let all = &mut registry;
+        // A second to about a day.
+        let lag = Histogram::new(exponential_buckets(1.0, 2.0, 17));
+        Self {
+            actions: added(
+                all,
+                "actions",
+                "Actions by kind and outcome",
+                Family::default(),
+            ),
+            jobs: added(
+                all,
+                "jobs",
+                "Jobs handled by actions that are done",
+                Family::default(),
+            ),
+            lag: added(
+                all,
+                "lag_seconds",
+                "On-chain seconds from when an action was due to when it was done",
+                lag,
+            ),
+            rpc_errors: added(
+                all,
+                "rpc_errors",
+                "Requests that the RPC node failed",
+                Counter::default(),
+            ),
+            reconnects: added(
+                all,
+                "reconnects",
+                "Subscriptions made anew",
+                Counter::default(),
+            ),
+            fees: added(
+                all,
+                "fees_lamports",
+                "Lamports paid for transactions, lost races included",
+                Counter::default(),
+            ),
+            watched: added(
+                all,
+                "deployments_watched",
+                "Deployments watched",
+                Gauge::default(),
+            ),
+            waiting: added(
+                all,
+                "deployments_waiting",
+                "Deployments that wait to be looked at",
+                Gauge::default(),
+            ),
+            waits_seconds: added(
+                all,
+                "waits_seconds",
+                "On-chain seconds that the first of those waits",
+                Gauge::default(),
+            ),
+            balance: added(
+                all,
+                "balance_lamports",
+                "Lamports in the keeper's wallet",
+                Gauge::default(),
+            ),
+            looped: Moment::default(),
+            scanned: Moment::default(),
+            answered: Moment::default(),
+            registry,
+        }
+    }
+}
+
+/// Registers a metric, which shares its figures with every clone.
+fn added<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl Metrics {
+    /// An action's end; `lag_seconds` of one that is done.
+    pub(crate) fn acted(&self, kind: &'static str, outcome: Outcome, jobs: usize, lag: i64) {
+        let labels = Labels {
+            kind,
+            outcome: outcome.name(),
+        };
+        self.actions.get_or_create(&labels).inc();
+        if outcome == Outcome::Done {
+            let jobs = u64::try_from(jobs).unwrap_or(0);
+            self.jobs.get_or_create(&Of { kind }).inc_by(jobs);
+            #[allow(clippy::cast_precision_loss)] // seconds are far below 2^52
+            self.lag.observe(lag.max(0) as f64);
+        }
+    }
+
+    pub(crate) fn paid(&self, lamports: u64) {
+        self.fees.inc_by(lamports);
+    }
+
+    pub(crate) fn rpc_failed(&self) {
+        self.rpc_errors.inc();
+    }
+
+    pub(crate) fn reconnected(&self) {
+        self.reconnects.inc();
+    }
+
+    /// In the text format that Prometheus reads.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// A time that is noted and asked for by several.
+#[derive(Debug, Default)]
+pub(crate) struct Moment(AtomicU64);
+
+impl Moment {
+    pub(crate) fn mark(&self) {
+        self.0.store(unix_seconds(), Ordering::Relaxed);
+    }
+
+    /// Whether it was at most that long ago; never, if it never was.
+    pub(crate) fn is_within(&self, age: Duration) -> bool {
+        let at = self.0.load(Ordering::Relaxed);
+        at > 0 && unix_seconds().saturating_sub(at) <= age.as_secs()
+    }
+}
+
+/// This machine's clock, for ages only; what is due is a matter of the cluster's.
+fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_there_for_prometheus() {
+        let metrics = Metrics::default();
+        metrics.acted("list", Outcome::Done, 12, 3);
+        metrics.acted("list", Outcome::Lost, 12, 3);
+        metrics.paid(5_000);
+        metrics.watched.set(7);
+        let text = metrics.text();
+        for line in [
+            "nosana_keeper_actions_total{kind=\"list\",outcome=\"done\"} 1",
+            "nosana_keeper_actions_total{kind=\"list\",outcome=\"lost\"} 1",
+            "nosana_keeper_jobs_total{kind=\"list\"} 12",
+            "nosana_keeper_lag_seconds_sum 3.0",
+            "nosana_keeper_lag_seconds_count 1",
+            "nosana_keeper_fees_lamports_total 5000",
+            "nosana_keeper_deployments_watched 7",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_that_never_was_is_never_recent() {
+        let moment = Moment::default();
+        assert!(!moment.is_within(Duration::MAX));
+        moment.mark();
+        assert!(moment.is_within(Duration::from_secs(60)));
+    }
+}

@@ -1,0 +1,248 @@
+//! What `list_jobs`, `settle_jobs`, `stop_jobs`, `track_jobs` and `extend_jobs` share: accounts, finding
+//! a job's slot, noting what became of it, paying the keeper.
+
+use crate::{
+    errors::DeployError,
+    events::{JobExtended, JobStarted, Outcome},
+    markets::{require_market_vault, Markets, Rewards},
+    state::{seeds::JobAddresses, ActiveJob, Deployment, OpenDeployment},
+    vault::{pay_keeper, rents, VaultSeeds},
+};
+use anchor_lang::prelude::*;
+use anchor_spl::token::Token;
+use deployments_domain::lifecycle::Ended;
+use nosana_jobs_interface::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
+
+/// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
+/// the instruction says.
+#[derive(Accounts)]
+pub struct HandleJobs<'info> {
+    /// Anyone; pays the fee, earns the reward.
+    #[account(mut)]
+    pub keeper: Signer<'info>,
+
+    #[account(
+        mut,
+        has_one = vault @ DeployError::WrongVault,
+        has_one = vault_nos @ DeployError::WrongVaultTokenAccount,
+        has_one = market @ DeployError::WrongMarket,
+    )]
+    pub deployment: AccountLoader<'info, Deployment>,
+
+    #[account(mut)]
+    pub vault: SystemAccount<'info>,
+
+    /// CHECK: pinned by `deployment`, which checked it when it was created; every refund goes there.
+    #[account(mut)]
+    pub vault_nos: UncheckedAccount<'info>,
+
+    /// CHECK: pinned by `deployment`. It may be gone by now.
+    #[account(mut)]
+    pub market: UncheckedAccount<'info>,
+
+    /// CHECK: pinned to the market's own field, unless the market is gone and nothing can move.
+    #[account(mut)]
+    pub market_vault: UncheckedAccount<'info>,
+
+    /// CHECK: by address.
+    #[account(address = JOBS_PROGRAM @ DeployError::WrongJobsProgram)]
+    pub jobs_program: UncheckedAccount<'info>,
+
+    pub token_program: Program<'info, Token>,
+    pub system_program: Program<'info, System>,
+}
+
+/// Accounts of `list_jobs` and `extend_jobs`, which spend. After these come, for each job, what the
+/// instruction says.
+#[derive(Accounts)]
+pub struct SpendOnJobs<'info> {
+    pub common: HandleJobs<'info>,
+
+    /// CHECK: only passed on; by address.
+    #[account(mut, address = REWARDS_REFLECTION @ DeployError::WrongRewardsAccount)]
+    pub rewards_reflection: UncheckedAccount<'info>,
+
+    /// CHECK: only passed on; by address.
+    #[account(mut, address = REWARDS_VAULT @ DeployError::WrongRewardsAccount)]
+    pub rewards_vault: UncheckedAccount<'info>,
+
+    /// CHECK: only passed on; by address.
+    #[account(address = REWARDS_PROGRAM @ DeployError::WrongRewardsAccount)]
+    pub rewards_program: UncheckedAccount<'info>,
+}
+
+impl<'info> HandleJobs<'info> {
+    /// Checks what Anchor does not, and opens the deployment.
+    ///
+    /// # Errors
+    /// [`DeployError::WrongMarketVault`], and those of [`OpenDeployment::load_unarchived`].
+    pub fn open(&self) -> Result<OpenDeployment<'_>> {
+        // market_vault
+        require_market_vault(&self.market, &self.market_vault)?;
+        // keeper, deployment, vault, vault_nos, market, programs: checked by Anchor.
+        OpenDeployment::load_unarchived(self.deployment.as_ref())
+    }
+
+    /// For calling the markets' program; the vault signs.
+    pub fn markets<'a>(&'a self, vault_seeds: &'a [&'a [u8]]) -> Markets<'a, 'info> {
+        Markets {
+            market: &self.market,
+            market_vault: &self.market_vault,
+            vault: &self.vault,
+            vault_nos: &self.vault_nos,
+            token_program: &self.token_program,
+            vault_seeds,
+        }
+    }
+}
+
+impl<'info> SpendOnJobs<'info> {
+    /// What a listing and an extension pass on.
+    pub fn rewards(&self) -> Rewards<'_, 'info> {
+        Rewards {
+            reflection: &self.rewards_reflection,
+            vault: &self.rewards_vault,
+            program: &self.rewards_program,
+        }
+    }
+}
+
+/// One job of a batch, and what decides about it.
+pub struct JobOfBatch<'a, 'o, 'info> {
+    /// For calling the markets' program.
+    pub markets: &'a Markets<'a, 'info>,
+    /// The deployment, after what was done for the jobs before this one.
+    pub open: &'a mut OpenDeployment<'o>,
+    /// This job's slot.
+    pub position: usize,
+}
+
+impl JobOfBatch<'_, '_, '_> {
+    /// This job's slot.
+    ///
+    /// # Errors
+    /// Never: the position was found among the slots in use.
+    pub fn slot(&mut self) -> Result<&mut ActiveJob> {
+        self.open.slots.at(self.position)
+    }
+}
+
+/// What became of one job of a batch.
+pub enum Effect {
+    /// Nothing was due.
+    Nothing,
+    /// It is over.
+    Ended {
+        /// What became of it.
+        outcome: Outcome,
+        /// How and when it ended.
+        ended: Ended,
+    },
+    /// A node was seen running it; the slot says since when.
+    Started,
+    /// It was prolonged; the slot says for how long.
+    Extended,
+    /// It should be prolonged and the vault cannot pay.
+    Shortage,
+}
+
+/// Handles a batch of jobs: `handle_one` looks at one job and the accounts passed for it, acts, and
+/// says what became of it. Stores what that changes, and pays the keeper.
+///
+/// A job that has no slot any more was handled by another keeper: it is passed over, so that the
+/// rest of the batch still counts.
+pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
+    accounts: &HandleJobs<'info>,
+    remaining: &[AccountInfo<'info>],
+    indices: &[u64],
+    handle_one: impl Fn(
+        &mut JobOfBatch<'_, '_, 'info>,
+        &[AccountInfo<'info>; ACCOUNTS_PER_JOB],
+    ) -> Result<Effect>,
+) -> Result<()> {
+    let mut open = accounts.open()?;
+    let groups = groups(remaining, indices.len())?;
+    let seeds = VaultSeeds::of(&open.header);
+    let vault_seeds = seeds.as_slices();
+    let markets = accounts.markets(&vault_seeds);
+
+    let mut ours = JobAddresses::of(&open.key);
+    let (mut handled, mut extended, mut shortage) = (0_u32, false, false);
+    for (index, group) in indices.iter().zip(groups) {
+        let Some(position) = open.slots.position(*index) else {
+            continue;
+        };
+        require_job_address(&mut ours, open.slots.at(position)?, group)?;
+        let mut job = JobOfBatch {
+            markets: &markets,
+            open: &mut open,
+            position,
+        };
+        match handle_one(&mut job, group)? {
+            Effect::Nothing => continue,
+            Effect::Shortage => {
+                shortage = true;
+                continue;
+            }
+            Effect::Ended { outcome, ended } => open.settle(position, outcome, ended)?,
+            Effect::Started => emit!(JobStarted {
+                deployment: open.key,
+                index: *index,
+                started_at: open
+                    .slots
+                    .at(position)?
+                    .view()
+                    .started_at
+                    .unwrap_or(open.now),
+            }),
+            Effect::Extended => {
+                extended = true;
+                emit!(JobExtended {
+                    deployment: open.key,
+                    index: *index,
+                    timeout_seconds: open.slots.at(position)?.timeout_seconds,
+                });
+            }
+        }
+        handled = handled.checked_add(1).ok_or(DeployError::Overflow)?;
+    }
+    require!(handled > 0 || shortage, DeployError::NothingDue);
+    if shortage {
+        // Jobs that were prolonged before it stay prolonged.
+        open.apply(|lifecycle, _, now| lifecycle.cannot_pay(now))?;
+    } else if extended {
+        open.apply(|lifecycle, jobs, now| lifecycle.extended(jobs, now))?;
+    }
+    open.commit()?;
+    pay_keeper(&open, &accounts.vault, &accounts.keeper, handled, &rents()?)
+}
+
+/// The accounts passed for each of `jobs` jobs, all of them and no more.
+///
+/// # Errors
+/// [`DeployError::WrongAccountCount`].
+pub fn groups<'a, 'info, const N: usize>(
+    remaining: &'a [AccountInfo<'info>],
+    jobs: usize,
+) -> Result<&'a [[AccountInfo<'info>; N]]> {
+    let (groups, rest) = remaining.as_chunks::<N>();
+    require!(
+        rest.is_empty() && groups.len() == jobs,
+        DeployError::WrongAccountCount
+    );
+    Ok(groups)
+}
+
+/// The first account of a group must be the job's: a keeper could pass a finished job of its own.
+fn require_job_address<const N: usize>(
+    ours: &mut JobAddresses,
+    slot: &ActiveJob,
+    group: &[AccountInfo; N],
+) -> Result<()> {
+    let job = group.first().ok_or(DeployError::WrongAccountCount)?;
+    require!(
+        ours.is_job(job.key, slot.index, slot.job_bump),
+        DeployError::WrongJobAddress
+    );
+    Ok(())
+}

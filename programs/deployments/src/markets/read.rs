@@ -1,0 +1,97 @@
+//! What the markets' accounts say. A keeper passes them, so owner, discriminator and length are checked
+//! at every read; the owner first, because the deployment, which is borrowed, may be passed as any of
+//! them.
+
+use crate::errors::DeployError;
+use anchor_lang::prelude::*;
+use deployments_domain::lifecycle;
+use nosana_jobs_interface::{
+    account::{Job, JobState, Market, Run, Truncated},
+    JOBS_PROGRAM,
+};
+
+/// What became of a job, whose address the caller has checked.
+///
+/// # Errors
+/// [`DeployError::CorruptAccount`] for data that the markets' program never writes.
+pub fn job_state(account: &AccountInfo) -> Result<JobState> {
+    if *account.owner != JOBS_PROGRAM {
+        return Ok(JobState::Gone);
+    }
+    let data = account.try_borrow_data()?;
+    match Job::parse(&data) {
+        Ok(Some(job)) => Ok(job.outcome()),
+        Ok(None) | Err(Truncated) => err!(DeployError::CorruptAccount),
+    }
+}
+
+/// The run of `job`, or `None` if the account is not a run of it.
+///
+/// # Errors
+/// [`DeployError::CorruptAccount`] for data that the markets' program never writes.
+pub fn run_of(account: &AccountInfo, job: &Pubkey) -> Result<Option<Run>> {
+    if *account.owner != JOBS_PROGRAM {
+        return Ok(None);
+    }
+    let data = account.try_borrow_data()?;
+    let run = Run::parse(&data).map_err(|Truncated| DeployError::CorruptAccount)?;
+    Ok(run.copied().filter(|run| run.job == *job))
+}
+
+/// Shows a market to `look`, or `None` if the account is not a market (any more).
+fn with_market<T>(account: &AccountInfo, look: impl FnOnce(Option<Market>) -> T) -> Result<T> {
+    let data = account.try_borrow_data()?;
+    let market =
+        Market::read(account.owner, &data).map_err(|Truncated| DeployError::WrongMarket)?;
+    Ok(look(market))
+}
+
+/// Whether the account is a market.
+///
+/// # Errors
+/// [`DeployError::WrongMarket`] for a damaged one, as for every reader here.
+pub fn is_market(account: &AccountInfo) -> Result<bool> {
+    with_market(account, |market| market.is_some())
+}
+
+/// The market as a listing sees it.
+///
+/// # Errors
+/// As [`is_market`].
+pub fn market(account: &AccountInfo) -> Result<lifecycle::Market> {
+    with_market(account, listing_market)
+}
+
+/// A market, or what is left of one, as a listing sees it.
+pub fn listing_market(market: Option<Market>) -> lifecycle::Market {
+    match market {
+        Some(market) if market.header.takes_jobs() => lifecycle::Market::Open {
+            price_per_second: market.header.price_per_second(),
+            nodes_waiting: market.header.nodes_waiting(),
+            queue_room: market.header.queue_room(),
+        },
+        _ => lifecycle::Market::Unusable,
+    }
+}
+
+/// Refuses any token account but the market's own; where the market is gone, nothing can move.
+///
+/// # Errors
+/// [`DeployError::WrongMarketVault`], and as [`is_market`].
+pub fn require_market_vault(market: &AccountInfo, vault: &AccountInfo) -> Result<()> {
+    let is_its_vault = with_market(market, |market| {
+        market.is_none_or(|market| market.header.vault == *vault.key)
+    })?;
+    require!(is_its_vault, DeployError::WrongMarketVault);
+    Ok(())
+}
+
+/// Whether `job` waits in the queue of `market`, which may be gone.
+///
+/// # Errors
+/// As [`is_market`].
+pub fn is_queued(market: &AccountInfo, job: &Pubkey) -> Result<bool> {
+    with_market(market, |market| {
+        market.is_some_and(|market| market.has_queued(job))
+    })
+}

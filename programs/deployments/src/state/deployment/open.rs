@@ -1,0 +1,150 @@
+//! A deployment that an instruction has opened: loaded, changed through pure transitions, committed.
+
+use super::{slots::Slots, ActiveJob, Deployment};
+use crate::{
+    errors::DeployError,
+    events::{JobSettled, Outcome, StatusChanged},
+};
+use anchor_lang::prelude::*;
+use core::cell::RefMut;
+use deployments_domain::{
+    jobs::Job,
+    lifecycle::{Ended, Lifecycle},
+    status::{Refused, Status},
+};
+
+/// An account of a deployment, open for changes. It stays borrowed as long as this lives; what was
+/// changed counts once it is [committed](OpenDeployment::commit).
+pub struct OpenDeployment<'a> {
+    /// The account's address.
+    pub key: Pubkey,
+    /// Cluster time when it was opened, unix seconds.
+    pub now: i64,
+    /// The fixed part, in place.
+    pub header: RefMut<'a, Deployment>,
+    /// The active jobs, in place.
+    pub slots: Slots<'a>,
+    /// The facts that decide; written to the header by [`Self::commit`].
+    pub lifecycle: Lifecycle,
+}
+
+/// The active jobs, for a transition to look at.
+#[derive(Clone)]
+pub struct Jobs<'a>(core::slice::Iter<'a, ActiveJob>);
+
+impl Iterator for Jobs<'_> {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        self.0.next().map(ActiveJob::view)
+    }
+}
+
+impl<'a> OpenDeployment<'a> {
+    /// Opens a deployment in any status.
+    ///
+    /// # Errors
+    /// [`DeployError::WrongDeployment`] if it is not one, [`DeployError::UnknownVersion`] if a
+    /// different program wrote it, [`DeployError::CorruptAccount`] if its data makes no sense.
+    #[inline(always)] // or the bytecode copies it twice
+    pub fn load(account: &'a AccountInfo<'_>) -> Result<Self> {
+        let data = RefMut::map(account.try_borrow_mut_data()?, |data| &mut **data);
+        let (header, slots) = Deployment::split(data)?;
+        require!(
+            header.version == Deployment::VERSION,
+            DeployError::UnknownVersion
+        );
+        let lifecycle = header.lifecycle(slots.len())?;
+        Ok(Self {
+            key: *account.key,
+            now: Clock::get()?.unix_timestamp,
+            slots: Slots::new(slots, lifecycle.active)?,
+            header,
+            lifecycle,
+        })
+    }
+
+    /// Opens a deployment that is not archived, for instructions that have nothing to do with one
+    /// that is.
+    ///
+    /// # Errors
+    /// [`DeployError::Archived`], and those of [`Self::load`].
+    #[inline(always)] // as above
+    pub fn load_unarchived(account: &'a AccountInfo<'_>) -> Result<Self> {
+        let open = Self::load(account)?;
+        require!(
+            open.lifecycle.status != Status::Archived,
+            DeployError::Archived
+        );
+        Ok(open)
+    }
+
+    /// Applies a transition of the owner's or a keeper's.
+    ///
+    /// # Errors
+    /// The [`DeployError`] of what the transition [`Refused`].
+    pub fn apply(
+        &mut self,
+        transition: impl FnOnce(&mut Lifecycle, Jobs<'_>, i64) -> core::result::Result<(), Refused>,
+    ) -> Result<()> {
+        let jobs = Jobs(self.slots.in_use().iter());
+        transition(&mut self.lifecycle, jobs, self.now).map_err(DeployError::from)?;
+        Ok(())
+    }
+
+    /// Frees the slot of a job that is over, and counts the job.
+    ///
+    /// # Errors
+    /// [`DeployError::JobNotActive`] if no slot in use has this position.
+    pub fn settle(&mut self, position: usize, outcome: Outcome, ended: Ended) -> Result<()> {
+        let index = self.slots.at(position)?.index;
+        self.slots.free(position)?;
+        self.apply(|lifecycle, _, now| lifecycle.settled(ended, now))?;
+        self.header.count(outcome);
+        emit!(JobSettled {
+            deployment: self.key,
+            index,
+            outcome: outcome as u8
+        });
+        Ok(())
+    }
+
+    /// As [`Self::commit`], after a transition that changed settings. No keeper's does.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_settings(&mut self) -> Result<()> {
+        self.header.set_settings(&self.lifecycle.settings);
+        self.commit()
+    }
+
+    /// Checks the invariant, writes the progress to the account and reports a new status.
+    ///
+    /// # Errors
+    /// [`DeployError::InvariantBroken`], which undoes the instruction; the log names the rule.
+    #[inline(always)] // called once by each handler
+    pub fn commit(&mut self) -> Result<()> {
+        let (lifecycle, header) = (&self.lifecycle, &mut *self.header);
+        if let Err(broken) = lifecycle.invariant() {
+            msg!("Broken: {}", broken.rule());
+            return err!(DeployError::InvariantBroken);
+        }
+        require!(
+            u32::try_from(self.slots.in_use().len()) == Ok(lifecycle.active),
+            DeployError::InvariantBroken
+        );
+        let (from, to) = (header.status, lifecycle.status as u8);
+        header.set_progress(lifecycle);
+        if from != to {
+            header.status_changed_at = self.now;
+            emit!(StatusChanged {
+                deployment: self.key,
+                from,
+                to,
+                reason: header.reason,
+                at: self.now
+            });
+        }
+        Ok(())
+    }
+}

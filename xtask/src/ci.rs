@@ -1,0 +1,180 @@
+//! Everything a change must pass, in named stages. The tests come last, so that the log ends with their
+//! summary, after the table.
+
+use crate::{bench, docs, idl, links, paths, process, sbf, schema, suites};
+use anyhow::{bail, Context, Result};
+use std::{
+    fmt::Write,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// Which stages to run.
+#[derive(clap::Args)]
+pub(crate) struct Ci {
+    /// Names of stages; all of them, if none is given
+    stages: Vec<String>,
+}
+
+type Run = fn() -> Result<()>;
+
+const STAGES: [(&str, Run); 17] = [
+    ("fmt", || cargo("fmt --all --check")),
+    ("clippy", || {
+        cargo("clippy --workspace --all-targets --locked -- -D warnings")
+    }),
+    ("rustdoc", rustdoc),
+    ("typos", || tool("typos-cli", "typos", &[])),
+    ("links", links::check),
+    ("deny", || {
+        tool(
+            "cargo-deny",
+            "cargo-deny",
+            &[
+                "--offline",
+                "--locked",
+                "check",
+                "licenses",
+                "bans",
+                "sources",
+            ],
+        )
+    }),
+    ("unused-deps", || {
+        tool("cargo-machete", "cargo-machete", &["--with-metadata"])
+    }),
+    ("pure-client", pure_client),
+    ("docs", || docs::docs(true)),
+    ("idl", || idl::idl(true)),
+    ("schema", || schema::schema(true)),
+    ("examples", examples),
+    ("demo", demos),
+    ("migrations", migrations),
+    ("fuzz", || {
+        suites::fuzz(&["--sequences".into(), "1000".into()])
+    }),
+    ("bench", bench::quick),
+    ("soak", || suites::soak(&suites::Soak::new(4, 1))),
+];
+
+/// Runs the stages, prints a table of them, and runs the tests last.
+pub(crate) fn ci(options: &Ci) -> Result<()> {
+    let tests: (&str, Run) = ("test", || suites::test(&[]));
+    let all = STAGES.into_iter().chain([tests]);
+    if let Some(unknown) = options
+        .stages
+        .iter()
+        .find(|name| *name != "test" && STAGES.iter().all(|(stage, _)| stage != name))
+    {
+        let names: Vec<&str> = all.map(|(name, _)| name).collect();
+        bail!("{unknown:?} is not a stage; use {}", names.join(", "));
+    }
+    let wanted = |name: &str| options.stages.is_empty() || options.stages.iter().any(|n| n == name);
+    let mut table = String::new();
+    let mut failed = Vec::new();
+    for (name, run) in STAGES.into_iter().filter(|(name, _)| wanted(name)) {
+        eprintln!("── {name}");
+        let started = Instant::now();
+        let outcome = run();
+        if let Err(error) = &outcome {
+            eprintln!("error: {name}: {error:#}");
+            failed.push(name);
+        }
+        let _ = writeln!(table, "{}", row(name, outcome.is_ok(), started.elapsed()));
+    }
+    eprintln!("\n{:<14} {:<8} seconds\n{table}", "stage", "result");
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    match wanted("test") {
+        true => suites::test(&[]),
+        false => Ok(()),
+    }
+}
+
+fn row(name: &str, passed: bool, took: Duration) -> String {
+    let result = if passed { "passed" } else { "FAILED" };
+    format!("{name:<14} {result:<8} {:>7}", took.as_secs())
+}
+
+/// Cargo in the workspace, with arguments that hold no spaces.
+fn cargo(arguments: &str) -> Result<()> {
+    let mut command = suites::cargo(&paths::deploy_dir()?)?;
+    command.args(arguments.split(' '));
+    process::run(&mut command, "the output above says what is wrong")
+}
+
+fn rustdoc() -> Result<()> {
+    let mut command = suites::cargo(&paths::deploy_dir()?)?;
+    command.env("RUSTDOCFLAGS", "-D warnings").args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--locked",
+        "--quiet",
+    ]);
+    process::run(&mut command, "the output above says what is wrong")
+}
+
+/// Wallets build on the client's default features, which must stay light.
+fn pure_client() -> Result<()> {
+    let mut command = process::workspace_cargo();
+    command.current_dir(paths::workspace()).args([
+        "tree",
+        "-p",
+        "nosana-deploy-client",
+        "-e",
+        "normal",
+        "--locked",
+    ]);
+    let tree = process::answer(&mut command).context("`cargo tree` failed")?;
+    let heavy = ["tokio v", "reqwest v", "solana-rpc"];
+    match tree
+        .lines()
+        .find(|line| heavy.iter().any(|name| line.contains(name)))
+    {
+        Some(line) => bail!("the client's default features bring {}", line.trim()),
+        None => Ok(()),
+    }
+}
+
+/// The deployments that the pages name, and the programs that show how to use the library.
+fn examples() -> Result<()> {
+    sbf::build_programs(None)?;
+    cargo("run --quiet --locked --bin nosana-deploy -- validate examples/pytorch-jupyter-scheduled.json examples/pytorch-jupyter-simple.json")?;
+    for name in ["create_and_fund", "read_demand", "custom_keeper"] {
+        cargo(&format!("run --quiet --locked --example {name}"))?;
+    }
+    Ok(())
+}
+
+fn demos() -> Result<()> {
+    suites::demo(&[])?;
+    suites::demo(&[
+        "examples/pytorch-jupyter-simple.json".into(),
+        "--json".into(),
+    ])
+}
+
+fn migrations() -> Result<()> {
+    let mut command = Command::new("migrations/0001-deploy.sh");
+    command.current_dir(paths::workspace()).arg("--dry-run");
+    process::run(&mut command, "the output above says what is wrong")
+}
+
+/// Runs a tool from the crates registry in the workspace; installs it once, beside the target folder.
+fn tool(package: &str, binary: &str, arguments: &[&str]) -> Result<()> {
+    let root = paths::cache()?.join("tools");
+    let path = root.join("bin").join(binary);
+    if !path.exists() {
+        eprintln!("installing {package}: a few minutes, once");
+        let mut install = process::workspace_cargo();
+        install
+            .args(["install", "--quiet", "--locked", package, "--root"])
+            .arg(&root);
+        process::run(&mut install, "the tool cannot be installed")?;
+    }
+    let mut command = Command::new(path);
+    command.current_dir(paths::workspace()).args(arguments);
+    process::run(&mut command, "the output above says what is wrong")
+}

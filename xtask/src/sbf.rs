@@ -1,0 +1,140 @@
+//! Builds the programs to sBPF bytecode, with the toolchain that the machine has or can get.
+
+mod compile;
+mod install;
+mod stack_gaps;
+mod std_patch;
+mod toolchain;
+
+use crate::{
+    paths, process,
+    stamp::{self, Fingerprint},
+};
+use anyhow::{Context, Result};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+use toolchain::Toolchain;
+
+/// A program crate of this workspace.
+struct Program {
+    package: &'static str,
+    /// The crate's folder.
+    folder: &'static str,
+    /// Folders of the crates that it depends on by path, unless they are in its own.
+    depends_on: &'static [&'static str],
+    /// The ELF's name without `.so`: what tests and the validator load it by.
+    elf: &'static str,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program {
+        package: "deployments",
+        folder: "programs/deployments",
+        depends_on: &["programs/nosana-jobs-interface"],
+        elf: "deployments",
+    },
+    Program {
+        package: "nosana-jobs-localnet",
+        folder: "programs/nosana-jobs-localnet",
+        depends_on: &["programs/nosana-jobs-interface"],
+        elf: "nosana_jobs_localnet",
+    },
+];
+
+/// For the benchmark alone.
+const CRON_PROBE: Program = Program {
+    package: "cron-probe",
+    folder: "tests/cron-probe",
+    depends_on: &["programs/deployments/domain"],
+    elf: "cron_probe",
+};
+
+/// Builds what changed and returns the folder with both ELFs.
+pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
+    build(PROGRAMS.iter(), features)
+}
+
+/// As [`build_programs`], with what the benchmark measures besides.
+pub(crate) fn build_measured() -> Result<PathBuf> {
+    build(PROGRAMS.iter().chain([&CRON_PROBE]), None)
+}
+
+/// For people: the toolchain that builds the programs.
+pub(crate) fn toolchain_name() -> Result<String> {
+    Ok(Toolchain::find_or_install(&paths::sbf_cache()?)?.name())
+}
+
+fn build<'a>(
+    programs: impl Iterator<Item = &'a Program>,
+    features: Option<&str>,
+) -> Result<PathBuf> {
+    let deploy = paths::deploy_dir()?;
+    fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
+    let cache = paths::sbf_cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
+    let _lock = exclusive(&cache.join("lock"))?;
+
+    let toolchain = Toolchain::find_or_install(&cache)?;
+    eprintln!("toolchain: {}", toolchain.name());
+    for program in programs {
+        let elf = deploy.join(program.elf).with_extension("so");
+        let built = build_if_changed(&toolchain, program, features, &elf)?;
+        let size = fs::metadata(&elf)?.len();
+        let news = if built { "built" } else { "up to date" };
+        eprintln!("{}: {size} bytes, {news}", elf.display());
+    }
+    Ok(deploy)
+}
+
+/// Holds a lock file, so that builds started side by side do not write to the same folders.
+fn exclusive(path: &Path) -> Result<File> {
+    let lock = File::create(path).with_context(|| format!("creating {}", path.display()))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waiting for another build of the programs to end");
+            lock.lock()?;
+        }
+        other => other?,
+    }
+    Ok(lock)
+}
+
+fn build_if_changed(
+    toolchain: &Toolchain,
+    program: &Program,
+    features: Option<&str>,
+    elf: &Path,
+) -> Result<bool> {
+    let stamp = elf.with_extension("so.stamp");
+    let inputs = inputs(toolchain, program, features)?;
+    if elf.exists() && stamp::is(&stamp, &vouch(&inputs, elf)?) {
+        return Ok(false);
+    }
+    process::timed(
+        &format!("building {} (up to 2 minutes)", elf.display()),
+        || compile::program(toolchain, program, features, elf),
+    )?;
+    stamp::write(&stamp, &vouch(&inputs, elf)?)?;
+    Ok(true)
+}
+
+/// A hash over all that goes into a program's ELF.
+fn inputs(toolchain: &Toolchain, program: &Program, features: Option<&str>) -> Result<String> {
+    let fingerprint = Fingerprint::default()
+        .add("toolchain", toolchain.identity())
+        .add("features", features.unwrap_or_default());
+    let shared = ["Cargo.toml", "Cargo.lock", "xtask/sbf", "xtask/src/sbf"];
+    let of_its_own = [&[program.folder], program.depends_on].concat();
+    let add = |fingerprint: Fingerprint, path| fingerprint.add_files(&paths::workspace(), path);
+    let files = of_its_own.into_iter().chain(shared);
+    Ok(files.into_iter().try_fold(fingerprint, add)?.finish())
+}
+
+/// The stamp covers the ELF too, so that one from elsewhere does not pass for ours.
+fn vouch(inputs: &str, elf: &Path) -> Result<String> {
+    let content = fs::read(elf).with_context(|| format!("reading {}", elf.display()))?;
+    let elf = Fingerprint::default().add("elf", content).finish();
+    Ok(format!("inputs {inputs}\nelf {elf}\n"))
+}
