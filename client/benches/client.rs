@@ -111,11 +111,7 @@ fn snapshot(number: u32) -> Snapshot {
             nos: 1_000_000_000,
             lamports: 1_000_000_000,
         },
-        rents: Rents {
-            floor: 890_880,
-            job: 2_561_280,
-            run: 1_726_080,
-        },
+        rents: Rents::DEFAULT,
         jobs: jobs.collect(),
         now: NOON,
         deployment,

@@ -29,7 +29,7 @@ pub const MARKET_OFFSET: usize = offset(offset_of!(Deployment, market));
 /// Why an account is not what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Another program, or none, owns the account.
+    /// A different program, or none, owns the account.
     #[error("the account is not owned by the deployments program {PROGRAM_ID}; is this the right cluster and address?")]
     WrongProgram,
     /// The discriminator is a different account kind's.
@@ -179,7 +179,7 @@ fn job_addresses(key: &Pubkey, slots: &[ActiveJob]) -> Vec<Pubkey> {
     slots.iter().map(|slot| job_address(key, slot)).collect()
 }
 
-/// With the bump in its slot: a keeper may have listed it with another one than the canonical.
+/// With the bump in its slot: a keeper may have listed it with a bump that is not the canonical one.
 fn job_address(key: &Pubkey, slot: &ActiveJob) -> Pubkey {
     seeds::job_address_with_bump(key, slot.index, slot.job_bump)
         .unwrap_or_else(|| seeds::job_address(key, slot.index).0)

@@ -129,7 +129,7 @@ pub fn explain(error: &TransactionError, programs: &[Pubkey], logs: &[String]) -
             "an account has not enough SOL; add SOL".into()
         }
         T::BlockhashNotFound => {
-            "the blockhash has expired or is another cluster's; sign again with a recent one, or use --nonce"
+            "the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce"
                 .into()
         }
         T::AlreadyProcessed => "this very transaction was processed before".into(),

@@ -191,8 +191,7 @@ impl Localnet {
     }
 }
 
-/// Takes the validator's events out of their channel, which holds 1,024 of them: with nobody there
-/// to read, the validator stops for good at the next one, after some 100 seconds. The thread ends
+/// Takes the validator's events out of their channel, which holds 1,024 of them. If no one reads them, the validator stops for good at the next one, after some 100 seconds. The thread ends
 /// with the validator.
 fn ignore_events(surfnet: &Surfnet) {
     let events = surfnet.events().clone();

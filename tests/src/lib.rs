@@ -33,15 +33,11 @@ pub const MIDNIGHT: i64 = NOW + 23 * 3600;
 pub const DAY: i64 = 86_400;
 /// One SOL.
 pub const SOL: u64 = 1_000_000_000;
+/// What clusters charge for accounts.
+pub const RENTS: Rents = Rents::DEFAULT;
 /// Rent-exempt minimum of an empty account, the vault's floor.
-pub const FLOOR: u64 = 890_880;
-/// All three as rules take them.
-pub const RENTS: Rents = Rents {
-    floor: FLOOR,
-    job: JOB_RENT,
-    run: RUN_RENT,
-};
+pub const FLOOR: u64 = RENTS.floor;
 /// Rent of a job's account.
-pub const JOB_RENT: u64 = 2_561_280;
+pub const JOB_RENT: u64 = RENTS.job;
 /// Rent of a run's account.
-pub const RUN_RENT: u64 = 1_726_080;
+pub const RUN_RENT: u64 = RENTS.run;

@@ -41,7 +41,7 @@ const STAGES: [(&str, Run); 17] = [
         )
     }),
     ("unused-deps", || {
-        tool("cargo-machete", "cargo-machete", &["--with-metadata"])
+        tool("cargo-machete", "cargo-machete", &[])
     }),
     ("pure-client", pure_client),
     ("docs", || docs::docs(true)),

@@ -66,7 +66,7 @@ pub(crate) fn workspace_cargo() -> Command {
 }
 
 /// `program` without the settings of the cargo and the rustup that started this program, which
-/// would point another compiler at the wrong target, flags, wrappers or shared libraries.
+/// would point a different compiler at the wrong target, flags, wrappers or shared libraries.
 pub(crate) fn undisturbed(program: impl AsRef<OsStr>) -> Command {
     without(Command::new(program), disturbs)
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) ->
     };
     let spec = DeploymentSpec::from_json(&text)?;
     let programs = localnet::Programs::read(&programs.unwrap_or_else(default_programs))?;
-    let report = report::Report::new(json);
+    let report = report::DemoOutput::new(json);
     tokio::runtime::Runtime::new()?.block_on(life::live(&spec, programs, report))
 }
 

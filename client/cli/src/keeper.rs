@@ -18,12 +18,12 @@ use tracing_subscriber::EnvFilter;
 /// option can stand in a TOML file (--settings) and in the environment; docs/keeper.md has more.
 #[derive(Args)]
 #[command(next_help_heading = "Keeper options")]
-pub(crate) struct Run {
+pub(crate) struct KeeperCommand {
     #[command(flatten)]
     flags: Flags,
 }
 
-impl Run {
+impl KeeperCommand {
     pub(crate) fn run(self, context: Context) -> Result<()> {
         let once = self.flags.once();
         let (config, logging) = self.flags.complete(context.rpc_url())?;
@@ -31,7 +31,7 @@ impl Run {
         let path = context.keypair_path().to_owned();
         let wallet = read_keypair_file(&path).map_err(|error| {
             invalid(format!(
-                "--keypair {path}: {error}; a keeper needs a file, because nobody is there to sign"
+                "--keypair {path}: {error}; a keeper needs a file, because no one is there to sign"
             ))
         })?;
         let (cluster, runtime) = context.into_cluster();

@@ -45,8 +45,8 @@ enum Command {
     Vault(commands::vault::ShowVault),
     Schedule(commands::schedule::Show),
     Validate(commands::validate::Validate),
-    Keeper(keeper::Run),
-    Localnet(commands::localnet::Run),
+    Keeper(keeper::KeeperCommand),
+    Localnet(commands::localnet::LocalnetCommand),
     /// Run a deployment through its whole life on an embedded localnet, and account for every unit
     ///
     /// Starts a validator inside this process, loads the programs, makes a NOS mint and a market,

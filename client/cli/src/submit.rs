@@ -140,7 +140,7 @@ impl TransactionOptions {
     }
 
     pub(crate) fn signers(&self) -> Result<Signers> {
-        // A dry run needs nobody's signature.
+        // A dry run needs no signature.
         Signers::new(self.sign_only || self.dry_run, &self.signer)
     }
 
@@ -294,7 +294,7 @@ impl TransactionOptions {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() {
             return Err(invalid(format!(
-                "{question} Nobody is there to answer; confirm with --yes"
+                "{question} No one is there to answer; confirm with --yes"
             )));
         }
         eprint!("{question} [y/N] ");

@@ -13,7 +13,8 @@ use solana_transaction::versioned::VersionedTransaction;
 use std::{error::Error, path::PathBuf};
 
 /// The market of `examples/pytorch-jupyter-simple.json`.
-pub(crate) const MARKET: Pubkey = Pubkey::from_str_const("CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ");
+pub(crate) const MARKET: Pubkey =
+    Pubkey::from_str_const("CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ");
 
 /// A localnet with that market, and a connection to it.
 pub(crate) async fn localnet() -> Result<(Localnet, Cluster), Box<dyn Error>> {

@@ -67,7 +67,7 @@ impl Keeper {
             return Ok(false);
         }
         let mut own = self.tables.own.lock().await;
-        let lacking = self.tables.lacks(wanted).await; // another task may have been faster
+        let lacking = self.tables.lacks(wanted).await; // a different task may have been faster
         if lacking.is_empty() {
             return Ok(true);
         }

@@ -146,7 +146,7 @@ fn why(reason: StopReason) -> &'static str {
         StopReason::Stopping => "the deployment is STOPPING",
         StopReason::Overdue => "past the deadline",
         StopReason::Superseded => "a later firing is due",
-        StopReason::Outdated => "of another revision",
+        StopReason::Outdated => "of a different revision",
         StopReason::Surplus => "more than replicas",
     }
 }

@@ -20,10 +20,12 @@ pub enum ClusterError {
         reason: String,
     },
     /// HTTP 429, after several tries.
-    #[error("{0} limits how often it answers; wait a minute, or use another RPC node with --url")]
+    #[error(
+        "{0} limits how often it answers; wait a minute, or use a different RPC node with --url"
+    )]
     RateLimited(String),
     /// The program is not on this cluster.
-    #[error("the deployments program {PROGRAM_ID} is not deployed at {0}; choose another cluster with --url")]
+    #[error("the deployments program {PROGRAM_ID} is not deployed at {0}; choose a different cluster with --url")]
     NotDeployed(String),
     /// Nothing is at an address.
     #[error("{what} {key} does not exist at {url}; check the address and --url")]
@@ -44,7 +46,7 @@ pub enum ClusterError {
         error: DecodeError,
     },
     /// The node answers from the past.
-    #[error("{url} is at slot {slot}, behind slot {at_least} that was seen before; use another RPC node with --url, or wait")]
+    #[error("{url} is at slot {slot}, behind slot {at_least} that was seen before; use a different RPC node with --url, or wait")]
     Stale {
         /// The node.
         url: String,

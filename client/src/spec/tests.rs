@@ -237,7 +237,7 @@ fn every_mistake_is_reported_at_once_and_none_that_follows_from_another() {
     );
     assert_eq!(errors.to_string().lines().count(), 8);
 
-    // A strategy that nobody knows says nothing about the options that depend on it.
+    // An unknown strategy says nothing about the options that depend on it.
     let text = r#"{"strategy": "CRON", "schedule": "0 0 * * *", "rotation_time": 5}"#;
     let errors = DeploymentSpec::from_json(text).unwrap_err();
     let fields: Vec<&str> = errors.0.iter().map(|error| error.field.as_str()).collect();

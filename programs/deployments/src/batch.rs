@@ -149,7 +149,7 @@ pub enum Effect {
 /// Handles a batch of jobs: `handle_one` looks at one job and the accounts passed for it, acts, and
 /// says what became of it. Stores what that changes, and pays the keeper.
 ///
-/// A job that has no slot any more was handled by another keeper: it is passed over, so that the
+/// A job that has no slot any more was handled by a different keeper. It is skipped, so that the
 /// rest of the batch still counts.
 pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     accounts: &HandleJobs<'info>,

@@ -125,7 +125,7 @@ pub mod deployments {
     }
 
     /// Anyone: ends jobs that should not run any more: all while STOPPING, those past their deadline,
-    /// those of another revision or firing, and those that are too many.
+    /// those of an old revision or firing, and surplus ones.
     pub fn stop_jobs<'info>(
         ctx: Context<'info, HandleJobs<'info>>,
         indices: Vec<u64>,

@@ -23,7 +23,7 @@ pub(crate) fn make_room<'info>(
 }
 
 /// Makes an account of this program, zeroed, where these seeds sign for it; `payer` pays its rent.
-/// Lamports that somebody sent there before hinder nobody: they count.
+/// Lamports that someone sent there before count towards the rent.
 ///
 /// # Errors
 /// Those of the system program, if the account exists.

@@ -204,6 +204,6 @@ mod tests {
             let of = [0, JOB_SIZE, RUN_SIZE].map(|size| rent.minimum_balance(size));
             assert_eq!([rents.floor, rents.job, rents.run], of);
         }
-        assert_eq!(rents_by(&Rent::default()).job, 2_561_280);
+        assert_eq!(rents_by(&Rent::default()), Rents::DEFAULT);
     }
 }

@@ -50,7 +50,7 @@ impl fmt::Display for Truncated {
 impl core::error::Error for Truncated {}
 
 /// Splits `data` of an account of the markets' program into a `T` and what follows, or `None` if it is
-/// another kind of account.
+/// a different kind of account.
 fn split<'a, T: Pod>(
     data: &'a [u8],
     discriminator: &Discriminator,

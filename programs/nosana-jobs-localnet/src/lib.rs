@@ -87,7 +87,7 @@ pub mod nosana_jobs {
         node::quit(ctx)
     }
 
-    /// Node: opens a run on a job that another node quit.
+    /// Node: opens a run on a job that a node quit.
     pub fn claim(ctx: Context<Claim>) -> Result<()> {
         node::claim(ctx)
     }

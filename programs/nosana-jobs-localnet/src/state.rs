@@ -74,7 +74,7 @@ impl MarketAccount {
     /// Takes `key` out.
     ///
     /// # Errors
-    /// `MarketInWrongState` if the queue is of another kind, `NotInMarketQueue` if it lacks the key.
+    /// `MarketInWrongState` if the queue is of a different kind, `NotInMarketQueue` if it lacks the key.
     pub fn remove(&mut self, kind: u8, key: &Pubkey) -> Result<()> {
         require!(self.queue_type == kind, JobsError::MarketInWrongState);
         let position = self.queue.iter().position(|other| other == key);

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// It starts within seconds, needs no network, and forgets everything when it stops. Point other
 /// commands at it with --url.
 #[derive(Args)]
-pub(crate) struct Run {
+pub(crate) struct LocalnetCommand {
     /// A wallet that gets SOL and NOS; several are allowed
     #[arg(long, value_name = "PUBKEY")]
     wallet: Vec<Pubkey>,
@@ -43,7 +43,7 @@ pub(crate) struct Run {
     programs: Option<PathBuf>,
 }
 
-impl Run {
+impl LocalnetCommand {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let programs = Programs::read(&self.programs.clone().unwrap_or_else(default_programs))?;
         tokio::runtime::Runtime::new()?.block_on(async {

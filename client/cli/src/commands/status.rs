@@ -36,12 +36,12 @@ impl Show {
             context.cluster.require_program().await?;
             Ok(context.cluster.snapshot(&address).await?)
         })?;
-        context.output.print(&Report::new(&snapshot))
+        context.output.print(&StatusReport::new(&snapshot))
     }
 }
 
 /// A deployment for people, and for programs.
-pub(crate) struct Report {
+pub(crate) struct StatusReport {
     pub(crate) name: String,
     pub(crate) status: Status,
     pub(crate) facts: Facts,
@@ -65,7 +65,7 @@ pub(crate) struct JobLine {
     now: i64,
 }
 
-impl Report {
+impl StatusReport {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let jobs = snapshot.jobs.iter().map(|job| JobLine::new(snapshot, job));
         let mut jobs: Vec<JobLine> = jobs.collect();
@@ -139,7 +139,7 @@ impl JobLine {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for StatusReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", bold(&self.name))?;
         write!(f, "{}", self.facts)?;
@@ -170,7 +170,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Serialize for Report {
+impl Serialize for StatusReport {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let jobs = self.jobs.iter().map(|job| {
             json!({

@@ -33,7 +33,7 @@ impl Validate {
             .iter()
             .filter(|checked| checked.outcome.is_err())
             .count();
-        output.print(&Report(checked))?;
+        output.print(&ValidationReport(checked))?;
         match failed {
             0 => Ok(()),
             failed => {
@@ -98,9 +98,9 @@ fn check(file: &Path) -> Result<Valid> {
     })
 }
 
-struct Report(Vec<Checked>);
+struct ValidationReport(Vec<Checked>);
 
-impl fmt::Display for Report {
+impl fmt::Display for ValidationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for checked in &self.0 {
             let file = checked.file.display();
@@ -122,7 +122,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Serialize for Report {
+impl Serialize for ValidationReport {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|checked| {
             let mistakes = checked.mistakes();

@@ -1,7 +1,7 @@
 //! `watch`: a deployment, live.
 
 use crate::{
-    commands::status::Report,
+    commands::status::StatusReport,
     context::Context,
     exit::invalid,
     format::{time, when},
@@ -42,7 +42,7 @@ pub(crate) struct Watch {
 
 /// What the screen shows.
 struct View {
-    report: Report,
+    report: StatusReport,
     funds: Funded,
     /// Why the last look failed; what is shown is older then.
     trouble: Option<String>,
@@ -117,7 +117,7 @@ fn leaves(event: &Event) -> bool {
 
 impl View {
     fn new(snapshot: &Snapshot) -> Self {
-        let report = Report::new(snapshot);
+        let report = StatusReport::new(snapshot);
         let forecast = forecast(snapshot);
         let percent = match (forecast.runway, forecast.nos_per_day) {
             (Runway::Short { paid, wanted }, _) => u128::from(paid)
@@ -200,7 +200,7 @@ fn draw(frame: &mut Frame, view: &View) {
     frame.render_widget(Paragraph::new(vec![keeper, last]), foot);
 }
 
-fn job_table(report: &Report) -> Table<'_> {
+fn job_table(report: &StatusReport) -> Table<'_> {
     let rows = report.jobs.iter().map(|job| {
         let listed = when(job.listed_at, report.now());
         let node = job.node.clone().unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::{
     ledger::{Ledger, Row},
     localnet::{Localnet, Programs, JOB_EXPIRATION_SECONDS},
-    report::{Report, Step},
+    report::{DemoOutput, DemoStep},
     wallets::{nos_account, Wallets},
 };
 use anyhow::{bail, Context, Result};
@@ -35,12 +35,16 @@ struct Demo<'a> {
     spec: &'a DeploymentSpec,
     deployment: Pubkey,
     ledger: Ledger,
-    report: Report,
+    report: DemoOutput,
     price_per_second: u64,
 }
 
 /// Lives a deployment's life and checks the books.
-pub(crate) async fn live(spec: &DeploymentSpec, programs: Programs, report: Report) -> Result<()> {
+pub(crate) async fn live(
+    spec: &DeploymentSpec,
+    programs: Programs,
+    report: DemoOutput,
+) -> Result<()> {
     report.say("Starting an embedded localnet …");
     let mut demo = Demo::new(spec, programs, report).await?;
     demo.begin().await?;
@@ -51,7 +55,7 @@ pub(crate) async fn live(spec: &DeploymentSpec, programs: Programs, report: Repo
 }
 
 impl<'a> Demo<'a> {
-    async fn new(spec: &'a DeploymentSpec, programs: Programs, report: Report) -> Result<Self> {
+    async fn new(spec: &'a DeploymentSpec, programs: Programs, report: DemoOutput) -> Result<Self> {
         let localnet = Localnet::start(programs).await?;
         let wallets = Wallets::new();
         let price_per_second = PRICE_PER_SECOND.min(spec.settings.max_price_per_second);
@@ -326,7 +330,7 @@ impl<'a> Demo<'a> {
             .with_context(|| name.to_owned())?;
         let after = self.localnet.balances(self.ledger.rows()).await?;
         let changes = self.ledger.post(after, receipt.fee_lamports);
-        self.report.step(&Step {
+        self.report.step(&DemoStep {
             name,
             at: self.localnet.now().await?,
             status: self.deployment().await?.status().name(),

@@ -15,7 +15,7 @@ macro_rules! tell {
 }
 
 /// One step that happened on chain.
-pub(crate) struct Step<'a> {
+pub(crate) struct DemoStep<'a> {
     /// What was done.
     pub(crate) name: &'a str,
     /// On-chain time, unix seconds.
@@ -33,11 +33,11 @@ pub(crate) struct Step<'a> {
 }
 
 /// Where the demo's story goes.
-pub(crate) struct Report {
+pub(crate) struct DemoOutput {
     json: bool,
 }
 
-impl Report {
+impl DemoOutput {
     pub(crate) fn new(json: bool) -> Self {
         Self { json }
     }
@@ -59,7 +59,7 @@ impl Report {
     }
 
     /// A transaction was confirmed.
-    pub(crate) fn step(&self, step: &Step) {
+    pub(crate) fn step(&self, step: &DemoStep) {
         if self.json {
             tell!("{}", step_json(step));
             return;
@@ -133,7 +133,7 @@ fn line(name: &str, first: Balance, now: Balance, change: &Change) -> String {
     )
 }
 
-fn step_json(step: &Step) -> Value {
+fn step_json(step: &DemoStep) -> Value {
     let changes = step.changes.iter().map(change_json);
     json!({
         "step": step.name,

@@ -63,7 +63,7 @@ fn a_cluster_without_the_program_is_named() {
         "{said}"
     );
     assert!(
-        said.ends_with("choose another cluster with --url\n"),
+        said.ends_with("choose a different cluster with --url\n"),
         "{said}"
     );
 }
@@ -156,7 +156,7 @@ fn an_expired_blockhash_is_refused_with_the_next_step() {
     let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
     let old = solana_hash::Hash::new_unique().to_string();
     let said = net.refused(1, &["start", "0", "--blockhash", &old]);
-    assert_eq!(said, "error: the blockhash has expired or is another cluster's; sign again with a recent one, or use --nonce\n");
+    assert_eq!(said, "error: the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce\n");
     assert_eq!(net.status(&key)["status"], "DRAFT");
 }
 

@@ -2,6 +2,7 @@
 
 use crate::net::{Net, BINARY};
 use nosana_deploy_client::{
+    domain::funding::Rents,
     instructions::{nos_account_address, Vault},
     seeds,
 };
@@ -227,7 +228,7 @@ fn a_node_without_a_token_account_and_prefunded_addresses_stop_nothing() {
     }
     assert_eq!(actions(&net.keeper_once(&[])), ["list 1 job: done"]);
     let vault = Vault::new(net.owner.pubkey(), 0).address;
-    let rent_of_a_job = 2_561_280;
+    let rent_of_a_job = Rents::DEFAULT.job;
     assert_eq!(
         net.lamports(&vault),
         1_000_000_000 + 2 * 1_000_000 - rent_of_a_job,

@@ -26,7 +26,7 @@ fn create_shows_what_it_would_cost_asks_and_creates() {
     let unasked = net.refused(2, &["create", &file]);
     assert_eq!(
         unasked,
-        "error: Create deployment \"test\" of 2 replicas, paying rent for its account? Nobody is there to answer; confirm with --yes\n"
+        "error: Create deployment \"test\" of 2 replicas, paying rent for its account? No one is there to answer; confirm with --yes\n"
     );
     assert_eq!(net.text(&["list"]), "No deployments.\n");
 

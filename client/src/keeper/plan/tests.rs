@@ -45,11 +45,7 @@ pub(crate) fn snapshot(strategy: Strategy, status: Status) -> Snapshot {
             nos: 3 * 360_000,
             lamports: 1_000_000_000,
         },
-        rents: Rents {
-            floor: 890_880,
-            job: 2_561_280,
-            run: 1_726_080,
-        },
+        rents: Rents::DEFAULT,
         jobs: Vec::new(),
         now: NOON,
     }

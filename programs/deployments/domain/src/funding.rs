@@ -31,6 +31,13 @@ pub struct Rents {
 const ACCOUNT_OVERHEAD_BYTES: u64 = 128;
 
 impl Rents {
+    /// By the runtime's default of 6,960 lamports a byte: for tests and estimates.
+    pub const DEFAULT: Self = Self {
+        floor: 890_880,
+        job: 2_561_280,
+        run: 1_726_080,
+    };
+
     /// From the rent-exempt minimum of an empty account, and the sizes of the other two: every byte
     /// costs the same. In integers, where the runtime's own formula has a float; the same wherever a
     /// byte costs whole lamports, as on every cluster, otherwise rounded up. Saturates on overflow.
@@ -118,11 +125,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RENTS: Rents = Rents {
-        floor: 890_880,
-        job: 2_561_280,
-        run: 1_726_080,
-    };
+    const RENTS: Rents = Rents::DEFAULT;
 
     fn affordable(nos: u64, lamports: u64, nodes_waiting: u32) -> u32 {
         affordable_jobs(&Funds { nos, lamports }, 100, nodes_waiting, &RENTS, 10)

@@ -25,7 +25,7 @@ pub struct ReclaimArgs {
     pub job_bump: u8,
 }
 
-/// Accounts of `reclaim_job`. Nobody needs to sign, and nobody is paid but the vault.
+/// Accounts of `reclaim_job`. No signature is needed, and only the vault is paid.
 #[derive(Accounts)]
 pub struct ReclaimJob<'info> {
     /// CHECK: pinned by the job's address, which derives from it; may be closed.

@@ -164,7 +164,7 @@ impl Deployment {
     /// Splits an account's data into header and slots, whatever its version: sizes never change.
     ///
     /// # Errors
-    /// [`DeployError::WrongDeployment`] if it is another kind of account,
+    /// [`DeployError::WrongDeployment`] if it is a different kind of account,
     /// [`DeployError::CorruptAccount`] if the data is too short or misaligned.
     #[inline(always)] // as `lifecycle`
     pub fn split<'a>(

@@ -117,7 +117,7 @@ impl JobAddresses {
     }
 }
 
-/// The bump that makes `key` the canonical address of these seeds, or `None` if theirs is another.
+/// The bump that makes `key` the canonical address of these seeds, or `None` if it is not.
 ///
 /// The search of `find_program_address`, by the same rule: the first hash, from bump 255 down, that
 /// is not a point of the curve. The runtime charges 1,500 compute units for each bump that it tries,

@@ -130,7 +130,7 @@ impl Lifecycle {
     }
 
     /// Owner: a different revision of the job definition, new or old. Replicas of the
-    /// round that run another revision are owed again, those that run this one no longer.
+    /// round that run a different revision are owed again; replicas that run this one are not.
     ///
     /// # Errors
     /// [`Refused`] if the status does not allow it.
