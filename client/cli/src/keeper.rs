@@ -36,9 +36,7 @@ impl KeeperCommand {
         })?;
         let (cluster, runtime) = context.into_cluster();
         runtime.block_on(async move {
-            let keeper = Keeper::new(cluster, wallet, config)
-                .await
-                .map_err(unwrapped)?;
+            let keeper = Keeper::new(cluster, wallet, config);
             let done = match once {
                 true => keeper.run_once().await,
                 false => keeper.run().await,

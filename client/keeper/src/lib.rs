@@ -38,7 +38,10 @@ use nosana_deploy_client::rpc::{Cluster, ClusterError};
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// Waits between them of 1, 2, 4, 8 and 16 seconds.
+const CONNECTION_TRIES: u32 = 6;
 
 /// A keeper, ready to run.
 pub struct Keeper {
@@ -51,30 +54,23 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper that pays with `wallet`, which also receives the rewards.
-    ///
-    /// # Errors
-    /// [`KeeperError::Cluster`] if the cluster lacks the program, or one of the lookup tables.
-    pub async fn new(
-        cluster: Cluster,
-        wallet: Keypair,
-        config: Config,
-    ) -> Result<Arc<Self>, KeeperError> {
-        cluster.require_program().await?;
-        let tables = LookupTables::read(&cluster, &config.lookup_tables).await?;
-        Ok(Arc::new(Self {
+    pub fn new(cluster: Cluster, wallet: Keypair, config: Config) -> Arc<Self> {
+        Arc::new(Self {
             cluster,
             wallet,
             config,
             metrics: Metrics::default(),
-            tables,
-        }))
+            tables: LookupTables::default(),
+        })
     }
 
     /// Runs until SIGINT or SIGTERM, and then lets actions under way come to their end.
     ///
     /// # Errors
-    /// [`KeeperError`] if it cannot go on. What concerns one deployment is logged and tried again.
+    /// [`KeeperError`] if it cannot start: the cluster does not answer for half a minute, or lacks the
+    /// program or a lookup table. What fails later is logged and tried again.
     pub async fn run(self: Arc<Self>) -> Result<(), KeeperError> {
+        self.connect(CONNECTION_TRIES).await?;
         if let Some(address) = self.config.metrics {
             let address = health::serve(self.clone(), address).await?;
             tracing::info!(%address, "metrics");
@@ -85,14 +81,40 @@ impl Keeper {
     /// Does what is due now, and returns.
     ///
     /// # Errors
+    /// [`KeeperError::Cluster`] as for [`Self::run`], at the first failure;
     /// [`KeeperError::Unfinished`] if deployments could not be dealt with.
     pub async fn run_once(self: Arc<Self>) -> Result<(), KeeperError> {
+        self.connect(1).await?;
         run_loop::once(self).await
     }
 
     /// The wallet's address.
     pub fn address(&self) -> Pubkey {
         self.wallet.pubkey()
+    }
+
+    /// Checks the cluster, and reads the lookup tables. A node that is away for a moment, when a
+    /// service manager has just restarted the keeper, must not end it again.
+    async fn connect(&self, tries: u32) -> Result<(), ClusterError> {
+        let mut wait = Duration::from_secs(1);
+        for left in (0..tries).rev() {
+            match self.try_to_connect().await {
+                Err(error) if left > 0 && error.is_temporary() => {
+                    self.rpc_failed("connecting", &error);
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                done => return done,
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_to_connect(&self) -> Result<(), ClusterError> {
+        self.cluster.require_program().await?;
+        self.tables
+            .load(&self.cluster, &self.config.lookup_tables)
+            .await
     }
 
     /// Records that a request failed.

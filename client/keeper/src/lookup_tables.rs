@@ -25,13 +25,17 @@ impl LookupTables {
     ///
     /// # Errors
     /// [`ClusterError`] if one of them does not exist.
-    pub(crate) async fn read(cluster: &Cluster, given: &[Pubkey]) -> Result<Self, ClusterError> {
-        let tables = Self::default();
+    pub(crate) async fn load(
+        &self,
+        cluster: &Cluster,
+        given: &[Pubkey],
+    ) -> Result<(), ClusterError> {
+        let mut tables = Vec::with_capacity(given.len());
         for key in given {
-            let table = table(cluster, key).await?;
-            tables.known.write().await.push(table);
+            tables.push(table(cluster, key).await?);
         }
-        Ok(tables)
+        *self.known.write().await = tables;
+        Ok(())
     }
 
     /// All of them.

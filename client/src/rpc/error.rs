@@ -81,6 +81,16 @@ pub enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// Whether the same request may succeed in a moment.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::RateLimited(_) | Self::Stale { .. }
+        )
+    }
+}
+
 impl super::Cluster {
     /// Sorts an RPC error; `programs` are those of the transaction that was sent, if one was.
     pub(super) fn explain(&self, error: Error, programs: &[Pubkey]) -> ClusterError {

@@ -6,14 +6,16 @@ use crate::{
     state::{seeds, Deployment, OpenDeployment},
 };
 use anchor_lang::{prelude::*, system_program};
-use anchor_spl::token::{self, TokenAccount};
+use anchor_spl::token;
 use deployments_domain::funding::{keeper_reward, may_hold, Rents};
 use nosana_jobs_interface::{
     account::{JOB_SIZE, RUN_SIZE},
     NOS_MINT,
 };
 
-/// Byte offset of the amount in an SPL token account.
+/// Where an SPL token account has its mint, its authority and its amount.
+const TOKEN_MINT: core::ops::Range<usize> = 0..32;
+const TOKEN_AUTHORITY: core::ops::Range<usize> = 32..64;
 const TOKEN_AMOUNT: core::ops::Range<usize> = 64..72;
 
 /// A vault, in instructions that pay into it.
@@ -27,18 +29,30 @@ pub struct VaultAccounts<'info> {
     #[account(address = NOS_MINT @ DeployError::WrongMint)]
     pub nos_mint: UncheckedAccount<'info>,
 
-    /// Its address is checked by [`Self::bump_of`].
-    #[account(mut, token::mint = nos_mint, token::authority = vault)]
-    pub vault_nos: Account<'info, TokenAccount>,
+    /// CHECK: in [`Self::bump_of`], for fewer compute units than Anchor takes to deserialize it.
+    #[account(mut)]
+    pub vault_nos: UncheckedAccount<'info>,
 }
 
 impl VaultAccounts<'_> {
     /// The bump of `owner`'s vault number `index`, if these accounts are that vault's.
     ///
     /// # Errors
-    /// Those of [`seeds::require_vault`].
+    /// [`DeployError::WrongVault`] and [`DeployError::WrongVaultTokenAccount`].
     pub fn bump_of(&self, owner: &Pubkey, index: u16) -> Result<u8> {
-        seeds::require_vault(owner, index, self.vault.key, &self.vault_nos.key())
+        let (vault, vault_nos) = (self.vault.key, &self.vault_nos);
+        let bump = seeds::require_vault(owner, index, vault, vault_nos.key)?;
+        require!(
+            *vault_nos.owner == token::ID,
+            DeployError::WrongVaultTokenAccount
+        );
+        let data = vault_nos.try_borrow_data()?;
+        require!(
+            data.get(TOKEN_MINT) == Some(NOS_MINT.as_ref())
+                && data.get(TOKEN_AUTHORITY) == Some(vault.as_ref()),
+            DeployError::WrongVaultTokenAccount
+        );
+        Ok(bump)
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         market: &accounts.market,
         market_vault: &accounts.market_vault,
         vault: &accounts.vault.vault,
-        vault_nos: accounts.vault.vault_nos.as_ref(),
+        vault_nos: &accounts.vault.vault_nos,
         token_program: &accounts.token_program,
         vault_seeds: &seeds.as_slices(),
     };

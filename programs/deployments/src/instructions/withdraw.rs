@@ -61,7 +61,7 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
     let accounts = ctx.accounts;
     let (owner, vault) = (accounts.owner.key(), &accounts.vault);
     let bump = vault.bump_of(&owner, args.vault_index)?;
-    let nos = args.nos.of(vault.vault_nos.amount)?;
+    let nos = args.nos.of(nos_balance(&vault.vault_nos)?)?;
     let balance = vault.vault.lamports();
     let lamports = args.lamports.of(balance)?;
     require!(nos > 0 || lamports > 0, DeployError::ZeroAmount);
