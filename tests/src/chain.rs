@@ -1,11 +1,11 @@
 //! Both programs on a LiteSVM: fast, and cheap to clone.
 
-use crate::accounts::{elf_dir, mint_on_chain};
+use crate::accounts::{elf_dir, Genesis};
 use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
 use litesvm::{types::FailedTransactionMetadata, InvocationInspectCallback, LiteSVM};
 use nosana_deploy_client::{transaction::MAX_COMPUTE_UNITS, PROGRAM_ID};
-use nosana_jobs_interface::{JOBS_PROGRAM, NOS_MINT};
+use nosana_jobs_interface::JOBS_PROGRAM;
 use solana_account::Account;
 use solana_address_lookup_table_interface::state::{AddressLookupTable, LookupTableMeta};
 use solana_clock::Clock;
@@ -73,7 +73,7 @@ impl Chain {
                 .unwrap();
         }
         let mut chain = Self(vm);
-        chain.set(&NOS_MINT, mint_on_chain(u64::MAX));
+        chain.put_mint(u64::MAX);
         chain
     }
 
@@ -216,6 +216,12 @@ fn refusal(failed: &FailedTransactionMetadata) -> Refusal {
             | InstructionError::MaxInstructionTraceLengthExceeded,
         ) => Refusal::Crash(format!("{:?}: {:?}", failed.err, failed.meta.logs)),
         error => Refusal::Named(format!("{error:?}")),
+    }
+}
+
+impl Genesis for Chain {
+    fn put(&mut self, key: Pubkey, account: Account) {
+        self.set(&key, account);
     }
 }
 

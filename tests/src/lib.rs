@@ -12,7 +12,7 @@ mod world;
 
 use deployments_domain::funding::Rents;
 
-pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
+pub use accounts::{elf_dir, market_account, market_on_chain, token_account, Genesis};
 pub use chain::{Chain, Refusal};
 pub use node::{shown, Node};
 pub use world::{Failure, Receipt, World};

@@ -1,13 +1,12 @@
 //! The world, and how tests act in it.
 
 use crate::{
-    accounts::{elf_dir, market_account, market_on_chain, mint_on_chain, token_account},
+    accounts::{elf_dir, market_account, market_on_chain, Genesis},
     node::shown,
     node::Node,
     COST, NOW, ROTATION, SOL, TIMEOUT,
 };
 use anchor_lang::AccountDeserialize;
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments::instructions::{Amount, UpdateArgs};
 use deployments_domain::{
     settings::{Overlap, Settings, Strategy},
@@ -17,7 +16,7 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
     instructions::{self as ix, JobRun, Vault},
-    jobs_program::{JOBS_PROGRAM, NOS_MINT},
+    jobs_program::JOBS_PROGRAM,
     json, seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
@@ -90,29 +89,14 @@ impl World {
         let (owner, keeper, authority) = (Keypair::new(), Keypair::new(), Keypair::new());
         let nodes = [Node::new(), Node::new()];
         let market = Pubkey::new_unique();
-        let state = market_account(authority.pubkey(), &market);
-        test.add_account(NOS_MINT, mint_on_chain(OWNER_NOS));
-        test.add_account(state.vault, token_account(state.vault, NOS_MINT, 0));
-        test.add_account(market, market_on_chain(&state));
-        test.add_account(
-            nos_account(&owner.pubkey(), &NOS_MINT),
-            token_account(owner.pubkey(), NOS_MINT, OWNER_NOS),
-        );
+        test.put_mint(OWNER_NOS);
+        test.put_market(market, &market_account(authority.pubkey(), &market));
+        test.put_wallet(owner.pubkey(), 100 * SOL, Some(OWNER_NOS));
         for node in &nodes {
-            test.add_account(node.nos(), token_account(node.wallet.pubkey(), NOS_MINT, 0));
+            test.put_wallet(node.wallet.pubkey(), 100 * SOL, Some(0));
         }
-        let wallets = [
-            &owner,
-            &keeper,
-            &authority,
-            &nodes[0].wallet,
-            &nodes[1].wallet,
-        ];
-        for wallet in wallets {
-            test.add_account(
-                wallet.pubkey(),
-                Account::new(100 * SOL, 0, &Pubkey::default()),
-            );
+        for wallet in [&keeper, &authority] {
+            test.put_wallet(wallet.pubkey(), 100 * SOL, None);
         }
         add(&mut test);
 

@@ -30,14 +30,7 @@ const STAGES: [(&str, Run); 17] = [
         tool(
             "cargo-deny",
             "cargo-deny",
-            &[
-                "--offline",
-                "--locked",
-                "check",
-                "licenses",
-                "bans",
-                "sources",
-            ],
+            &["--locked", "check", "licenses", "bans", "sources"],
         )
     }),
     ("unused-deps", || {

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use nosana_deploy_client::domain::lifecycle::Market;
-use nosana_jobs_interface::NOS_DECIMALS;
+use nosana_deploy_client::jobs_program::NOS_DECIMALS;
 
 /// Decimals of SOL.
 pub(crate) const SOL_DECIMALS: u32 = 9;

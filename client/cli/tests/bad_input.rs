@@ -51,7 +51,7 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
     let strategy = |to: &str| with(r#""SIMPLE""#, to);
     let schedule = |to: &str| strategy(&format!(r#""SCHEDULED", "schedule": {to}"#));
     // Its words are pinned beside the cron parser.
-    let never = deployments_domain::cron::Schedule::parse("0 0 31 2 *").unwrap_err();
+    let never = nosana_deploy_client::domain::cron::Schedule::parse("0 0 31 2 *").unwrap_err();
     let market = |to: &str| with(r#""CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ""#, to);
     let cases = [
         (

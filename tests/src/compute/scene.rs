@@ -5,7 +5,7 @@ use super::{
     Bench, Queue, Row,
 };
 use crate::{
-    accounts::{market_account, market_on_chain, token_account},
+    accounts::{market_account, market_on_chain, token_account, Genesis},
     chain::Chain,
     NOW, RUN_RENT, SOL, TIMEOUT,
 };
@@ -148,10 +148,8 @@ impl Scene {
 
     /// Gives a wallet SOL and NOS.
     pub(super) fn endow(&mut self, wallet: &Pubkey) {
-        let sol = Account::new(1_000 * SOL, 0, &Pubkey::default());
-        self.chain.set(wallet, sol);
-        let nos = token_account(*wallet, NOS_MINT, 1_000_000_000_000);
-        self.chain.set(&nos_account_address(wallet), nos);
+        let nos = Some(1_000_000_000_000);
+        self.chain.put_wallet(*wallet, 1_000 * SOL, nos);
     }
 
     /// The market's queue becomes this, the jobs of our `own` among them: last.

@@ -3,10 +3,9 @@
 use super::{Plan, Scenario};
 use crate::chain::{Chain, Refusal};
 use crate::{
-    accounts::{market_account, market_on_chain, token_account},
+    accounts::{market_account, Genesis},
     COST, NOW, PRICE, SOL, TIMEOUT,
 };
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments_domain::{
     cron::Schedule,
     settings::{Overlap, Settings, Strategy},
@@ -18,10 +17,8 @@ use nosana_deploy_client::{
     seeds, DeploymentSpec,
 };
 use nosana_jobs_interface::node::{Assignment, Node};
-use nosana_jobs_interface::NOS_MINT;
 use nosana_jobs_localnet::state::{JobAccount, RunAccount};
 use sha2::{Digest, Sha256};
-use solana_account::Account;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,8 +90,8 @@ impl Stage {
         stage.vaults = [0, 1].map(|index| Vault::new(owner, index));
         stage.market = stage.open_market(authority, 3_600);
         stage.foreign_market = stage.open_market(attacker, -1_000_000_000_000);
-        let rich = token_account(owner, NOS_MINT, 1_000_000_000_000_000);
-        stage.chain.set(&nos_account(&owner, &NOS_MINT), rich);
+        let rich = Some(1_000_000_000_000_000);
+        stage.chain.put_wallet(owner, 1_000 * SOL, rich);
         for (number, plan) in scenario.deployments.iter().enumerate() {
             stage.create(number, plan);
         }
@@ -113,10 +110,7 @@ impl Stage {
 
     fn wallet(&mut self) -> Pubkey {
         let key = self.key();
-        self.chain
-            .set(&key, Account::new(1_000 * SOL, 0, &Pubkey::default()));
-        let nos = token_account(key, NOS_MINT, 0);
-        self.chain.set(&nos_account(&key, &NOS_MINT), nos);
+        self.chain.put_wallet(key, 1_000 * SOL, Some(0));
         key
     }
 
@@ -124,9 +118,7 @@ impl Stage {
         let key = self.key();
         let mut market = market_account(authority, &key);
         market.job_expiration = job_expiration;
-        let vault = token_account(market.vault, NOS_MINT, 0);
-        self.chain.set(&market.vault, vault);
-        self.chain.set(&key, market_on_chain(&market));
+        self.chain.put_market(key, &market);
         key
     }
 

@@ -1,11 +1,8 @@
 //! Two owners with deployments on one market, a second market, nodes with runs, and strangers.
 
-use anchor_spl::associated_token::get_associated_token_address as nos_account;
 use deployments::instructions::UpdateArgs;
 use deployments_domain::settings::{Overlap, Settings, Strategy};
-use deployments_tests::{
-    market_account, market_on_chain, token_account, Chain, COST, NOW, SOL, TIMEOUT,
-};
+use deployments_tests::{market_account, Chain, Genesis, COST, NOW, SOL, TIMEOUT};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, Vault},
@@ -13,8 +10,6 @@ use nosana_deploy_client::{
     seeds, DeploymentSpec,
 };
 use nosana_jobs_interface::node::{Assignment, Node};
-use nosana_jobs_interface::NOS_MINT;
-use solana_account::Account;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// A deployment with its job 0, which `node` runs.
@@ -97,19 +92,14 @@ impl Scene {
 
     pub(crate) fn wallet(&mut self) -> Pubkey {
         let key = Pubkey::new_unique();
-        let account = Account::new(100 * SOL, 0, &Pubkey::default());
-        self.chain.set(&key, account);
-        let nos = token_account(key, NOS_MINT, 1_000 * COST);
-        self.chain.set(&nos_account(&key, &NOS_MINT), nos);
+        self.chain.put_wallet(key, 100 * SOL, Some(1_000 * COST));
         key
     }
 
     fn open_market(&mut self) -> Pubkey {
         let key = Pubkey::new_unique();
         let market = market_account(self.sponsor, &key);
-        let vault = token_account(market.vault, NOS_MINT, 0);
-        self.chain.set(&market.vault, vault);
-        self.chain.set(&key, market_on_chain(&market));
+        self.chain.put_market(key, &market);
         key
     }
 

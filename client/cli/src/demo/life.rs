@@ -7,7 +7,6 @@ use super::{
     wallets::{nos_account, Wallets},
 };
 use anyhow::{bail, Context, Result};
-use deployments::{instructions::Amount, vault::rents_by};
 use nosana_deploy_client::domain::{
     funding::{job_cost, listing_lamports},
     settings::Strategy,
@@ -15,8 +14,9 @@ use nosana_deploy_client::domain::{
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, market_vault_address, JobRun},
+    instructions::{self as ix, market_vault_address, Amount, JobRun},
     jobs_program::node::{Assignment, Node},
+    markets::rents_by,
     seeds, DeploymentSpec,
 };
 use solana_keypair::Keypair;

@@ -2,7 +2,10 @@
 
 use assert_cmd::Command;
 use nosana_deploy_client::{
-    jobs_program::node::{Assignment, Node},
+    jobs_program::{
+        node::{Assignment, Node},
+        SYSTEM_PROGRAM,
+    },
     rpc::Cluster,
     seeds,
     transaction::{assemble, Budget, Lifetime},
@@ -260,7 +263,7 @@ impl Net {
         let keys = [MARKET.parse().unwrap()];
         let found = cluster.accounts(&keys);
         let market = self.runtime.block_on(found).unwrap().remove(0);
-        let system = anchor_lang::system_program::ID.to_string();
+        let system = SYSTEM_PROGRAM.to_string();
         let account = json!({"lamports": 0, "owner": system, "data": ""});
         self.cheat("surfnet_setAccount", json!([MARKET, account]));
         market.unwrap()
@@ -302,7 +305,7 @@ impl Net {
 
     /// Makes lamports lie at an address, as if somebody had sent them.
     pub(crate) fn give(&self, key: &Pubkey, lamports: u64) {
-        let system = anchor_lang::system_program::ID.to_string();
+        let system = SYSTEM_PROGRAM.to_string();
         let account = json!({"lamports": lamports, "owner": system});
         self.cheat("surfnet_setAccount", json!([key.to_string(), account]));
     }

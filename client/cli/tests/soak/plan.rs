@@ -1,6 +1,6 @@
 //! Which deployments there are, and what nodes do: made up from the seed.
 
-use deployments_domain::{
+use nosana_deploy_client::domain::{
     cron::Schedule,
     settings::{Overlap, Strategy},
 };
