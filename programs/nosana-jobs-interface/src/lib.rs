@@ -24,3 +24,8 @@ pub mod node;
 
 pub use address::*;
 pub use solana_address::Address;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
