@@ -1,5 +1,5 @@
 //! Decodes the program's accounts. An account is believed only after its owner, discriminator,
-//! version and size are checked: an RPC node answers with whatever lies at an address.
+//! version and size are checked: an RPC node answers with whatever is at an address.
 
 use crate::{seeds, PROGRAM_ID};
 use anchor_lang::{AccountDeserialize, Discriminator};
@@ -121,7 +121,7 @@ impl DeploymentAccount {
         !self.jobs.is_empty() || self.status().lists_jobs()
     }
 
-    /// Where the deployment stands.
+    /// Its status.
     pub fn status(&self) -> Status {
         self.lifecycle.status
     }

@@ -12,7 +12,7 @@ use solana_program::pubkey::Pubkey;
 pub struct Memcmp {
     /// From the account's first byte.
     pub offset: usize,
-    /// What stands there.
+    /// The bytes.
     pub bytes: Vec<u8>,
 }
 

@@ -1,6 +1,6 @@
 //! A validator inside this process, with real JSON-RPC and WebSocket ports, that needs no network.
-//! Accounts can be put anywhere: so a market stands at the address that a deployment names, and the
-//! NOS mint at its real one. With feature `embedded`, for demos and tests.
+//! Accounts can be put anywhere, so the market has the address that a deployment names, and the NOS mint
+//! has its real one. With feature `embedded`, for demos and tests.
 
 use crate::PROGRAM_ID;
 use anchor_lang::{
@@ -28,7 +28,7 @@ const SUPPLY: u64 = 100_000_000_000_000;
 /// Seconds after which anyone may clean a finished job.
 pub const JOB_EXPIRATION_SECONDS: i64 = 86_400;
 
-/// Why the validator did not do what it was told.
+/// Why the validator refused a request.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalnetError {
     /// The programs' bytecode cannot be read.
@@ -191,7 +191,7 @@ impl Localnet {
     }
 }
 
-/// Takes the validator's events out of their channel, which holds 1,024 of them. If no one reads them, the validator stops for good at the next one, after some 100 seconds. The thread ends
+/// Takes the validator's events out of their channel, which holds 1,024 of them. If no one reads them, the validator hangs at the next one, after some 100 seconds. The thread ends
 /// with the validator.
 fn ignore_events(surfnet: &Surfnet) {
     let events = surfnet.events().clone();

@@ -102,7 +102,7 @@ pub struct JobOver {
     pub market: Pubkey,
     /// Who gets its rent.
     pub payer: Pubkey,
-    /// Whether payer and authority are one account without a key: a vault, as far as anyone can tell.
+    /// Whether payer and authority are one account without a key: probably a vault.
     pub is_of_a_vault: bool,
     /// Unix seconds.
     pub ended_at: i64,

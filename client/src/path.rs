@@ -39,7 +39,7 @@ impl Path {
     }
 }
 
-/// Keys that are no plain words stand quoted in brackets: `env["A.B"]`.
+/// Keys that are not plain words are quoted in brackets: `env["A.B"]`.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |key: &str| {

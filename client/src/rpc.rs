@@ -1,4 +1,4 @@
-//! A cluster over JSON-RPC: what stands there, and how to change it. With feature `rpc`.
+//! A cluster over JSON-RPC: reading, simulating, sending. With feature `rpc`.
 
 mod error;
 mod read;

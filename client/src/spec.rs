@@ -41,7 +41,7 @@ pub struct SpecError {
     /// The field's place, for example `job_definition.ops[0].id`, or `JSON` if the text is not a JSON
     /// object.
     pub field: String,
-    /// The value as it stands in the JSON, secrets hidden; `None` if the field is missing.
+    /// The value in the JSON, with secrets hidden; `None` if the field is missing.
     pub value: Option<String>,
     /// What would be valid.
     pub valid: String,
@@ -71,7 +71,7 @@ impl fmt::Display for SpecErrors {
 }
 
 impl SpecErrors {
-    /// What is wrong with a job definition that stands at `root`, or by itself if that is empty.
+    /// What is wrong with a job definition at `root`, or with one by itself if `root` is empty.
     pub fn of_job(root: &str, definition: &Value) -> Self {
         let errors = job::check(definition).into_iter().map(|violation| {
             let path = violation.path.to_string();
@@ -184,7 +184,7 @@ impl DeploymentSpec {
             value.as_str().and_then(Overlap::from_name)
         });
         let job_definition = job_definition.unwrap_or_default();
-        // What is missing or wrong is reported already, and stands here as something valid.
+        // What is missing or wrong is already reported, and replaced by something valid here.
         let settings = Settings {
             strategy: strategy.unwrap_or(Strategy::Simple),
             replicas: replicas.unwrap_or(1),

@@ -165,7 +165,7 @@ pub(crate) fn counted(count: impl Into<u64>, what: &str) -> String {
     format!("{} {what}{plural}", grouped(count))
 }
 
-/// The first and last letters of an address, enough to tell it from others.
+/// The first and last letters of an address, enough to recognise it.
 pub(crate) fn brief(key: &solana_program::pubkey::Pubkey) -> String {
     let text = key.to_string();
     match (text.get(..4), text.get(text.len().saturating_sub(4)..)) {

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Lists jobs when they are due, settles, stops, prolongs and tracks them, cleans up, and never
 /// needs anyone's key but its own, which pays fees and receives rewards. Any number may run. Every
-/// option can stand in a TOML file (--settings) and in the environment; docs/keeper.md has more.
+/// option can be set in a TOML file (--settings) or in the environment; docs/keeper.md has more.
 #[derive(Args)]
 #[command(next_help_heading = "Keeper options")]
 pub(crate) struct KeeperCommand {

@@ -145,7 +145,7 @@ impl TransactionOptions {
     }
 
     /// Submits what the wallet sends to one of its deployments. Online, the deployment is read first: it
-    /// must be the wallet's. `prepare` is told the owner, and the deployment if it was read.
+    /// must be the wallet's. `prepare` gets the owner, and the deployment if it was read.
     pub(crate) fn submit_to(
         &self,
         context: &Context,

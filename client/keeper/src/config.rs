@@ -1,4 +1,4 @@
-//! What a keeper is told.
+//! A keeper's settings.
 
 use nosana_deploy_client::{
     accounts::DeploymentAccount, filters::DeploymentFilter, transaction::priority_fee,

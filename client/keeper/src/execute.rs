@@ -9,7 +9,7 @@ mod simulate;
 use nosana_deploy_client::{keeper::plan::Snapshot, transaction::Lifetime};
 use solana_message::VersionedMessage;
 
-/// How a deployment stands after a worker was at it.
+/// What a worker leaves behind.
 pub(crate) enum Executed {
     /// Everything due is done, or cannot be done now, as of this slot.
     NothingDue(Box<Snapshot>, u64),

@@ -15,7 +15,7 @@ const LONGEST_ROUND: Duration = Duration::from_secs(60);
 /// A keeper that has not heard of its cluster for this long does nothing useful.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// Answers until the process ends. Returns where, because port 0 stands for any.
+/// Answers until the process ends. Returns the address, because port 0 means any port.
 pub(crate) async fn serve(
     keeper: Arc<Keeper>,
     address: SocketAddr,

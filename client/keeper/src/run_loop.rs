@@ -21,7 +21,7 @@ use tokio::{
 
 /// Events that wait; more of them wait at their senders.
 const EVENTS: usize = 4_096;
-/// How long actions under way may take when the keeper is told to stop.
+/// How long actions under way may take when the keeper has to stop.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 /// Between two looks at the wallet's balance.
 const BALANCE_PERIOD: Duration = Duration::from_secs(60);

@@ -37,7 +37,7 @@ fn violation(path: Path, value: &Value, valid: impl Into<String>) -> Violation {
     }
 }
 
-/// Numeric ports of one operation that stand there twice.
+/// Numeric ports that one operation names twice.
 fn repeated_ports(op: &Value, path: &Path) -> Vec<Violation> {
     let exposed = op
         .get("args")

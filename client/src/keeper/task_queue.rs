@@ -170,7 +170,7 @@ impl TaskQueue {
             return;
         };
         if watched.is_busy || watched.since.is_some() {
-            return; // whoever is at it, or will be, sees more
+            return; // a worker has it, or will have it, and sees more
         }
         if snapshot.due().is_empty() {
             self.done(&snapshot, slot);
@@ -179,7 +179,7 @@ impl TaskQueue {
         }
     }
 
-    /// A job's account is now in this state. What it takes to be open is told by its deployment.
+    /// A job's account is now in this state. An open job changes nothing by itself.
     pub fn job(&mut self, job: &Pubkey, state: JobState) {
         if let (Some(key), false) = (self.jobs.get(job), matches!(state, JobState::Open { .. })) {
             self.look_at(*key);

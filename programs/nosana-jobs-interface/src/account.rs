@@ -63,7 +63,7 @@ fn split<'a, T: Pod>(
     Ok(Some((head, tail)))
 }
 
-/// The fixed part of a market, as it lies on chain.
+/// The fixed part of a market, as it is on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct MarketHeader {
@@ -188,7 +188,7 @@ impl<'a> Market<'a> {
     }
 }
 
-/// A job's account, as it lies on chain.
+/// A job's account, as it is on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Job {
@@ -315,7 +315,7 @@ impl JobState {
     }
 }
 
-/// A running job's run, as it lies on chain.
+/// A running job's run, as it is on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Run {

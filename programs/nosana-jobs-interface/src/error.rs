@@ -61,7 +61,7 @@ macro_rules! names {
 
 with_errors!(names);
 
-/// The names that a code can stand for: both where both lists have one.
+/// The names of a code: two if both lists have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {
     /// Of [`JOBS`].

@@ -14,7 +14,6 @@ use solana_signer::Signer;
 const NOT_A_PROGRAM: u32 = 3008;
 const NOT_SYSTEM_OWNED: u32 = 3011;
 const WRONG_PROGRAM: u32 = 3007;
-const UNINITIALIZED: u32 = 3012;
 const NOT_SIGNED: u32 = 3010;
 const NOT_MUTABLE: u32 = 2000;
 const TOKEN_OWNER: u32 = 2015;
@@ -148,12 +147,14 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
     world.fund(1_000, SOL).await;
     let [make, good] = ix::withdraw(&world.vault, Amount::All, Amount::All);
     world.by_owner(&[make]).await.unwrap();
+    let second_vault = Vault::new(world.owner.pubkey(), 1);
+    let token_account = code(DeployError::WrongVaultTokenAccount);
     let cases = [
-        // Its token account is another one.
-        (1, Vault::new(world.owner.pubkey(), 1).address, TOKEN_OWNER),
+        (1, second_vault.address, code(DeployError::WrongVault)),
         (2, Pubkey::new_unique(), code(DeployError::WrongMint)),
-        (3, world.nodes[0].nos(), TOKEN_OWNER),
-        (3, Pubkey::new_unique(), UNINITIALIZED),
+        (3, world.nodes[0].nos(), token_account),
+        (3, second_vault.nos, token_account),
+        (3, Pubkey::new_unique(), token_account),
         (4, world.nodes[0].nos(), TOKEN_OWNER),
         (5, Pubkey::new_unique(), NOT_A_PROGRAM),
     ];
@@ -165,6 +166,9 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
             "account {position}"
         );
     }
+    let [_, never_made] = ix::withdraw(&second_vault, Amount::All, Amount::All);
+    let outcome = world.by_owner(&[never_made]).await;
+    assert_eq!(failure(outcome), Err(Failure::Code(token_account)));
     let mut unsigned = good.clone();
     unsigned.accounts[0].is_signer = false;
     let outcome = world.by_keeper(unsigned).await;

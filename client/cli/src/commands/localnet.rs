@@ -28,7 +28,7 @@ pub(crate) struct LocalnetCommand {
     /// NOS for each wallet
     #[arg(long, default_value = "1000", value_parser = parse_nos, value_name = "AMOUNT")]
     nos: u64,
-    /// Where the market stands
+    /// The market's address
     #[arg(
         long,
         default_value = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ",

@@ -316,7 +316,7 @@ impl<'a> Demo<'a> {
         Ok(())
     }
 
-    /// Sends a transaction, enters it into the books and tells of it.
+    /// Sends a transaction, enters it into the books and reports it.
     async fn act(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What a keeper can be told: by flags, by the environment and by a TOML file, in this order.
+//! A keeper's options: from flags, from the environment and from a TOML file, in this order.
 
 use crate::{exit::invalid, format::parse_sol};
 use anyhow::{Context as _, Result};

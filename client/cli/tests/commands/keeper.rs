@@ -12,7 +12,7 @@ use solana_signer::Signer;
 use std::{
     cell::RefCell,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::mpsc::{channel, Receiver},
     time::{Duration, Instant},
@@ -55,8 +55,12 @@ struct Running {
 
 impl Running {
     fn start(net: &Net, more: &[&str]) -> Self {
+        Self::start_at(net, &net.url, more)
+    }
+
+    fn start_at(net: &Net, url: &str, more: &[&str]) -> Self {
         let mut process = Command::new(BINARY)
-            .args(["--url", &net.url, "--keypair", &net.wallet("keeper")])
+            .args(["--url", url, "--keypair", &net.wallet("keeper")])
             .args(["keeper", "--ws", &net.ws, "--log-format", "json"])
             .args(["--stagger-milliseconds", "0", "--metrics", "127.0.0.1:0"])
             .args(more)
@@ -216,6 +220,34 @@ fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
     }
     assert_eq!(keeper.terminate(), Some(0));
     keeper.says("stopped");
+}
+
+/// An address that drops the first connection, and then leads to the net's node.
+fn away_at_first(net: &Net) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let node = net.url.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().skip(1).map_while(Result::ok) {
+            let server = TcpStream::connect(&node).unwrap();
+            let ways = [(&client, &server), (&server, &client)];
+            for (from, to) in ways {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn it_waits_for_a_node_that_is_away_when_it_starts() {
+    let net = Net::start("keeper-away");
+    let mut keeper = Running::start_at(&net, &away_at_first(&net), &[]);
+    let failed = keeper.says("the RPC node failed");
+    assert_eq!(failed["doing"], "connecting");
+    keeper.says("scanned");
+    assert_eq!(keeper.terminate(), Some(0));
 }
 
 #[test]

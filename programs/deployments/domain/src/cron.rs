@@ -112,7 +112,7 @@ impl Schedule {
     /// Reads an expression of five fields, separated by blanks.
     ///
     /// # Errors
-    /// [`ParseError`] names the field, what stands there and what is valid. An expression that
+    /// [`ParseError`] names the field, its text and what would be valid. An expression that
     /// never fires, such as `0 0 31 2 *`, is refused.
     pub fn parse(expression: &str) -> Result<Schedule, ParseError<'_>> {
         parse::parse(expression)

@@ -78,7 +78,7 @@ impl core::error::Error for Broken {}
 /// The part of a deployment that decides what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
-    /// Where the deployment stands.
+    /// Its status.
     pub status: Status,
     /// Why it is in ERROR; [`Reason::None`] in every other status.
     pub reason: Reason,

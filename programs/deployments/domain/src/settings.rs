@@ -274,7 +274,7 @@ impl Settings {
         first.map_or(Ok(()), Err)
     }
 
-    /// Reports every rule that is broken, so that all can be mended at once.
+    /// Reports every rule that is broken, so that all can be fixed at once.
     pub fn check(&self, mut report: impl FnMut(InvalidSettings)) {
         let mut ensure = |holds: bool, otherwise| {
             if !holds {

@@ -3,7 +3,7 @@
 use crate::settings::Strategy;
 use core::fmt;
 
-/// Where a deployment stands. The numbers are stored on chain and never change.
+/// The status of a deployment. The numbers are stored on chain and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Status {

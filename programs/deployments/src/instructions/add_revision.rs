@@ -8,7 +8,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 
-/// What `add_revision` is told.
+/// Arguments of `add_revision`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddRevisionArgs {
     /// Must be one more than the deployment's `latest_revision`.

@@ -18,7 +18,7 @@ use deployments_domain::{
 };
 use nosana_jobs_interface::NOS_MINT;
 
-/// What `create` is told.
+/// Arguments of `create`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct CreateArgs {
     /// Must be the owner account's `next_deployment_id`.

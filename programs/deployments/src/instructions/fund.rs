@@ -5,7 +5,7 @@ use crate::{errors::DeployError, events::VaultFunded, vault::*};
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token::{self, Token, TokenAccount};
 
-/// What `fund` is told.
+/// Arguments of `fund`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FundArgs {
     /// Number of the owner's vault.

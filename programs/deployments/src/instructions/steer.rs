@@ -1,4 +1,4 @@
-//! `start`, `stop`, `archive`: what only the owner may tell a deployment to do.
+//! `start`, `stop`, `archive`: what moves a deployment through its life.
 
 use crate::{
     errors::DeployError,

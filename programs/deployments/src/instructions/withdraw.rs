@@ -28,7 +28,7 @@ impl Amount {
     }
 }
 
-/// What `withdraw` is told.
+/// Arguments of `withdraw`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithdrawArgs {
     /// Number of the owner's vault.

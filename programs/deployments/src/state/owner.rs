@@ -1,4 +1,4 @@
-//! What the program remembers of a wallet, for good.
+//! The counter of a wallet's deployments. It is never closed.
 
 use anchor_lang::prelude::*;
 

@@ -28,9 +28,9 @@ pub enum ParseError<'a> {
     Nickname(&'static str),
     /// An item of a field is not valid.
     Item {
-        /// The field it stands in.
+        /// The field that is not valid.
         field: Field,
-        /// As it stands there.
+        /// Its text.
         text: &'a str,
     },
     /// Every field is valid, but no month has such a day.
