@@ -2,9 +2,9 @@
 //! what is valid; the JSON Schema for editors and the check here are both made from them. What a
 //! schema cannot say (unique ids, cycles, ports, regular expressions) is in `semantics`.
 //!
-//! Whatever Nosana's own validator accepts is accepted and what it refuses is refused, but for what
-//! no node can run: no operations, empty ids and images, ports that are none, dependencies on
-//! nothing, cycles, and regular expressions that do not compile.
+//! The check agrees with Nosana's own validator, except that it also refuses what no node can run: an
+//! empty list of operations, empty ids and images, impossible ports, dependencies on missing operations,
+//! cycles, and regular expressions that do not compile.
 
 pub mod schema;
 mod semantics;
@@ -48,7 +48,7 @@ pub fn json_schema() -> &'static Value {
     SCHEMA.get_or_init(|| generate::<schema::JobDefinition>().to_value())
 }
 
-/// A JSON Schema in which `null` is nowhere valid: an optional field is left out instead.
+/// A JSON Schema that allows no `null`: whoever does not want an optional field leaves it out.
 pub(crate) fn generate<T: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(forbid_null));
     settings.into_generator().into_root_schema_for::<T>()

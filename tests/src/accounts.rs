@@ -42,7 +42,7 @@ pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
     }
 }
 
-/// A market as it lies on chain.
+/// A market's bytes as they are on chain.
 pub fn market_on_chain(market: &MarketAccount) -> Account {
     let mut data = vec![0; MARKET_SIZE];
     market.try_serialize(&mut &mut data[..]).unwrap();
@@ -73,7 +73,7 @@ pub trait Genesis {
         self.put(NOS_MINT, mint_on_chain(supply));
     }
 
-    /// A wallet with lamports, and a NOS account if it has NOS, be it none.
+    /// A wallet with lamports; given an amount of NOS, even zero, also with a NOS account.
     fn put_wallet(&mut self, wallet: Pubkey, lamports: u64, nos: Option<u64>) {
         self.put(wallet, Account::new(lamports, 0, &Pubkey::default()));
         if let Some(amount) = nos {

@@ -51,7 +51,7 @@ impl Chain {
         Self::on(LiteSVM::new())
     }
 
-    /// The same, and `observer` is shown every step that bytecode takes.
+    /// Like [`Self::new`]; `observer` sees every step that bytecode takes.
     pub(crate) fn observed(observer: impl InvocationInspectCallback + 'static) -> Self {
         let mut vm = LiteSVM::new_debuggable(true);
         vm.set_invocation_inspect_callback(observer);
@@ -63,7 +63,7 @@ impl Chain {
             .with_sigverify(false)
             .with_blockhash_check(false)
             .with_transaction_history(0)
-            // A log that is cut off would not tell what every call used.
+            // A truncated log would not say how much every call used.
             .with_log_bytes_limit(None);
         for (program, file) in [
             (PROGRAM_ID, "deployments.so"),
@@ -128,7 +128,7 @@ impl Chain {
         outcome.map(drop).map_err(|failed| refusal(&failed))
     }
 
-    /// Puts a lookup table there, that counts at once.
+    /// Adds a lookup table that can be used at once.
     pub fn set_table(&mut self, table: &AddressLookupTableAccount) {
         let state = AddressLookupTable {
             meta: LookupTableMeta::default(),
@@ -147,7 +147,7 @@ impl Chain {
         self.0.warp_to_slot(10); // a table counts from the slot after its last change
     }
 
-    /// Another program than the two, for measuring.
+    /// Adds a third program, for measuring.
     pub(crate) fn add_program(&mut self, program: Pubkey, file: &str) {
         let elf = elf_dir().join(file);
         self.0.add_program_from_file(program, elf).unwrap();
@@ -160,8 +160,8 @@ impl Chain {
         (answer.meta.return_data.data, answer.meta.logs)
     }
 
-    /// As [`Self::send`], with lookup tables and all the compute units that a transaction may use,
-    /// however many bytes it has.
+    /// Like [`Self::send`], with lookup tables, the largest compute budget and no limit on the
+    /// transaction's bytes.
     ///
     /// # Errors
     /// As [`Self::send`].

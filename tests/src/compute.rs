@@ -1,5 +1,5 @@
-//! What every instruction takes, on real bytecode, in the situations that matter. Addresses are the
-//! same in every run, so the figures are too.
+//! Measures every instruction on real bytecode, in the situations that matter. Addresses are the same
+//! in every run, so the figures are too.
 
 mod cron;
 mod direct;

@@ -27,7 +27,7 @@ impl Clone for Node {
     }
 }
 
-/// A job that a node was shown to run, for instructions that look at the run alone.
+/// A job of which a run was shown, for instructions that look only at the run.
 pub fn shown(index: u64, run: Pubkey) -> JobRun {
     let run = Run {
         address: run,
@@ -82,7 +82,7 @@ impl Node {
         world.send(&[finish], &[&self.wallet]).await
     }
 
-    /// Gives a job up that it runs.
+    /// Quits a job that it runs.
     ///
     /// # Errors
     /// Those of the markets' program.
@@ -125,7 +125,7 @@ impl World {
         let run_account = self.account(&run).await.unwrap();
         let found = account::Run::read(&run_account.owner, &run_account.data);
         let run_payer = found.unwrap().unwrap().payer;
-        // A job that is gone was the vault's.
+        // A closed job belonged to the vault.
         let job_account = self.account(&job).await;
         let found = job_account
             .as_ref()

@@ -405,7 +405,7 @@ impl World {
         DeploymentAccount::decode(*key, &account.owner, &account.data).unwrap()
     }
 
-    /// Where a deployment stands.
+    /// A deployment's status.
     pub async fn status(&mut self, key: &Pubkey) -> Status {
         self.deployment(key).await.status()
     }

@@ -1,4 +1,4 @@
-//! What is known of the markets' program stands in `programs/nosana-jobs-interface` and nowhere else: no
+//! Facts of the markets' program are in `programs/nosana-jobs-interface` and nowhere else: no
 //! discriminator, no account size, no error name. Offsets come from that crate's structs, so there are none.
 
 #![allow(clippy::unwrap_used, missing_docs)]

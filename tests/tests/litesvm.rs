@@ -33,8 +33,8 @@ fn both_programs_load_and_run() {
     let payer = Keypair::new();
     vm.airdrop(&payer.pubkey(), 1_000_000_000).unwrap();
 
-    // Each program is asked about an account that does not exist, and answers by Anchor's code for
-    // that (owned by another program, not initialized): its bytecode ran.
+    // Each program gets an account that does not exist and refuses it with Anchor's code (owned by another
+    // program, not initialized), so its bytecode ran.
     let start = ix::start(&payer.pubkey(), &Pubkey::new_unique());
     assert_eq!(
         code(&mut vm, &payer, start),

@@ -1,4 +1,4 @@
-//! What docs/ says of the code, generated from the code.
+//! Generates the pages of docs/ that describe the code.
 
 mod accounts;
 mod picture;

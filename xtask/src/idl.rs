@@ -1,4 +1,4 @@
-//! The program's IDL: what wallets, explorers and other clients read it by.
+//! The program's IDL, by which wallets, explorers and other clients read it.
 
 use crate::{generated::Generated, paths};
 use anchor_lang_idl::build::IdlBuilder;

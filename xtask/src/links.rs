@@ -33,7 +33,7 @@ const ROOTS: [&str; 10] = [
     ".ci/",
 ];
 
-/// Fails with every link that leads nowhere.
+/// Fails and lists every link that leads nowhere.
 ///
 /// # Errors
 /// If there is one.

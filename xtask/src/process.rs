@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-/// Runs to the end, everything inherited; `hint` says what to do about a failure.
+/// Runs a command to its end with this process's streams; `hint` says what to do if it fails.
 pub(crate) fn run(command: &mut Command, hint: &str) -> Result<()> {
     let shown = shown(command);
     let status = command
@@ -21,12 +21,12 @@ pub(crate) fn run(command: &mut Command, hint: &str) -> Result<()> {
     Ok(())
 }
 
-/// As [`run`], but what the program prints goes to stderr, where progress belongs.
+/// Like [`run`], but the program's output goes to stderr, where progress belongs.
 pub(crate) fn run_step(command: &mut Command, hint: &str) -> Result<()> {
     run(command.stdout(io::stderr()), hint)
 }
 
-/// What the program printed, or nothing where it is missing or fails.
+/// The program's output, or `None` if it is missing or fails.
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let Output { status, stdout, .. } = command.output().ok()?;
     status

@@ -56,7 +56,7 @@ pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
     build(PROGRAMS.iter(), features)
 }
 
-/// As [`build_programs`], with what the benchmark measures besides.
+/// Like [`build_programs`], and builds the benchmark's own program too.
 pub(crate) fn build_measured() -> Result<PathBuf> {
     build(PROGRAMS.iter().chain([&CRON_PROBE]), None)
 }

@@ -1,5 +1,5 @@
-//! Tells whether an output is still what its inputs would give: a stamp file beside the output holds
-//! a hash over the inputs. A stamp is written last, so an interrupted step has none.
+//! Tells whether an output is up to date: a stamp file beside it holds a hash over the inputs.
+//! A stamp is written last, so an interrupted step has none.
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -62,7 +62,7 @@ pub(crate) fn is(stamp: &Path, expected: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|found| found == expected)
 }
 
-/// Writes a stamp file; the caller has finished everything that it vouches for.
+/// Writes a stamp file; call it only when the output is complete.
 pub(crate) fn write(stamp: &Path, content: &str) -> Result<()> {
     fs::write(stamp, content).with_context(|| format!("writing {}", stamp.display()))
 }

@@ -48,10 +48,10 @@ pub(crate) struct Soak {
     /// Hours that pass on chain.
     #[arg(long, default_value_t = 24)]
     hours: u32,
-    /// What the deployments, the killings and the faults are made up from.
+    /// Seed of the deployments, the killings and the faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Also through an RPC node that loses, delays, repeats and refuses.
+    /// Whether the RPC node also loses, delays, repeats and refuses requests.
     #[arg(long)]
     faults: bool,
 }
@@ -126,7 +126,7 @@ pub(crate) fn cargo(elves: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Says so before a build that takes long, and returns whether it does.
+/// Warns before a build that takes long, and returns whether it will.
 fn warn_of_first_build(purpose: &str) -> Result<bool> {
     let first = !paths::target_dir()?.join("debug/nosana-deploy").exists();
     if first {

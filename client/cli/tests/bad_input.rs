@@ -1,4 +1,4 @@
-//! What is wrong with a deployment's file is said in one line, before anything starts.
+//! A bad deployment file gets an error of one line, before anything starts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! Rules that a JSON Schema cannot state. Each looks only at what is well formed: what is not has
-//! been reported already.
+//! Rules that a JSON Schema cannot state. Each looks only at well-formed values: the schema has already
+//! reported the others.
 
 use super::{violations::shown, Violation};
 use crate::path::Path;

@@ -46,7 +46,7 @@ fn changed(base: &Value, change: &Value) -> Value {
     changed
 }
 
-/// Whether no node can run what the other validator lets through, and ours says so.
+/// Whether ours refuses, rightly, what the other validator lets through and no node can run.
 fn is_stricter_on_purpose(path: &str, change: &Value) -> bool {
     let stricter = path == "ops"
         || path.ends_with(".id")

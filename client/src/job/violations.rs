@@ -1,5 +1,5 @@
-//! What the JSON Schema finds, as a person can use it: of a value that fits no branch of a union,
-//! only what is wrong with the branch that was meant.
+//! Turns what the JSON Schema finds into errors for people: if a value fits no branch of a union, they
+//! say only what is wrong with the branch that was meant.
 
 use super::Violation;
 use crate::path::{Path, Step};
@@ -155,7 +155,7 @@ impl Reader<'_> {
 }
 
 /// The branch of a union that was meant: the one whose `type` or `policy` the value names, else the
-/// only one for JSON of this kind. Of several, the one with least to put right.
+/// only one for JSON of this kind, else the one with the fewest errors.
 fn meant<'a>(
     branches: &'a [Vec<ValidationError<'static>>],
     union: &ValidationError,

@@ -102,7 +102,7 @@ fn batches(
     let most = scene.most_jobs(|count| handle(&scene, &runs, count));
     for count in sizes(most) {
         let (mut scene, runs) = prepare(bench, count);
-        // Jobs that no node has stand behind the others.
+        // Jobs that no node has come after the others.
         let queued = match runs.is_empty() {
             true => scene.queued_jobs(),
             false => Vec::new(),

@@ -70,7 +70,7 @@ fn life(bench: &Bench) -> Vec<Row> {
     rows
 }
 
-/// What derives addresses of a wallet, at many wallets.
+/// Instructions that derive a wallet's addresses, measured for many wallets.
 pub(super) fn luck(bench: &Bench) -> Vec<Luck> {
     let mut found: Vec<Luck> = Vec::new();
     for number in 0..Luck::WALLETS {

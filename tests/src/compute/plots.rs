@@ -46,7 +46,7 @@ fn listing(measured: &Measured) -> String {
             });
         }
     }
-    // The legend stands above the lines.
+    // The legend is above the lines.
     let legend = (SeriesLabelPosition::UpperRight, 1.5);
     chart("compute units a job", &lines, legend)
 }

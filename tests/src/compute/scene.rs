@@ -152,7 +152,7 @@ impl Scene {
         self.chain.put_wallet(*wallet, 1_000 * SOL, nos);
     }
 
-    /// The market's queue becomes this, the jobs of our `own` among them: last.
+    /// Replaces the market's queue; our `own` jobs come last.
     pub(super) fn set_queue(&mut self, queue: Queue, own: &[Pubkey]) {
         self.queue = queue;
         let market = named("market");
@@ -206,7 +206,7 @@ impl Scene {
         jobs
     }
 
-    /// Every active job becomes what `change` makes of it.
+    /// Applies `change` to every active job.
     pub(super) fn change_jobs(&mut self, change: impl Fn(&mut JobAccount)) {
         for address in self.jobs() {
             let mut job: JobAccount = self.chain.read(&address).unwrap();
@@ -217,7 +217,7 @@ impl Scene {
         }
     }
 
-    /// Every active job is taken by a node of its own.
+    /// A different node takes each active job.
     pub(super) fn take_jobs(&mut self) -> Vec<Run> {
         let jobs = self.jobs().into_iter().enumerate();
         jobs.map(|(number, job)| {

@@ -16,12 +16,13 @@ use solana_account::Account;
 use solana_program::pubkey::Pubkey;
 use std::collections::HashMap;
 
-/// Checks deployment `d` as it stands.
+/// Checks deployment `d` in its present state.
 pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
     let Some(deployment) = stage.deployment(d) else {
         return Ok(());
     };
-    // With its deposits stolen a market refuses what it should do; archived deployments say so.
+    // A market whose deposits were stolen refuses what is due; an archived deployment has
+    // an error of its own.
     if stage.market_robbed || deployment.status() == Status::Archived {
         return Ok(());
     }

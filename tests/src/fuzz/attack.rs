@@ -1,5 +1,5 @@
-//! What someone tries who owns nothing here. Nothing of it may move a balance the wrong way, which
-//! [`super::check`] sees; what goes through may only do what any keeper may.
+//! What an attacker tries who owns nothing here. No attack may move a balance the wrong way, which
+//! [`super::check`] would see; one that goes through may only do what any keeper may do.
 
 use super::{
     keeper::{list_jobs, reclaim},

@@ -76,7 +76,7 @@ fn finish(stage: &mut Stage, job: usize) -> Result<(), Refusal> {
     let finish = node.finish(&assignment, &[1; 32]);
     stage.chain.send(&[finish], &node.0)?;
     if was_done {
-        // After a double claim the market paid twice, out of others' deposits.
+        // After a double claim the market has paid twice, out of others' deposits.
         stage.market_robbed = true;
     }
     Ok(())

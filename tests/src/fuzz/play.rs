@@ -63,7 +63,7 @@ pub fn play(
     Ok(played)
 }
 
-/// Nothing to do it with, which is as good as a refusal.
+/// The scenario lacks what the step needs, which counts as a refusal.
 pub(super) fn nothing() -> Result<(), Refusal> {
     Err(Refusal::Named("nothing to do it with".into()))
 }
@@ -114,8 +114,8 @@ fn act(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
     }
 }
 
-/// Does something to deployment `d`, or if it refuses to the next one that does not: most things
-/// are due for one of three at most, and a refusal changes nothing.
+/// Acts on deployment `d` or, if that is refused, on the next one: most actions are due for at most
+/// one of the three, and a refusal changes nothing.
 pub(super) fn to_any(
     stage: &mut Stage,
     d: usize,

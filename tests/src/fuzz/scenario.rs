@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A few deployments of one wallet on one market, and what happens to them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scenario {
-    /// Makes the addresses: other ones, other bumps.
+    /// Seed of the addresses, and so of their bumps.
     pub seed: u64,
     /// The first two share a vault, the third has its own.
     pub deployments: [Plan; 3],
@@ -164,7 +164,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The name that counts are kept by.
+    /// The name under which steps are counted.
     pub fn kind(&self) -> String {
         let value = serde_json::to_value(self).unwrap();
         let name = value["do"].as_str().unwrap().to_owned();

@@ -167,7 +167,7 @@ impl Stage {
         self.vaults[deployment / 2]
     }
 
-    /// A deployment as it stands, unless it is closed.
+    /// A deployment's account, unless it is closed.
     pub(super) fn deployment(&self, number: usize) -> Option<DeploymentAccount> {
         let account = self.chain.account(&self.deployments[number])?;
         DeploymentAccount::decode(self.deployments[number], &account.owner, &account.data).ok()

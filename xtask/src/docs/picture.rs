@@ -1,4 +1,4 @@
-//! docs/state-machine.svg: where each status stands is chosen by hand, the arrows are the code's.
+//! docs/state-machine.svg: each status is placed by hand, the arrows come from the code.
 
 use super::state_machine::{edges, label};
 use deployments_domain::status::{Event, Status};

@@ -1,4 +1,4 @@
-//! What goes wrong with a cluster or a wallet: one sentence with the next step, and its exit status.
+//! Faults of a cluster or a wallet: each is one sentence with the next step, and an exit status.
 
 use crate::net::{command, folder, Net, MARKET};
 use solana_signer::Signer;

@@ -180,7 +180,7 @@ fn only_what_is_chosen_and_only_what_pays() {
 #[test]
 fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
     let net = Net::start("keeper-runs");
-    // No scan but the first ones: what it does it has heard of.
+    // It scans only at the start: whatever it does later, a notification told it.
     let mut keeper = Running::start(
         &net,
         &["--rescan-seconds", "100000", "--low-balance", "1000"],

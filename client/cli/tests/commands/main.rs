@@ -1,4 +1,4 @@
-//! Every command, run as its users run it, against an embedded localnet with real JSON-RPC.
+//! Every command, run as users run it, against an embedded localnet with real JSON-RPC.
 
 #![allow(clippy::unwrap_used)]
 

@@ -146,7 +146,7 @@ impl Net {
         command
     }
 
-    /// What a command says in JSON, which must succeed.
+    /// The JSON of a command that must succeed.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--output", "json"]].concat();
         let output = self
@@ -158,7 +158,7 @@ impl Net {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What a command says to people, which must succeed.
+    /// The text of a command that must succeed.
     pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let output = self
             .command(arguments)
@@ -303,7 +303,7 @@ impl Net {
         account.map_or(0, |account| account.lamports)
     }
 
-    /// Makes lamports lie at an address, as if somebody had sent them.
+    /// Puts lamports at an address, as if somebody had sent them.
     pub(crate) fn give(&self, key: &Pubkey, lamports: u64) {
         let system = SYSTEM_PROGRAM.to_string();
         let account = json!({"lamports": lamports, "owner": system});

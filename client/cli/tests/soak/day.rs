@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Nothing stays due for longer, in on-chain seconds, whoever is killed and whatever fails.
+/// The longest that anything may stay due, in on-chain seconds, whoever is killed and whatever fails.
 pub(crate) const STATED_LAG_SECONDS: i64 = 60;
 /// A keeper that is killed comes back after so many steps, at most.
 const LONGEST_ABSENCE: usize = 6;
@@ -196,7 +196,7 @@ impl Day {
         }
     }
 
-    /// Waits until nothing is due for these, and for all that nodes then do something for.
+    /// Waits until nothing is due for these deployments, and for those on which nodes act meanwhile.
     async fn quieten(&mut self, numbers: Vec<usize>) {
         let since = Instant::now();
         let mut due = self.survey(numbers).await;
@@ -249,7 +249,7 @@ impl Day {
                 subject.expected = snapshot.next_at();
             } else {
                 let expected = subject.expected.filter(|at| *at <= now);
-                // What no clock made due, somebody did since then.
+                // If no clock made it due, somebody's action since then did.
                 let since = expected.unwrap_or(self.acted_at);
                 let since = *subject.due_since.get_or_insert(since);
                 let due: Vec<String> = due.iter().map(ToString::to_string).collect();
@@ -333,7 +333,7 @@ impl Day {
             .localnet
             .travel(now + JOB_EXPIRATION_SECONDS + 60)
             .unwrap();
-        // A day leaves a thousand and more, which take their time; but they get fewer.
+        // A day leaves more than a thousand. Cleaning takes a while, but their number must fall.
         let (mut fewest, mut since) = (usize::MAX, Instant::now());
         loop {
             let left = self.books.jobs_left(&self.stage).await;

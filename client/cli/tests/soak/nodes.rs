@@ -67,7 +67,7 @@ impl Nodes {
         [0, 1, 2].map(|number: usize| self.wallets[number].pubkey())
     }
 
-    /// Takes every job that waits, and does what is time to do. Returns how much was done.
+    /// Takes every waiting job and does what is due. Returns the number of actions.
     pub(crate) async fn act(&mut self, stage: &Stage) -> usize {
         let mut done = self.take_jobs(stage).await;
         let now = stage.cluster.now().await.unwrap();
@@ -114,7 +114,7 @@ impl Nodes {
         // Not all at once: the localnet would take longer than a blockhash lasts.
         let taken = waiting.min(AT_ONCE);
         let taking = (0..taken).map(|number| {
-            // Who vanishes is told by the job, which is not known yet: so all take turns.
+            // The job decides whether its node vanishes, and is not known yet: so the nodes take turns.
             let (wallet, run) = (&self.wallets[number % 3], Keypair::new());
             let work: Instruction = Node(wallet.pubkey()).work(&run.pubkey(), &stage.market);
             async move { stage.send(&[work], &[wallet, &run]).await }
@@ -125,7 +125,7 @@ impl Nodes {
         taken
     }
 
-    /// Who has no NOS account finishes nothing.
+    /// A node without a NOS account finishes nothing.
     fn conduct(&self, job: &Pubkey, node: &Pubkey) -> Conduct {
         match *node == self.wallets[2].pubkey() {
             true => Conduct::Vanish,

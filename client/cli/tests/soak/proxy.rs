@@ -1,4 +1,4 @@
-//! Stands between keepers and their RPC node, and lets them down in every way that nodes do.
+//! A proxy between keepers and their RPC node that fails in every way that nodes fail.
 
 use axum::{
     body::{Body, Bytes},
@@ -36,7 +36,7 @@ struct Shared {
     old_answers: Mutex<HashMap<Bytes, Bytes>>,
 }
 
-/// Every way, and how many of a thousand requests or notifications it befalls.
+/// Every kind of fault, and how many of a thousand requests or notifications it hits.
 const FAULTS: [(&str, u32); 12] = [
     ("request lost", 10),
     ("answer lost", 10),

@@ -21,7 +21,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// By what a full batch takes more than a smaller one.
+    /// The difference between a full batch and a smaller one.
     pub(super) fn of(rows: &[Row]) -> Self {
         const HASHED_BYTES: u64 = 97;
         let full = fullest(rows, "list_jobs:", Queue::Empty);

@@ -1,9 +1,9 @@
-//! How what is measured compares with what was asked for.
+//! Compares the measurements with the targets.
 
 use super::{fullest, grouped, listing::Listed};
 use crate::compute::{Measured, Queue, Row};
 
-/// What was asked of the program, and what was found.
+/// A target, and what was measured.
 struct Target {
     what: String,
     wanted: String,
