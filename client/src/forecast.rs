@@ -42,7 +42,7 @@ pub struct Forecast {
 const DAY_SECONDS: u128 = 86_400;
 /// Forecast horizon.
 const MOST_SECONDS: i64 = 366 * 86_400;
-/// Most firings that are counted; of one a minute, those of a week.
+/// The most firings that are counted: a week of one per minute.
 const MOST_FIRINGS: u64 = 10_080;
 
 /// Forecasts a deployment.

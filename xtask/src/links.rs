@@ -84,7 +84,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|target| target.split('#').next())
 }
 
-/// Paths into this repository in backticks. Patterns, and paths with a line behind them, are no paths.
+/// Paths into this repository in backticks. Patterns and paths with a line number are left out.
 fn quoted_paths(text: &str) -> impl Iterator<Item = &str> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.filter(|path| {

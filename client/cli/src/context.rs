@@ -122,7 +122,7 @@ impl Context {
         match argument.parse() {
             Ok(id) => Ok(seeds::deployment_address(&self.wallet_address()?, id).0),
             Err(_) => Err(invalid(format!(
-                "{argument:?} is not a valid deployment; use its address, or its number among those of your wallet"
+                "{argument:?} is not a valid deployment; use its address, or its number among your wallet's deployments"
             ))),
         }
     }

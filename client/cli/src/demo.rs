@@ -11,7 +11,7 @@ use anyhow::Result;
 use nosana_deploy_client::DeploymentSpec;
 use std::path::{Path, PathBuf};
 
-/// The mission's full example, byte for byte.
+/// What runs if no file is named.
 const EXAMPLE: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
 
 /// Runs the demo. Everything that can be wrong with the input is found before anything starts.

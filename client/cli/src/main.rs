@@ -52,7 +52,7 @@ enum Command {
     /// Starts a validator inside this process, loads the programs, makes a NOS mint and a market,
     /// and needs neither a wallet nor a network. Exits 0 only if the books balance.
     Demo {
-        /// The deployment's JSON; without it the mission's example, SCHEDULED daily at midnight
+        /// The deployment's JSON; without it examples/pytorch-jupyter-scheduled.json
         file: Option<PathBuf>,
         /// Print JSON lines instead of a timeline and a table
         #[arg(long)]

@@ -308,7 +308,7 @@ impl TransactionOptions {
     }
 }
 
-/// Signs with those of `signers` that the message asks for; others stay absent.
+/// Signs with every one of `signers` that the message needs; the other signatures stay absent.
 fn sign(message: VersionedMessage, signers: &[&dyn Signer]) -> Result<VersionedTransaction> {
     let bytes = message.serialize();
     let required = usize::from(message.header().num_required_signatures);

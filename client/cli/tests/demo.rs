@@ -22,7 +22,7 @@ fn programs() -> PathBuf {
 }
 
 /// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
-/// in processes of their own and is told by `.config/nextest.toml`.)
+/// in processes of their own and takes this from `.config/nextest.toml`.)
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn demo(arguments: &[&str]) -> Output {
@@ -63,7 +63,7 @@ fn steps(lines: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn the_mission_s_example_lives_its_life_and_the_books_balance() {
+fn the_scheduled_example_lives_its_life_and_the_books_balance() {
     let lines = lines(&["--json"]);
     assert_eq!(
         steps(&lines),

@@ -121,7 +121,7 @@ pub fn extend_jobs(
     )
 }
 
-/// A job without a run stands in for it: the program then has nothing to do with it.
+/// A job that has no run is passed in its place: the program does not read it then.
 fn jobs_and_runs<'a>(
     deployment: &'a DeploymentAccount,
     jobs: &'a [JobRun],

@@ -55,7 +55,7 @@ fn is_stricter_on_purpose(path: &str, change: &Value) -> bool {
         || path.contains(".expose")
         || path.contains(".depends_on")
         || path.ends_with(".regex");
-    // It takes the arguments of one type of operation for those of the other.
+    // It confuses the arguments of the two types of operation.
     let other_type = change["put"] == "container/run" || change["put"] == "container/create-volume";
     stricter || other_type
 }

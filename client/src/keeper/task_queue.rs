@@ -67,7 +67,7 @@ impl TaskQueue {
         self.deployments.len()
     }
 
-    /// Whether none is.
+    /// Whether no deployment is watched.
     pub fn is_empty(&self) -> bool {
         self.deployments.is_empty()
     }
@@ -141,8 +141,8 @@ impl TaskQueue {
         is_new
     }
 
-    /// All deployments there are, as they were in `slot`. What is not among them is gone. Returns
-    /// those that may have something due, for [`Self::seen`]: notifications get lost.
+    /// Takes all existing deployments, as of `slot`, and forgets the others. Returns those that may have
+    /// something due, for [`Self::seen`], because notifications get lost.
     pub fn scanned(&mut self, found: Vec<DeploymentAccount>, slot: u64) -> Vec<DeploymentAccount> {
         let there: HashSet<Pubkey> = found.iter().map(|account| account.address).collect();
         let gone = self.deployments.iter().filter(|(key, watched)| {

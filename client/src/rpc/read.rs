@@ -135,7 +135,7 @@ impl Cluster {
         Ok(owner.next_deployment_id)
     }
 
-    /// Deployments that a filter finds, including those of a different layout.
+    /// Deployments that a filter finds, including deployments with a different layout.
     ///
     /// # Errors
     /// [`ClusterError`] if the node does not answer.

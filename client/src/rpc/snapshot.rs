@@ -11,7 +11,7 @@ use solana_account::{from_account, Account};
 use solana_program::{pubkey::Pubkey, rent::Rent, sysvar};
 use std::collections::HashMap;
 
-/// A snapshot, and what is worth knowing for the next.
+/// A snapshot, and what the next one builds on.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// What was seen.

@@ -1,9 +1,9 @@
 use super::*;
 use deployments_domain::cron::Schedule;
 
-const MISSION: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
-/// The mission document's first block; it leaves its job definition out: `{...}`.
-const MISSION_OUTLINE: &str = include_str!("mission_outline.json");
+const EXAMPLE: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
+/// A deployment whose job definition is left out: `{...}`.
+const OUTLINE: &str = include_str!("outline.json");
 
 const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
 
@@ -13,8 +13,8 @@ const GOOD: &str = r#"{
 }"#;
 
 #[test]
-fn the_mission_s_example_is_read_byte_for_byte() {
-    let spec = DeploymentSpec::from_json(MISSION).unwrap();
+fn the_scheduled_example_is_read_byte_for_byte() {
+    let spec = DeploymentSpec::from_json(EXAMPLE).unwrap();
     assert_eq!(spec.name, "Pytorch Jupyter Notebook");
     assert_eq!(
         spec.market.to_string(),
@@ -39,8 +39,8 @@ fn the_mission_s_example_is_read_byte_for_byte() {
 }
 
 #[test]
-fn the_mission_s_outline_is_read_once_its_placeholder_is_filled() {
-    let filled = MISSION_OUTLINE.replace("{...}", JOB);
+fn an_outline_is_read_once_its_placeholder_is_filled() {
+    let filled = OUTLINE.replace("{...}", JOB);
     let spec = DeploymentSpec::from_json(&filled).unwrap();
     assert_eq!(
         (spec.settings.strategy, spec.settings.schedule),

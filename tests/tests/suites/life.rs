@@ -60,7 +60,7 @@ async fn a_stopped_deployment_starts_a_new_round_with_new_jobs() {
 }
 
 #[tokio::test]
-async fn the_mission_s_example_lives_through_two_midnights() {
+async fn a_scheduled_deployment_lives_through_two_midnights() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Scheduled, 1, 1).await;
     let due = world.deployment(&key).await.header.next_due_at;

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 pub(crate) struct Create {
     /// The deployment's JSON; comments are allowed
     file: PathBuf,
-    /// Its number among those of the wallet, the next that is free; needed with --blockhash
+    /// Its number among the wallet's deployments, the next free one; needed with --blockhash
     #[arg(long, value_name = "NUMBER")]
     id: Option<u64>,
     /// Pin the job definition here first, for example http://127.0.0.1:5001

@@ -1,4 +1,4 @@
-//! `list`: deployments, the wallet's or those of a market.
+//! `list`: the deployments of a wallet or of a market.
 
 use crate::{
     commands::status::{price_cap, runway_brief, runway_json},

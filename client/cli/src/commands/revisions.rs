@@ -20,7 +20,7 @@ use std::{fmt, path::PathBuf};
 /// Show a deployment's revisions, add one, roll back to one, or close one
 #[derive(Args)]
 pub(crate) struct Revisions {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     #[command(subcommand)]
     action: Option<Action>,

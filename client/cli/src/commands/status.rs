@@ -24,7 +24,7 @@ use std::fmt;
 /// Show a deployment: its status and why, its jobs, its vault, and what is due
 #[derive(Args)]
 pub(crate) struct Show {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
 }
 

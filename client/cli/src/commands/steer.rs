@@ -15,7 +15,7 @@ use solana_program::{instruction::Instruction, pubkey::Pubkey};
 /// What every command here takes.
 #[derive(Args)]
 pub(crate) struct Target {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     #[command(flatten)]
     transaction: TransactionOptions,
@@ -172,7 +172,7 @@ impl Close {
 /// Give up a job that no keeper can settle any more, for example because its market is gone
 #[derive(Args)]
 pub(crate) struct WriteOff {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     /// The job's number, as `status` shows it
     job: u64,

@@ -12,7 +12,7 @@ use nosana_deploy_client::instructions::{self as ix, SettingsArgs, UpdateArgs};
 /// revision: see `revisions`.
 #[derive(Args)]
 pub(crate) struct Update {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     /// The name that people see, at most 64 bytes
     #[arg(long)]

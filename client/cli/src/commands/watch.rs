@@ -30,7 +30,7 @@ use std::{
 /// Watch a deployment in the terminal; q leaves
 #[derive(Args)]
 pub(crate) struct Watch {
-    /// The deployment's address, or its number among those of the wallet
+    /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     /// Seconds between two looks
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]

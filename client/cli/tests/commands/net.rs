@@ -32,7 +32,7 @@ pub(crate) const MARKET: &str = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
 
 /// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
-/// in processes of their own and is told by `.config/nextest.toml`.)
+/// in processes of their own and takes this from `.config/nextest.toml`.)
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Net {
