@@ -3,13 +3,8 @@
 
 mod shared;
 
-use nosana_deploy_client::{
-    filters::DeploymentFilter,
-    instructions::{self as ix, Vault},
-    rpc::Cluster,
-    DeploymentSpec,
-};
-use shared::{localnet, send, wallet};
+use nosana_deploy_client::{filters::DeploymentFilter, rpc::Cluster};
+use shared::{localnet, send, start_deployment, wallet};
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
@@ -50,13 +45,7 @@ async fn tick(
 async fn main() -> Result<(), Box<dyn Error>> {
     let (localnet, cluster) = localnet().await?;
     let (owner, keeper) = (wallet(&localnet)?, wallet(&localnet)?);
-    let mut spec =
-        DeploymentSpec::from_json(include_str!("../../examples/pytorch-jupyter-simple.json"))?;
-    spec.autostart = true;
-    send(&cluster, &owner, &ix::create(&owner.pubkey(), 0, &spec)).await?;
-    let vault = Vault::new(owner.pubkey(), spec.vault_index);
-    let fund = ix::fund(&owner.pubkey(), &vault, 900_000_000, 1_000_000_000);
-    send(&cluster, &owner, &fund).await?;
+    start_deployment(&cluster, &owner).await?;
 
     // A real keeper would sleep between two ticks, and never end.
     while tick(&cluster, &keeper, &owner.pubkey()).await? > 0 {}

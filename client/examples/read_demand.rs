@@ -5,12 +5,9 @@ mod shared;
 
 use nosana_deploy_client::{
     filters::DeploymentFilter,
-    instructions::{self as ix, Vault},
     keeper::plan::{Action, Snapshot},
-    DeploymentSpec,
 };
-use shared::{localnet, send, wallet, MARKET};
-use solana_signer::Signer;
+use shared::{localnet, start_deployment, wallet, MARKET};
 use std::error::Error;
 
 /// Jobs that a keeper would list on the market right now.
@@ -28,13 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Someone has started a deployment of two replicas.
     let owner = wallet(&localnet)?;
-    let mut spec =
-        DeploymentSpec::from_json(include_str!("../../examples/pytorch-jupyter-simple.json"))?;
-    spec.autostart = true;
-    send(&cluster, &owner, &ix::create(&owner.pubkey(), 0, &spec)).await?;
-    let vault = Vault::new(owner.pubkey(), spec.vault_index);
-    let fund = ix::fund(&owner.pubkey(), &vault, 900_000_000, 1_000_000_000);
-    send(&cluster, &owner, &fund).await?;
+    start_deployment(&cluster, &owner).await?;
 
     // Reading needs no key. The filter runs on the RPC node.
     let on_this_market = DeploymentFilter {

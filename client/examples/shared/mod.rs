@@ -1,9 +1,11 @@
 //! What the examples share: a cluster of their own, and a way to send.
 
 use nosana_deploy_client::{
+    instructions::{self as ix, Vault},
     localnet::{Localnet, Programs},
     rpc::{Cluster, ClusterError, Receipt},
     transaction::{assemble, Budget, Lifetime, MAX_COMPUTE_UNITS},
+    DeploymentSpec,
 };
 use solana_commitment_config::CommitmentConfig;
 use solana_keypair::Keypair;
@@ -50,4 +52,21 @@ pub(crate) async fn send(
     let transaction = VersionedTransaction::try_new(message, &[wallet])
         .map_err(|error| refused(error.to_string()))?;
     cluster.send(&transaction, lifetime).await
+}
+
+/// Creates and funds a deployment of two replicas, the wallet's first, that starts at once.
+#[allow(dead_code, reason = "create_and_fund shows each step by itself")]
+pub(crate) async fn start_deployment(
+    cluster: &Cluster,
+    owner: &Keypair,
+) -> Result<(), Box<dyn Error>> {
+    let mut spec = DeploymentSpec::from_json(include_str!(
+        "../../../examples/pytorch-jupyter-simple.json"
+    ))?;
+    spec.autostart = true;
+    send(cluster, owner, &ix::create(&owner.pubkey(), 0, &spec)).await?;
+    let vault = Vault::new(owner.pubkey(), spec.vault_index);
+    let fund = ix::fund(&owner.pubkey(), &vault, 900_000_000, 1_000_000_000);
+    send(cluster, owner, &fund).await?;
+    Ok(())
 }
