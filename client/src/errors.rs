@@ -10,6 +10,7 @@ use solana_program::pubkey::Pubkey;
 use solana_system_interface::error::SystemError;
 use solana_transaction_error::TransactionError;
 use std::{fmt, str::FromStr};
+use strum::IntoEnumIterator;
 
 /// A custom error code and the program that returned it.
 ///
@@ -87,7 +88,7 @@ impl fmt::Display for ProgramFailure {
 
 /// Which program's code a failed transaction carries, or `None` if it carries none.
 ///
-/// `programs` are those of the transaction's instructions, in order. A program that ours called
+/// `programs` holds each instruction's program, in order. A program that ours called
 /// passes its code through, so the innermost failure in the runtime's own log lines names it; without
 /// logs the code is taken for the outer program's.
 pub fn failure(
@@ -146,8 +147,7 @@ pub fn explain(error: &TransactionError, programs: &[Pubkey], logs: &[String]) -
 /// The sentence for a custom error code of the deployments program, or `None` if the code is not
 /// one of its own (Anchor's checks of accounts are below 6000).
 pub fn sentence(code: u32) -> Option<String> {
-    all()
-        .into_iter()
+    DeployError::iter()
         .find(|error| u32::from(*error) == code)
         .map(|error| error.to_string())
 }
@@ -201,63 +201,6 @@ fn system(error: &SystemError) -> &'static str {
     }
 }
 
-/// Every error of the program, in the order of its code.
-pub fn all() -> Vec<DeployError> {
-    use DeployError::*;
-    vec![
-        NameTooLong,
-        StrategyNotSupported,
-        ReplicasOutOfRange,
-        TimeoutOutOfRange,
-        ScheduleMissing,
-        ScheduleNotAllowed,
-        ScheduleInvalid,
-        KeeperRewardTooHigh,
-        IdNotNext,
-        WrongOwner,
-        WrongVault,
-        WrongVaultTokenAccount,
-        WrongMarket,
-        WrongMarketVault,
-        WrongMint,
-        WrongJobsProgram,
-        WrongRewardsAccount,
-        WrongJobAddress,
-        WrongNodeTokenAccount,
-        WrongRunPayer,
-        WrongAccountCount,
-        StatusRefuses,
-        Archived,
-        JobsActive,
-        NothingDue,
-        NoFreeSlot,
-        MarketQueueFull,
-        ZeroAmount,
-        VaultTooLow,
-        VaultBelowRentFloor,
-        DepositMismatch,
-        Overflow,
-        CorruptAccount,
-        InvariantBroken,
-        RotationOutOfRange,
-        RotationNotAllowed,
-        OverlapNotAllowed,
-        AutoExtendNotAllowed,
-        InfiniteTimeoutTooShort,
-        StrategyRefuses,
-        NothingToUpdate,
-        RevisionNotNext,
-        WrongRevision,
-        RevisionInUse,
-        UnknownVersion,
-        JobNotActive,
-        JobCanSettle,
-        WrongDeployment,
-        JobStillActive,
-        WrongOwnerAccount,
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,8 +213,8 @@ mod tests {
         let idl = include_str!("../../idl/deployments.json");
         let idl: serde_json::Value = serde_json::from_str(idl).unwrap();
         let theirs = idl["errors"].as_array().unwrap();
-        assert_eq!(theirs.len(), all().len());
-        for ((code, error), theirs) in (6000u32..).zip(all()).zip(theirs) {
+        assert_eq!(theirs.len(), DeployError::iter().len());
+        for ((code, error), theirs) in (6000u32..).zip(DeployError::iter()).zip(theirs) {
             assert_eq!((u32::from(error), &theirs["code"]), (code, &code.into()));
             assert_eq!(sentence(code).as_deref(), theirs["msg"].as_str());
         }

@@ -1,4 +1,4 @@
-//! Accounts that exist before the first transaction.
+//! Accounts as tests put them on a chain.
 
 use crate::PRICE;
 use anchor_lang::solana_program::{program_option::COption, program_pack::Pack};
@@ -6,12 +6,11 @@ use anchor_lang::AccountSerialize;
 use anchor_spl::token::spl_token::state::{Account as TokenAccount, AccountState, Mint};
 use nosana_jobs_interface::{
     account::{MARKET_SIZE, QUEUE_EMPTY},
-    find_market_vault, nos_account_address, JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT,
+    find_market_vault, JOBS_PROGRAM, NOS_DECIMALS,
 };
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_account::Account;
 use solana_program::pubkey::Pubkey;
-use solana_program_test::ProgramTest;
 use std::path::PathBuf;
 
 /// Folder of the programs' ELFs, as `cargo xtask build-program` leaves them.
@@ -50,7 +49,7 @@ pub fn market_on_chain(market: &MarketAccount) -> Account {
 }
 
 /// The NOS mint, with a supply that all token accounts of the world hold together.
-fn mint_on_chain(supply: u64) -> Account {
+pub(crate) fn mint_on_chain(supply: u64) -> Account {
     let mint = Mint {
         mint_authority: COption::None,
         supply,
@@ -61,39 +60,6 @@ fn mint_on_chain(supply: u64) -> Account {
     let mut data = vec![0; Mint::LEN];
     mint.pack_into_slice(&mut data);
     on_chain(anchor_spl::token::ID, data)
-}
-
-/// What exists before the first transaction, on a [`Chain`](crate::Chain) and in solana-program-test alike.
-pub trait Genesis {
-    /// Puts an account there, whatever was there before.
-    fn put(&mut self, key: Pubkey, account: Account);
-
-    /// The NOS mint, with a supply that all token accounts together do not exceed.
-    fn put_mint(&mut self, supply: u64) {
-        self.put(NOS_MINT, mint_on_chain(supply));
-    }
-
-    /// A wallet with lamports; given an amount of NOS, even zero, also with a NOS account.
-    fn put_wallet(&mut self, wallet: Pubkey, lamports: u64, nos: Option<u64>) {
-        self.put(wallet, Account::new(lamports, 0, &Pubkey::default()));
-        if let Some(amount) = nos {
-            let account = token_account(wallet, NOS_MINT, amount);
-            self.put(nos_account_address(&wallet), account);
-        }
-    }
-
-    /// A market and its empty vault.
-    fn put_market(&mut self, key: Pubkey, market: &MarketAccount) {
-        let vault = token_account(market.vault, NOS_MINT, 0);
-        self.put(market.vault, vault);
-        self.put(key, market_on_chain(market));
-    }
-}
-
-impl Genesis for ProgramTest {
-    fn put(&mut self, key: Pubkey, account: Account) {
-        self.add_account(key, account);
-    }
 }
 
 /// A token account for NOS, or for a different mint.

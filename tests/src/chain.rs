@@ -1,6 +1,9 @@
 //! Both programs on a LiteSVM: fast, and cheap to clone.
 
-use crate::accounts::{elf_dir, Genesis};
+use crate::{
+    accounts::elf_dir,
+    bank::{Bank, Failure, Receipt},
+};
 use anchor_lang::AccountDeserialize;
 use anchor_spl::token::TokenAccount;
 use litesvm::{types::FailedTransactionMetadata, InvocationInspectCallback, LiteSVM};
@@ -10,12 +13,10 @@ use solana_account::Account;
 use solana_address_lookup_table_interface::state::{AddressLookupTable, LookupTableMeta};
 use solana_clock::Clock;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
-use solana_instruction::error::InstructionError;
 use solana_message::{v0, AddressLookupTableAccount, VersionedMessage};
 use solana_program::{instruction::Instruction, pubkey::Pubkey, rent::Rent};
 use solana_signature::Signature;
 use solana_transaction::{versioned::VersionedTransaction, Transaction};
-use solana_transaction_error::TransactionError;
 
 /// What the instruction that sets the limit uses itself.
 const LIMIT_UNITS: u64 = 150;
@@ -25,20 +26,9 @@ const LIMIT_UNITS: u64 = 150;
 #[derive(Clone)]
 pub struct Chain(LiteSVM);
 
-/// Why a transaction was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A program's own error.
-    Code(u32),
-    /// The runtime refused to run it, or undid it, for a reason that it names.
-    Named(String),
-    /// A program crashed or used up its budget: never acceptable.
-    Crash(String),
-}
-
 /// What a transaction took.
 pub(crate) struct Ran {
-    /// Without those of the instruction that sets their limit.
+    /// Excludes the units of the instruction that sets the limit.
     pub(crate) compute_units: u64,
     /// Instructions that its instructions, and those that they called, called.
     pub(crate) calls: usize,
@@ -121,11 +111,19 @@ impl Chain {
     /// Runs instructions in one transaction, paid by `payer`.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing but the fee has changed then.
-    pub fn send(&mut self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Refusal> {
+    /// [`Failure`]; nothing but the fee has changed then.
+    pub fn send(
+        &mut self,
+        instructions: &[Instruction],
+        payer: &Pubkey,
+    ) -> Result<Receipt, Failure> {
         let transaction = Transaction::new_with_payer(instructions, Some(payer));
         let outcome = self.0.send_transaction(transaction);
-        outcome.map(drop).map_err(|failed| refusal(&failed))
+        let meta = outcome.map_err(|failed| failure(&failed))?;
+        Ok(Receipt {
+            compute_units: meta.compute_units_consumed,
+            logs: meta.logs,
+        })
     }
 
     /// Adds a lookup table that can be used at once.
@@ -170,7 +168,7 @@ impl Chain {
         instructions: &[Instruction],
         payer: &Pubkey,
         tables: &[AddressLookupTableAccount],
-    ) -> Result<Ran, Refusal> {
+    ) -> Result<Ran, Failure> {
         let limit = ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS);
         let all = [&[limit], instructions].concat();
         let hash = self.0.latest_blockhash();
@@ -181,7 +179,7 @@ impl Chain {
             message: VersionedMessage::V0(message),
         };
         let outcome = self.0.send_transaction(transaction);
-        let meta = outcome.map_err(|failed| refusal(&failed))?;
+        let meta = outcome.map_err(|failed| failure(&failed))?;
         let calls: usize = meta.inner_instructions.iter().map(Vec::len).sum();
         Ok(Ran {
             compute_units: meta.compute_units_consumed - LIMIT_UNITS,
@@ -194,35 +192,15 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub fn simulate(&self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Refusal> {
+    pub fn simulate(&self, instructions: &[Instruction], payer: &Pubkey) -> Result<(), Failure> {
         let transaction = Transaction::new_with_payer(instructions, Some(payer));
         let outcome = self.0.simulate_transaction(transaction);
-        outcome.map(drop).map_err(|failed| refusal(&failed))
+        outcome.map(drop).map_err(|failed| failure(&failed))
     }
 }
 
-fn refusal(failed: &FailedTransactionMetadata) -> Refusal {
-    match &failed.err {
-        TransactionError::InstructionError(_, InstructionError::Custom(code)) => {
-            Refusal::Code(*code)
-        }
-        TransactionError::InstructionError(
-            _,
-            InstructionError::ProgramFailedToComplete
-            | InstructionError::ComputationalBudgetExceeded
-            | InstructionError::InvalidRealloc
-            | InstructionError::AccountBorrowFailed
-            | InstructionError::UnbalancedInstruction
-            | InstructionError::MaxInstructionTraceLengthExceeded,
-        ) => Refusal::Crash(format!("{:?}: {:?}", failed.err, failed.meta.logs)),
-        error => Refusal::Named(format!("{error:?}")),
-    }
-}
-
-impl Genesis for Chain {
-    fn put(&mut self, key: Pubkey, account: Account) {
-        self.set(&key, account);
-    }
+fn failure(failed: &FailedTransactionMetadata) -> Failure {
+    Failure::new(&failed.err, &failed.meta.logs)
 }
 
 impl Default for Chain {

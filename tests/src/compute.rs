@@ -30,7 +30,7 @@ pub struct Row {
     pub jobs: u32,
     /// The market's queue that it meets.
     pub queue: Queue,
-    /// All compute units, those of programs that it calls included.
+    /// All compute units, including those of the programs it calls.
     pub compute_units: u64,
     /// Those that the markets' program used.
     pub market_units: u64,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
+mod bank;
 mod chain;
 pub mod compute;
 pub mod fuzz;
@@ -12,10 +13,11 @@ mod world;
 
 use deployments_domain::funding::Rents;
 
-pub use accounts::{elf_dir, market_account, market_on_chain, token_account, Genesis};
-pub use chain::{Chain, Refusal};
+pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
+pub use bank::{Bank, Failure, Receipt};
+pub use chain::Chain;
 pub use node::{shown, Node};
-pub use world::{Failure, Receipt, World};
+pub use world::World;
 
 /// NOS base units per second that the world's market asks.
 pub const PRICE: u64 = 100;

@@ -1,6 +1,6 @@
 //! A node that works on the market.
 
-use crate::{Failure, Receipt, World};
+use crate::{Bank, Failure, Receipt, World};
 use nosana_deploy_client::{
     instructions::{nos_account_address, JobRun},
     jobs_program::{
@@ -59,8 +59,8 @@ impl Node {
     /// Takes the first waiting job, or queues; the run's account if a job waited.
     ///
     /// # Errors
-    /// Those of the markets' program.
-    pub async fn work(&self, world: &mut World) -> Result<Pubkey, Failure> {
+    /// Whatever the markets' program returns.
+    pub async fn work<B: Bank>(&self, world: &mut World<B>) -> Result<Pubkey, Failure> {
         let run = Keypair::new();
         let work = self.actor().work(&run.pubkey(), &world.market);
         world.send(&[work], &[&self.wallet, &run]).await?;
@@ -70,10 +70,10 @@ impl Node {
     /// Finishes a job that it runs.
     ///
     /// # Errors
-    /// Those of the markets' program.
-    pub async fn finish(
+    /// Whatever the markets' program returns.
+    pub async fn finish<B: Bank>(
         &self,
-        world: &mut World,
+        world: &mut World<B>,
         job: Pubkey,
         run: Pubkey,
     ) -> Result<Receipt, Failure> {
@@ -85,10 +85,10 @@ impl Node {
     /// Quits a job that it runs.
     ///
     /// # Errors
-    /// Those of the markets' program.
-    pub async fn quit(
+    /// Whatever the markets' program returns.
+    pub async fn quit<B: Bank>(
         &self,
-        world: &mut World,
+        world: &mut World<B>,
         job: Pubkey,
         run: Pubkey,
     ) -> Result<Receipt, Failure> {
@@ -100,8 +100,12 @@ impl Node {
     /// Opens a run on a job that a node quit.
     ///
     /// # Errors
-    /// Those of the markets' program.
-    pub async fn claim(&self, world: &mut World, job: Pubkey) -> Result<Pubkey, Failure> {
+    /// Whatever the markets' program returns.
+    pub async fn claim<B: Bank>(
+        &self,
+        world: &mut World<B>,
+        job: Pubkey,
+    ) -> Result<Pubkey, Failure> {
         let run = Keypair::new();
         let claim = self.actor().claim(&job, &run.pubkey(), &world.market);
         world.send(&[claim], &[&self.wallet, &run]).await?;
@@ -119,7 +123,7 @@ impl Node {
     }
 }
 
-impl World {
+impl<B: Bank> World<B> {
     /// A job and its run, as their accounts say.
     pub async fn assignment(&mut self, job: Pubkey, run: Pubkey) -> Assignment {
         let run_account = self.account(&run).await.unwrap();
@@ -143,7 +147,7 @@ impl World {
     /// Closes a done and expired job, as anyone may; its rent returns to the vault.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub async fn clean(&mut self, job: Pubkey) -> Result<Receipt, Failure> {
         let clean = instruction::Clean {
             job: &job,

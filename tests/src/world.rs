@@ -1,7 +1,8 @@
 //! The world, and how tests act in it.
 
 use crate::{
-    accounts::{elf_dir, market_account, market_on_chain, Genesis},
+    accounts::{market_account, market_on_chain},
+    bank::{Bank, Failure, Receipt},
     node::shown,
     node::Node,
     COST, NOW, ROTATION, SOL, TIMEOUT,
@@ -16,43 +17,20 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     digest,
     instructions::{self as ix, JobRun, Vault},
-    jobs_program::JOBS_PROGRAM,
     json, seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
 use solana_account::Account;
-use solana_clock::Clock;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
-use solana_instruction::error::InstructionError;
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use solana_program_test::{ProgramTest, ProgramTestContext};
+use solana_program_test::ProgramTestContext;
 use solana_signer::Signer;
-use solana_transaction::Transaction;
-use solana_transaction_error::TransactionError;
-
-/// A transaction that went through.
-#[derive(Debug)]
-pub struct Receipt {
-    /// Compute units it took.
-    pub compute_units: u64,
-    /// Its log lines; tests look for events there, never for errors.
-    pub logs: Vec<String>,
-}
-
-/// Why a transaction failed: the error of the test's own instruction.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// A program's custom error code.
-    Code(u32),
-    /// Any other error of the runtime.
-    Runtime(TransactionError),
-}
 
 /// Both programs on a chain of their own.
-pub struct World {
+pub struct World<B = ProgramTestContext> {
     /// The chain.
-    pub context: ProgramTestContext,
+    pub bank: B,
     /// The wallet that owns deployments and vault 0.
     pub owner: Keypair,
     /// Anyone.
@@ -72,38 +50,31 @@ pub struct World {
 const OWNER_NOS: u64 = 1_000_000_000_000;
 
 impl World {
-    /// A world at [`NOW`] with a funded owner and an empty vault.
+    /// A world in solana-program-test.
     pub async fn new() -> Self {
-        Self::with(|_| {}).await
+        Self::on_a_bank().await
     }
+}
 
-    /// A world with further accounts.
-    pub async fn with(add: impl FnOnce(&mut ProgramTest)) -> Self {
-        // solana-program-test looks for ELFs there.
-        std::env::set_var("SBF_OUT_DIR", elf_dir());
-        let mut test = ProgramTest::default();
-        test.prefer_bpf(true);
-        test.add_program("deployments", PROGRAM_ID, None);
-        test.add_program("nosana_jobs_localnet", JOBS_PROGRAM, None);
-
+impl<B: Bank> World<B> {
+    /// A world at [`NOW`] with a funded owner and an empty vault.
+    pub async fn on_a_bank() -> Self {
         let (owner, keeper, authority) = (Keypair::new(), Keypair::new(), Keypair::new());
         let nodes = [Node::new(), Node::new()];
         let market = Pubkey::new_unique();
-        test.put_mint(OWNER_NOS);
-        test.put_market(market, &market_account(authority.pubkey(), &market));
-        test.put_wallet(owner.pubkey(), 100 * SOL, Some(OWNER_NOS));
+        let mut bank = B::start().await;
+        bank.put_market(market, &market_account(authority.pubkey(), &market));
+        bank.put_wallet(owner.pubkey(), 100 * SOL, Some(OWNER_NOS));
         for node in &nodes {
-            test.put_wallet(node.wallet.pubkey(), 100 * SOL, Some(0));
+            bank.put_wallet(node.wallet.pubkey(), 100 * SOL, Some(0));
         }
         for wallet in [&keeper, &authority] {
-            test.put_wallet(wallet.pubkey(), 100 * SOL, None);
+            bank.put_wallet(wallet.pubkey(), 100 * SOL, None);
         }
-        add(&mut test);
-
-        let context = test.start_with_context().await;
+        bank.set_time(NOW).await;
         let vault = Vault::new(owner.pubkey(), 0);
-        let mut world = Self {
-            context,
+        Self {
+            bank,
             owner,
             keeper,
             authority,
@@ -111,18 +82,12 @@ impl World {
             market,
             vault,
             sent: 0,
-        };
-        world.set_time(NOW).await;
-        world
+        }
     }
 
     /// Sets the cluster's clock, unix seconds.
     pub async fn set_time(&mut self, unix_timestamp: i64) {
-        let clock: Clock = self.context.banks_client.get_sysvar().await.unwrap();
-        self.context.set_sysvar(&Clock {
-            unix_timestamp,
-            ..clock
-        });
+        self.bank.set_time(unix_timestamp).await;
     }
 
     /// Sends instructions, signed and paid by the first signer.
@@ -136,32 +101,9 @@ impl World {
     ) -> Result<Receipt, Failure> {
         // A limit that differs each time keeps equal transactions apart without a new blockhash.
         self.sent += 1;
-        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(
-            1_400_000 - self.sent,
-        )];
-        all.extend_from_slice(instructions);
-        let payer = signers[0].pubkey();
-        let blockhash = self.context.last_blockhash;
-        let transaction =
-            Transaction::new_signed_with_payer(&all, Some(&payer), signers, blockhash);
-        let client = &mut self.context.banks_client;
-        let done = client
-            .process_transaction_with_metadata(transaction)
-            .await
-            .unwrap();
-        match done.result {
-            Ok(()) => {
-                let details = done.metadata.unwrap();
-                Ok(Receipt {
-                    compute_units: details.compute_units_consumed,
-                    logs: details.log_messages,
-                })
-            }
-            Err(TransactionError::InstructionError(_, InstructionError::Custom(code))) => {
-                Err(Failure::Code(code))
-            }
-            Err(error) => Err(Failure::Runtime(error)),
-        }
+        let limit = ComputeBudgetInstruction::set_compute_unit_limit(1_400_000 - self.sent);
+        let all = [&[limit], instructions].concat();
+        self.bank.process(&all, signers).await
     }
 
     /// As [`Self::send`], by the owner.
@@ -363,12 +305,12 @@ impl World {
     /// Closes the market as its authority can: the account is gone, and every deposit with it.
     pub fn close_market(&mut self) {
         let gone = Account::new(0, 0, &Pubkey::default());
-        self.context.set_account(&self.market, &gone.into());
+        self.bank.put(&self.market, gone);
     }
 
     /// An account, if it exists.
     pub async fn account(&mut self, key: &Pubkey) -> Option<Account> {
-        self.context.banks_client.get_account(*key).await.unwrap()
+        self.bank.account(key).await
     }
 
     /// Lamports of an account, 0 if it does not exist.
@@ -419,8 +361,7 @@ impl World {
 
     /// Overwrites the market, as its authority could with `update`, or by long use.
     pub fn set_market(&mut self, market: &MarketAccount) {
-        self.context
-            .set_account(&self.market, &market_on_chain(market).into());
+        self.bank.put(&self.market, market_on_chain(market));
     }
 
     /// The address of a deployment's job.

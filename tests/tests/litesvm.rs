@@ -1,48 +1,38 @@
-//! Both programs' ELFs load and run in LiteSVM.
+//! LiteSVM runs the programs as a bank does, so what the fuzzer and the compute tables find on it holds.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use deployments_tests::elf_dir;
-use litesvm::LiteSVM;
-use nosana_deploy_client::{
-    instructions as ix,
-    jobs_program::{node::Node, JOBS_PROGRAM},
-    PROGRAM_ID,
-};
-use solana_keypair::Keypair;
-use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use solana_signer::Signer;
-use solana_transaction::Transaction;
+use deployments_domain::settings::Strategy;
+use deployments_tests::{Bank, Chain, Failure, World, COST, NOW};
+use solana_program_test::ProgramTestContext;
 
-/// Error code of the only instruction of a transaction.
-fn code(vm: &mut LiteSVM, payer: &Keypair, instruction: Instruction) -> String {
-    let blockhash = vm.latest_blockhash();
-    let payer_key = payer.pubkey();
-    let transaction =
-        Transaction::new_signed_with_payer(&[instruction], Some(&payer_key), &[payer], blockhash);
-    format!("{:?}", vm.send_transaction(transaction).unwrap_err().err)
+/// A deployment's life from `create` to STOPPED: every outcome, and what the vault then holds.
+async fn life<B: Bank>() -> (Vec<Option<Failure>>, (u64, u64)) {
+    let mut world = World::<B>::on_a_bank().await;
+    let key = world.started(Strategy::Simple, 2, 2).await;
+    let node = world.nodes[0].clone();
+    let mut outcomes = vec![world.settle(&key, &[0]).await.err()];
+    outcomes.push(world.list(&key, 2).await.err());
+    outcomes.push(world.list(&key, 1).await.err());
+    for index in [0, 1] {
+        let job = world.serve(0, &key, index).await;
+        world.set_time(NOW + 600).await;
+        let address = world.job(&key, index);
+        let run = job.run.unwrap().address;
+        let finished = node.finish(&mut world, address, run).await;
+        outcomes.push(finished.err());
+    }
+    outcomes.push(world.settle(&key, &[0, 1]).await.err());
+    outcomes.push(world.settle(&key, &[0, 1]).await.err());
+    (outcomes, world.vault_funds().await)
 }
 
-#[test]
-fn both_programs_load_and_run() {
-    let mut vm = LiteSVM::new();
-    vm.add_program_from_file(PROGRAM_ID, elf_dir().join("deployments.so"))
-        .unwrap();
-    vm.add_program_from_file(JOBS_PROGRAM, elf_dir().join("nosana_jobs_localnet.so"))
-        .unwrap();
-    let payer = Keypair::new();
-    vm.airdrop(&payer.pubkey(), 1_000_000_000).unwrap();
-
-    // Each program gets an account that does not exist and refuses it with Anchor's code (owned by another
-    // program, not initialized), so its bytecode ran.
-    let start = ix::start(&payer.pubkey(), &Pubkey::new_unique());
-    assert_eq!(
-        code(&mut vm, &payer, start),
-        "InstructionError(0, Custom(3007))"
-    );
-    let stop = Node(payer.pubkey()).leave(&Pubkey::new_unique());
-    assert_eq!(
-        code(&mut vm, &payer, stop),
-        "InstructionError(0, Custom(3012))"
-    );
+#[tokio::test]
+async fn a_life_goes_the_same_way_on_both() {
+    let on_litesvm = life::<Chain>().await;
+    assert_eq!(on_litesvm, life::<ProgramTestContext>().await);
+    let (outcomes, (nos, _)) = on_litesvm;
+    let refused = outcomes.iter().filter(|failure| failure.is_some()).count();
+    assert_eq!(refused, 3, "{outcomes:?}");
+    assert!(nos > COST, "what the jobs did not use came back: {nos}");
 }

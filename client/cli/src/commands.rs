@@ -23,7 +23,7 @@ pub(crate) fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| invalid(format!("{}: {error}", file.display())))
 }
 
-/// The seconds of a timeout in minutes; what does not fit is out of range anyway.
-fn seconds(minutes: u64) -> u32 {
-    u32::try_from(minutes.saturating_mul(60)).unwrap_or(u32::MAX)
+/// The seconds in so many minutes; what does not fit is out of range anyway.
+fn seconds(minutes: impl Into<u64>) -> u32 {
+    u32::try_from(minutes.into().saturating_mul(60)).unwrap_or(u32::MAX)
 }

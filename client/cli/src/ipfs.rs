@@ -50,7 +50,7 @@ impl Ipfs {
         Ok(())
     }
 
-    /// Refuses what is not pinned here.
+    /// Fails unless the IPFS API has the definition pinned.
     pub(crate) async fn require_pinned(&self, digest: &[u8; 32]) -> Result<()> {
         let cid = digest::cid(digest);
         let answer = self.call(&format!("pin/ls?arg={cid}"), None).await;

@@ -43,7 +43,7 @@ impl LookupTables {
         self.known.read().await.clone()
     }
 
-    /// Those of `wanted` that no table holds.
+    /// The addresses in `wanted` that no table holds.
     async fn lacks(&self, wanted: &[Pubkey]) -> Vec<Pubkey> {
         let known = self.known.read().await;
         let there: BTreeSet<&Pubkey> = known.iter().flat_map(|table| &table.addresses).collect();

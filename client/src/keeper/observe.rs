@@ -134,7 +134,7 @@ impl Snapshot {
     }
 }
 
-/// Those of `known` runs that still are what they were, as read.
+/// The `known` runs that have not changed, as read.
 pub fn confirmed(known: &RunAddresses, accounts: &impl Accounts) -> Runs {
     let runs = known.iter().filter_map(|(job, address)| {
         let account = accounts.get(address)?;

@@ -92,7 +92,7 @@ impl ClusterError {
 }
 
 impl super::Cluster {
-    /// Sorts an RPC error; `programs` are those of the transaction that was sent, if one was.
+    /// Sorts an RPC error; `programs` holds the programs of the transaction that was sent, if any.
     pub(super) fn explain(&self, error: Error, programs: &[Pubkey]) -> ClusterError {
         const TOO_MANY_REQUESTS: u16 = 429;
         let url = self.url().to_owned();

@@ -75,7 +75,7 @@ impl<'info> HandleJobs<'info> {
     /// Checks what Anchor does not, and opens the deployment.
     ///
     /// # Errors
-    /// [`DeployError::WrongMarketVault`], and those of [`OpenDeployment::load_unarchived`].
+    /// [`DeployError::WrongMarketVault`], and whatever [`OpenDeployment::load_unarchived`] returns.
     pub fn open(&self) -> Result<OpenDeployment<'_>> {
         // market_vault
         require_market_vault(&self.market, &self.market_vault)?;

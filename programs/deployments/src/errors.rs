@@ -5,7 +5,7 @@ use deployments_domain::{settings::InvalidSettings, status::Refused};
 
 /// The program's errors, from 6000.
 #[error_code]
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, strum::EnumIter)]
 pub enum DeployError {
     // What an owner asked for.
     #[msg("name: at most 64 bytes")]

@@ -45,7 +45,7 @@ impl<'info> Markets<'_, 'info> {
     /// Takes a queued job off the market: the deposit returns to the vault, the job closes.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub fn delist(&self, job: &AccountInfo<'info>) -> Result<()> {
         let delist = Delist {
             job: job.key,
@@ -62,7 +62,7 @@ impl<'info> Markets<'_, 'info> {
     /// rent to whoever paid it.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub fn end(
         &self,
         job: &AccountInfo<'info>,
@@ -87,7 +87,7 @@ impl<'info> Markets<'_, 'info> {
     /// that the job was listed for.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub fn extend(
         &self,
         job: &AccountInfo<'info>,
@@ -111,7 +111,7 @@ impl<'info> Markets<'_, 'info> {
     /// Takes the whole deposit of a job that its node quit back into the vault; the job closes.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub fn recover(&self, job: &AccountInfo<'info>) -> Result<()> {
         let recover = Recover {
             job: job.key,

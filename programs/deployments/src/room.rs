@@ -7,7 +7,7 @@ use anchor_lang::{prelude::*, system_program};
 /// Grows a Deployment to `slots` slots, whose rent `payer` adds. Never shrinks: a slot may be in use.
 ///
 /// # Errors
-/// Those of the system program.
+/// Whatever the system program returns.
 pub(crate) fn make_room<'info>(
     deployment: &AccountInfo<'info>,
     payer: &AccountInfo<'info>,
@@ -26,7 +26,7 @@ pub(crate) fn make_room<'info>(
 /// Lamports that someone sent there before count towards the rent.
 ///
 /// # Errors
-/// Those of the system program, if the account exists.
+/// Whatever the system program returns; nothing is sent if the account does not exist.
 pub(crate) fn make_account<'info>(
     account: &AccountInfo<'info>,
     payer: &AccountInfo<'info>,

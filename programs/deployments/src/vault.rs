@@ -134,7 +134,7 @@ pub fn nos_balance(token_account: &AccountInfo) -> Result<u64> {
 /// someone sent lamports to.
 ///
 /// # Errors
-/// Those of the system program.
+/// Whatever the system program returns.
 pub fn send_lamports<'info>(
     from: &AccountInfo<'info>,
     to: &AccountInfo<'info>,
@@ -155,7 +155,7 @@ pub fn send_lamports<'info>(
 /// NOS out of the vault's token account.
 ///
 /// # Errors
-/// Those of the token program.
+/// Whatever the token program returns.
 pub fn send_nos<'info>(
     from: &AccountInfo<'info>,
     to: &AccountInfo<'info>,
@@ -179,7 +179,7 @@ pub fn send_nos<'info>(
 /// jobs to come.
 ///
 /// # Errors
-/// Those of the system program.
+/// Whatever the system program returns.
 pub fn pay_keeper<'info>(
     open: &OpenDeployment,
     vault: &AccountInfo<'info>,

@@ -5,7 +5,8 @@ use super::{
     Bench, Queue, Row,
 };
 use crate::{
-    accounts::{market_account, market_on_chain, token_account, Genesis},
+    accounts::{market_account, market_on_chain, token_account},
+    bank::Bank,
     chain::Chain,
     NOW, RUN_RENT, SOL, TIMEOUT,
 };
@@ -171,7 +172,7 @@ impl Scene {
         self.chain.set(&market, market_on_chain(&state));
     }
 
-    /// What comes before what is measured.
+    /// Runs the steps that lead up to a measurement.
     pub(super) fn does(&mut self, instructions: &[Instruction]) {
         self.chain.run(instructions, &self.owner, &[]).unwrap();
     }
@@ -198,7 +199,7 @@ impl Scene {
         self.deployment().job_addresses()
     }
 
-    /// Those of them that have not ended.
+    /// The active jobs that have not ended.
     pub(super) fn queued_jobs(&self) -> Vec<Pubkey> {
         let state = |address: &Pubkey| self.chain.read::<JobAccount>(address).unwrap().state;
         let mut jobs = self.jobs();
@@ -313,7 +314,7 @@ impl Scene {
         row
     }
 
-    /// Rent-exempt minimums of those of the accounts that hold data.
+    /// Rent-exempt minimums of the accounts that hold data.
     fn rent(&self, accounts: &[Pubkey]) -> i64 {
         let accounts = accounts.iter().filter_map(|key| self.chain.account(key));
         let sizes = accounts.map(|account| account.data.len());

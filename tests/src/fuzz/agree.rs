@@ -2,7 +2,7 @@
 //! not propose the program refuses, because nothing is due.
 
 use super::{check::ensure, stage::Stage};
-use crate::chain::Refusal;
+use crate::bank::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{jobs::StopReason, status::Status};
 use nosana_deploy_client::{
@@ -41,7 +41,7 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
             Action::List(_) => &NOTHING_TO_LIST[..],
             _ => &[DeployError::NothingDue],
         };
-        let nothing_due = |reason: &DeployError| outcome == Err(Refusal::Code((*reason).into()));
+        let nothing_due = |reason: &DeployError| outcome == Err(Failure::Code((*reason).into()));
         ensure(reasons.iter().any(nothing_due), || {
             format!("{action} was not proposed: {outcome:?}; {}", said())
         })?;
@@ -55,7 +55,7 @@ const NOTHING_TO_LIST: [DeployError; 3] = [
     DeployError::MarketQueueFull,
 ];
 
-fn simulate(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), Refusal> {
+fn simulate(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), Failure> {
     let instruction = action.instruction(&stage.keeper, snapshot);
     stage.chain.simulate(&[instruction], &stage.keeper)
 }

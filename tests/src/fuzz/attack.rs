@@ -5,7 +5,7 @@ use super::{
     keeper::{list_jobs, reclaim},
     stage::Stage,
 };
-use crate::{chain::Refusal, node::shown, FLOOR};
+use crate::{bank::Failure, node::shown, FLOOR};
 use deployments::{
     instructions::{Amount, UpdateArgs},
     settings::SettingsArgs,
@@ -21,10 +21,10 @@ use solana_program::{instruction::Instruction, pubkey::Pubkey};
 /// How many kinds of attack there are.
 pub(super) const KINDS: u8 = 11;
 
-pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Result<(), Refusal> {
+pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Result<(), Failure> {
     let (key, me) = (stage.deployments[d], stage.attacker);
     let Some(deployment) = stage.deployment(d) else {
-        return Err(Refusal::Named("closed".into()));
+        return Err(Failure::Named("closed".into()));
     };
     let next = deployment.header.next_job_index;
     let instruction = match kind {
@@ -48,7 +48,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
                 let payer = stage.job(&done).unwrap().payer;
                 ix::clean_job(&done, &stage.foreign_market, &payer)
             }
-            None => return Err(Refusal::Named("none done".into())),
+            None => return Err(Failure::Named("none done".into())),
         },
         // Another deployment's job in place of this one's.
         2 => {
@@ -74,7 +74,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
         // The node's pay and the run's rent to oneself; or another job's run.
         4 | 5 => {
             let Some(slot) = deployment.jobs.get(job % deployment.jobs.len().max(1)) else {
-                return Err(Refusal::Named("none active".into()));
+                return Err(Failure::Named("none active".into()));
             };
             let mine = deployment.job_address(slot.index);
             let other = stage.pick(job, |key, _| stage.run_of(key).is_some());
@@ -133,7 +133,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
         // The deposit of any job, active or not.
         _ => match stage.pick(job, |_, _| true) {
             Some(any) => reclaim(stage, &any),
-            None => return Err(Refusal::Named("none listed".into())),
+            None => return Err(Failure::Named("none listed".into())),
         },
     };
     stage.by_attacker(instruction)

@@ -1,7 +1,7 @@
 //! What must hold after every step: the invariants of the design.
 
 use super::{play::is_open, scenario::Step, stage::Stage};
-use crate::chain::Refusal;
+use crate::bank::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{
     funding::{Funds, MAX_REWARD_LAMPORTS_PER_CALL},
@@ -112,7 +112,7 @@ pub(super) fn after(
     stage: &Stage,
     step: &Step,
     before: &Books,
-    outcome: &Result<(), Refusal>,
+    outcome: &Result<(), Failure>,
 ) -> Result<(), String> {
     let now = Books::take(stage);
     accounts_are_sound(stage, &now)?;
@@ -265,7 +265,7 @@ fn listing_is_as_predicted(
     count: u32,
     before: &Books,
     now: &Books,
-    outcome: &Result<(), Refusal>,
+    outcome: &Result<(), Failure>,
 ) -> Result<(), String> {
     let (Some(was), Some(is), Some(predicted)) = (
         &before.deployments[d],
@@ -274,7 +274,7 @@ fn listing_is_as_predicted(
     ) else {
         return Ok(());
     };
-    let refused = |error: DeployError| *outcome == Err(Refusal::Code(error.into()));
+    let refused = |error: DeployError| *outcome == Err(Failure::Code(error.into()));
     let as_predicted = match predicted {
         _ if was.status() == Status::Archived => refused(DeployError::Archived),
         Listing::NothingDue => refused(DeployError::NothingDue),

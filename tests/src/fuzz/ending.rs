@@ -2,7 +2,7 @@
 //! owner empties the vaults.
 
 use super::{keeper::jobs_and_runs, owner::write_off, stage::Stage};
-use crate::chain::Refusal;
+use crate::bank::Failure;
 use deployments::instructions::Amount;
 use deployments_domain::status::Status;
 use nosana_deploy_client::instructions as ix;
@@ -58,7 +58,7 @@ fn archive(stage: &mut Stage, d: usize) -> Result<(), String> {
             return match (settled, stopped) {
                 // A market that robbed its depositors has nothing left to pay out. Its jobs can be
                 // neither settled nor given up until it has: the markets' own loss.
-                (Err(Refusal::Code(_)), Err(Refusal::Code(_))) if !stage.market_closed => Ok(()),
+                (Err(Failure::Code(_)), Err(Failure::Code(_))) if !stage.market_closed => Ok(()),
                 other => Err(format!("{status}: stranded: {other:?}")),
             };
         }

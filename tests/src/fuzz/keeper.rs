@@ -5,7 +5,7 @@ use super::{
     scenario::Step,
     stage::{Listed, Stage},
 };
-use crate::chain::Refusal;
+use crate::bank::Failure;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, JobRun},
@@ -14,7 +14,7 @@ use nosana_deploy_client::{
 };
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
-pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
     match *step {
         Step::Clean { job } => {
             let Some(job) = stage.pick(job, |_, state| state.state == JOB_DONE) else {
@@ -47,7 +47,7 @@ pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Refusal>
 }
 
 /// Every active job of a deployment, with what an honest keeper passes for it.
-fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Refusal> {
+fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Failure> {
     let keeper = stage.keeper;
     let Some(deployment) = stage.deployment(d) else {
         return nothing();
@@ -71,13 +71,13 @@ fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Refusal> 
     stage.by_keeper(instruction)
 }
 
-/// Lists, and notes what is new.
+/// Lists jobs and records the new ones.
 pub(super) fn list_jobs(
     stage: &mut Stage,
     d: usize,
     before: &DeploymentAccount,
     instruction: Instruction,
-) -> Result<(), Refusal> {
+) -> Result<(), Failure> {
     stage.by_keeper(instruction)?;
     let key = stage.deployments[d];
     let after = stage.deployment(d).unwrap();

@@ -1,7 +1,7 @@
 //! What nodes and the market's authority do.
 
 use super::{play::nothing, scenario::Step, stage::Stage};
-use crate::chain::Refusal;
+use crate::bank::Failure;
 use nosana_deploy_client::{
     instructions::{market_vault_address, nos_account_address},
     jobs_program::{
@@ -13,7 +13,7 @@ use nosana_deploy_client::{
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_program::pubkey::Pubkey;
 
-pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
     let market = stage.market;
     match *step {
         Step::Work { n } => {
@@ -38,11 +38,14 @@ pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Refusa
                 return nothing();
             };
             let (node, assignment) = stage.assignment(job).unwrap();
-            stage.chain.send(&[node.quit(&assignment)], &node.0)
+            stage
+                .chain
+                .send(&[node.quit(&assignment)], &node.0)
+                .map(drop)
         }
         Step::LeaveQueue { n } => {
             let node = Node(stage.nodes[n]);
-            stage.chain.send(&[node.leave(&market)], &node.0)
+            stage.chain.send(&[node.leave(&market)], &node.0).map(drop)
         }
         Step::Price { price } => update_market(stage, |market| market.job_price = price),
         Step::JobType { job_type } => update_market(stage, |market| market.job_type = job_type),
@@ -67,7 +70,7 @@ pub(super) fn pick_running(stage: &Stage, job: usize) -> Option<Pubkey> {
     stage.pick(job, |key, _| stage.run_of(key).is_some())
 }
 
-fn finish(stage: &mut Stage, job: usize) -> Result<(), Refusal> {
+fn finish(stage: &mut Stage, job: usize) -> Result<(), Failure> {
     let Some(job) = pick_running(stage, job) else {
         return nothing();
     };
@@ -86,7 +89,7 @@ fn finish(stage: &mut Stage, job: usize) -> Result<(), Refusal> {
 fn update_market(
     stage: &mut Stage,
     change: impl FnOnce(&mut MarketAccount),
-) -> Result<(), Refusal> {
+) -> Result<(), Failure> {
     let Some(mut market) = stage.chain.read::<MarketAccount>(&stage.market) else {
         return nothing();
     };

@@ -5,7 +5,7 @@ use super::{
     scenario::Step,
     stage::Stage,
 };
-use crate::{chain::Refusal, COST};
+use crate::{bank::Failure, COST};
 use deployments::{
     instructions::{Amount, UpdateArgs},
     settings::SettingsArgs,
@@ -13,7 +13,7 @@ use deployments::{
 use deployments_domain::cron::Schedule;
 use nosana_deploy_client::instructions as ix;
 
-pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
     let owner = stage.owner;
     let update = |d: &usize, stage: &Stage, args| ix::update(&owner, &stage.deployments[*d], args);
     let none = SettingsArgs::default();
@@ -107,7 +107,7 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal
         Step::Fund { v, jobs, lamports } => {
             let vault = stage.vaults[*v];
             let fund = ix::fund(&owner, &vault, jobs * COST, *lamports);
-            return stage.chain.send(&fund, &owner);
+            return stage.chain.send(&fund, &owner).map(drop);
         }
         Step::Withdraw {
             v,
@@ -122,14 +122,14 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Refusal
             let nos = share(stage.chain.nos(&vault.nos), *nos_percent);
             let lamports = share(stage.chain.lamports(&vault.address), *lamports_percent);
             let withdraw = ix::withdraw(&vault, nos, lamports);
-            return stage.chain.send(&withdraw, &owner);
+            return stage.chain.send(&withdraw, &owner).map(drop);
         }
         other => unreachable!("{other:?} is not an owner's"),
     };
     stage.by_owner(instruction)
 }
 
-pub(super) fn write_off(stage: &mut Stage, d: usize, job: usize) -> Result<(), Refusal> {
+pub(super) fn write_off(stage: &mut Stage, d: usize, job: usize) -> Result<(), Failure> {
     let Some(deployment) = stage
         .deployment(d)
         .filter(|deployment| !deployment.jobs.is_empty())

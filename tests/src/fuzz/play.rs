@@ -10,7 +10,7 @@ use super::{
     scenario::{Scenario, Step},
     stage::Stage,
 };
-use crate::chain::{Chain, Refusal};
+use crate::{bank::Failure, chain::Chain};
 use deployments_domain::lifecycle::NEVER;
 use nosana_deploy_client::jobs_program::account::{JOB_QUEUED, JOB_STOPPED};
 use nosana_jobs_localnet::state::JobAccount;
@@ -42,7 +42,7 @@ pub fn play(
         let before = Books::take(&stage);
         let outcome = act(&mut stage, step);
         tell(format!("{number:3} {step:?}: {outcome:?}"));
-        if let Err(Refusal::Crash(logs)) = &outcome {
+        if let Err(Failure::Crash(logs)) = &outcome {
             return Err(format!("step {number}, {step:?}: crashed: {logs}"));
         }
         check::after(&stage, step, &before, &outcome)
@@ -64,11 +64,11 @@ pub fn play(
 }
 
 /// The scenario lacks what the step needs, which counts as a refusal.
-pub(super) fn nothing() -> Result<(), Refusal> {
-    Err(Refusal::Named("nothing to do it with".into()))
+pub(super) fn nothing() -> Result<(), Failure> {
+    Err(Failure::Named("nothing to do it with".into()))
 }
 
-fn act(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
+fn act(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
     match *step {
         Step::Work { .. }
         | Step::Finish { .. }
@@ -119,8 +119,8 @@ fn act(stage: &mut Stage, step: &Step) -> Result<(), Refusal> {
 pub(super) fn to_any(
     stage: &mut Stage,
     d: usize,
-    mut act: impl FnMut(&mut Stage, usize) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    mut act: impl FnMut(&mut Stage, usize) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let first = act(stage, d);
     if first.is_ok() {
         return first;

@@ -1,11 +1,8 @@
 //! Who and what a scenario is about, and what has been listed so far.
 
 use super::{Plan, Scenario};
-use crate::chain::{Chain, Refusal};
-use crate::{
-    accounts::{market_account, Genesis},
-    COST, NOW, PRICE, SOL, TIMEOUT,
-};
+use crate::{accounts::market_account, bank::Bank, COST, NOW, PRICE, SOL, TIMEOUT};
+use crate::{bank::Failure, chain::Chain};
 use deployments_domain::{
     cron::Schedule,
     settings::{Overlap, Settings, Strategy},
@@ -225,18 +222,18 @@ impl Stage {
         (!all.is_empty()).then(|| all[job % all.len()])
     }
 
-    pub(super) fn by_owner(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+    pub(super) fn by_owner(&mut self, instruction: Instruction) -> Result<(), Failure> {
         let owner = self.owner;
-        self.chain.send(&[instruction], &owner)
+        self.chain.send(&[instruction], &owner).map(drop)
     }
 
-    pub(super) fn by_keeper(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+    pub(super) fn by_keeper(&mut self, instruction: Instruction) -> Result<(), Failure> {
         let keeper = self.keeper;
-        self.chain.send(&[instruction], &keeper)
+        self.chain.send(&[instruction], &keeper).map(drop)
     }
 
-    pub(super) fn by_attacker(&mut self, instruction: Instruction) -> Result<(), Refusal> {
+    pub(super) fn by_attacker(&mut self, instruction: Instruction) -> Result<(), Failure> {
         let attacker = self.attacker;
-        self.chain.send(&[instruction], &attacker)
+        self.chain.send(&[instruction], &attacker).map(drop)
     }
 }

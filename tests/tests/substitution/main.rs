@@ -11,7 +11,7 @@ mod good;
 mod scene;
 mod swaps;
 
-use deployments_tests::Refusal;
+use deployments_tests::Failure;
 use scene::Scene;
 use serde_json::Value;
 use solana_account::Account;
@@ -27,7 +27,7 @@ struct Slot {
     writable: bool,
 }
 
-/// An instruction's accounts in their order; those of a nested struct stand in its place.
+/// An instruction's accounts in their order; a nested struct is replaced by its accounts.
 fn slots(accounts: &Value, into: &mut Vec<Slot>) {
     for account in accounts.as_array().unwrap() {
         if account["accounts"].is_array() {
@@ -60,7 +60,7 @@ fn instructions() -> Vec<(String, Vec<Slot>)> {
     each.collect()
 }
 
-/// One replacement: what is said of it, the changed scene if it needs one, the changed instruction.
+/// One replacement: its label, the changed scene if it needs one, and the changed instruction.
 struct Swap {
     label: String,
     scene: Scene,
@@ -146,12 +146,12 @@ fn every_replaced_account_is_refused_by_name_and_changes_nothing() {
                 let sponsor = swap.scene.sponsor;
                 tried += 1;
                 match swap.scene.chain.send(&[swap.instruction.clone()], &sponsor) {
-                    Ok(()) => match swaps::harmless(&name, &slot.name, &swap.label) {
+                    Ok(_) => match swaps::harmless(&name, &slot.name, &swap.label) {
                         Some(why) => *harmless.entry(why).or_insert(0) += 1,
                         None => wrong.push(format!("{what}: went through")),
                     },
-                    Err(Refusal::Crash(logs)) => wrong.push(format!("{what}: crashed: {logs}")),
-                    Err(Refusal::Named(error)) if !swaps::is_telling(&error) => {
+                    Err(Failure::Crash(logs)) => wrong.push(format!("{what}: crashed: {logs}")),
+                    Err(Failure::Named(error)) if !swaps::is_telling(&error) => {
                         wrong.push(format!("{what}: the runtime's {error}"));
                     }
                     Err(_) => {
@@ -164,7 +164,7 @@ fn every_replaced_account_is_refused_by_name_and_changes_nothing() {
             }
         }
         let (mut scene, sponsor) = (scene.clone(), scene.sponsor);
-        let outcome = scene.chain.send(&[good], &sponsor);
+        let outcome = scene.chain.send(&[good], &sponsor).map(drop);
         assert_eq!(outcome, Ok(()), "{name} itself");
     }
     let passed: usize = harmless.values().sum();

@@ -2,7 +2,7 @@
 
 use deployments::instructions::UpdateArgs;
 use deployments_domain::settings::{Overlap, Settings, Strategy};
-use deployments_tests::{market_account, Chain, Genesis, COST, NOW, SOL, TIMEOUT};
+use deployments_tests::{market_account, Bank, Chain, COST, NOW, SOL, TIMEOUT};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, Vault},

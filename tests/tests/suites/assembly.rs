@@ -1,7 +1,7 @@
 //! Transactions as the client assembles them, on a real bank: lookup tables and nonces.
 
 use deployments_domain::{settings::Strategy, status::Status};
-use deployments_tests::World;
+use deployments_tests::{Bank, World};
 use nosana_deploy_client::{
     instructions::{self as ix, market_vault_address},
     jobs_program::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT},
@@ -30,7 +30,7 @@ async fn send(
     signers: &[&Keypair],
 ) -> Result<(), TransactionError> {
     let transaction = VersionedTransaction::try_new(message, signers).unwrap();
-    let client = &mut world.context.banks_client;
+    let client = &mut world.bank.banks_client;
     let done = client.process_transaction_with_metadata(transaction).await;
     done.unwrap().result
 }
@@ -48,7 +48,7 @@ fn lookup_table(world: &mut World, addresses: Vec<Pubkey>) -> AddressLookupTable
         data,
         ..Account::default()
     };
-    world.context.set_account(&key, &account.into());
+    world.bank.put(&key, account);
     AddressLookupTableAccount { key, addresses }
 }
 
@@ -75,8 +75,8 @@ async fn with_a_lookup_table_twelve_jobs_fit_into_one_transaction() {
     ];
     let table = lookup_table(&mut world, shared);
     // A table counts from the slot after it was last extended.
-    world.context.warp_to_slot(10).unwrap();
-    let blockhash = world.context.get_new_latest_blockhash().await.unwrap();
+    world.bank.warp_to_slot(10).unwrap();
+    let blockhash = world.bank.get_new_latest_blockhash().await.unwrap();
     let budget = Budget {
         compute_unit_limit: Some(MAX_COMPUTE_UNITS),
         compute_unit_price_micro_lamports: None,
@@ -100,7 +100,7 @@ async fn a_nonce_s_value_counts_once() {
     let (owner, nonce) = (world.owner.insecure_clone(), Keypair::new());
     let create = create_nonce_account(&owner.pubkey(), &nonce.pubkey(), &owner.pubkey(), 1_447_680);
     world.send(&create, &[&owner, &nonce]).await.unwrap();
-    world.context.warp_to_slot(10).unwrap();
+    world.bank.warp_to_slot(10).unwrap();
 
     let account = world.account(&nonce.pubkey()).await.unwrap();
     // Version, state and authority come before it.

@@ -276,9 +276,7 @@ async fn a_market_that_takes_no_jobs_is_an_error_with_a_reason() {
         let mut world = World::new().await;
         let key = world.started(Strategy::Simple, 1, 1).await;
         if closed {
-            let gone = solana_account::Account::default();
-            let market = world.market;
-            world.context.set_account(&market, &gone.into());
+            world.close_market();
         } else {
             let mut market = world.market_state().await;
             market.job_type = 255;

@@ -181,10 +181,9 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
 async fn another_mint_is_refused_everywhere() {
     let fake = Pubkey::new_unique();
     let (thief, fake_nos) = (Keypair::new(), Pubkey::new_unique());
-    let mut world = World::with(|test| {
-        test.add_account(fake_nos, token_account(thief.pubkey(), fake, 1_000_000));
-    })
-    .await;
+    let mut world = World::new().await;
+    let fakes = token_account(thief.pubkey(), fake, 1_000_000);
+    world.bank.put(&fake_nos, fakes);
     let owner = world.owner.pubkey();
     let [make, create] = ix::create(&owner, 0, &world.spec(Strategy::Simple, 1));
     world.by_owner(&[make]).await.unwrap();

@@ -125,8 +125,8 @@ async fn a_cleaned_job_settles_even_if_someone_sends_lamports_to_its_address() {
     world.set_time(NOW + 60 + 3601).await;
     world.clean(job).await.unwrap();
     world
-        .context
-        .set_account(&job, &Account::new(SOL, 0, &Pubkey::default()).into());
+        .bank
+        .put(&job, Account::new(SOL, 0, &Pubkey::default()));
     world.settle(&key, &[0]).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Stopped);
     assert_eq!(world.vault_funds().await.1, SOL, "the job's rent came back");
@@ -244,8 +244,8 @@ async fn lamports_sent_to_future_addresses_become_the_vault_s() {
     let (job, run) = (world.job(&key, 0), seeds::run_address(&key, 1).0);
     for address in [job, run] {
         world
-            .context
-            .set_account(&address, &Account::new(FLOOR, 0, &Pubkey::default()).into());
+            .bank
+            .put(&address, Account::new(FLOOR, 0, &Pubkey::default()));
     }
     world.list(&key, 2).await.unwrap();
     assert_eq!(world.vault_funds().await.1, SOL + 2 * FLOOR - 2 * JOB_RENT);

@@ -9,8 +9,6 @@ use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
     DeploymentSpec,
 };
-use solana_instruction::error::InstructionError;
-use solana_transaction_error::TransactionError;
 
 /// No call may take more, whatever the clock says.
 const MOST_COMPUTE_UNITS: u64 = 200_000;
@@ -25,13 +23,7 @@ fn sound(outcome: Result<Receipt, Failure>, what: &str) -> bool {
             true
         }
         Err(Failure::Code(_)) => false,
-        Err(Failure::Runtime(error)) => {
-            let crashed = matches!(
-                error,
-                TransactionError::InstructionError(_, InstructionError::ProgramFailedToComplete)
-            );
-            panic!("{what}: {error:?}, crashed: {crashed}");
-        }
+        Err(failure) => panic!("{what}: {failure:?}"),
     }
 }
 

@@ -66,7 +66,7 @@ impl Fund {
     }
 }
 
-/// Says what is missing before a program does, which knows less.
+/// Reports a shortfall before the program does, because the program knows less about it.
 async fn require_held(context: &Context, funder: &Pubkey, units: u64, lamports: u64) -> Result<()> {
     context.cluster.require_program().await?;
     let held = context.cluster.wallet_funds(funder).await?;

@@ -93,7 +93,7 @@ impl Update {
                 timeout_seconds: self.timeout.map(seconds),
                 schedule: schedule.map(Into::into),
                 overlap: overlap.transpose()?,
-                rotation_seconds: self.rotation_time.map(|minutes| minutes.saturating_mul(60)),
+                rotation_seconds: self.rotation_time.map(seconds),
                 auto_extend: self.auto_extend,
                 max_price_per_second: max_price.transpose()?,
                 keeper_reward_lamports: self.keeper_reward,

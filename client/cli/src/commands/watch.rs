@@ -44,7 +44,7 @@ pub(crate) struct Watch {
 struct View {
     report: StatusReport,
     funds: Funded,
-    /// Why the last look failed; what is shown is older then.
+    /// Why the last read failed; the display then shows an older state.
     trouble: Option<String>,
 }
 

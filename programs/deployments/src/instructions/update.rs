@@ -58,7 +58,7 @@ impl Update<'_> {
     }
 }
 
-/// Stores what is to change. What that makes due is for keepers to do.
+/// Stores the new settings; keepers carry out whatever becomes due.
 pub(crate) fn handler(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
     require!(args != UpdateArgs::default(), DeployError::NothingToUpdate);
     let accounts = &*ctx.accounts;

@@ -57,7 +57,7 @@ impl<'a, 'info> Lister<'a, 'info> {
     /// Lists one job. The seeds make `job` and `run` sign.
     ///
     /// # Errors
-    /// Those of the markets' program.
+    /// Whatever the markets' program returns.
     pub fn list(
         &mut self,
         job: &AccountInfo<'info>,

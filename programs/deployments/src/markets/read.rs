@@ -62,7 +62,7 @@ pub fn market(account: &AccountInfo) -> Result<lifecycle::Market> {
     with_market(account, listing_market)
 }
 
-/// A market, or what is left of one, as a listing sees it.
+/// A market, open or closed, as a listing sees it.
 pub fn listing_market(market: Option<Market>) -> lifecycle::Market {
     match market {
         Some(market) if market.header.takes_jobs() => lifecycle::Market::Open {

@@ -89,7 +89,7 @@ pub struct JobAddresses {
 }
 
 impl JobAddresses {
-    /// Those of the deployment at this address.
+    /// The addresses for the deployment at this address.
     pub fn of(deployment: &Pubkey) -> Self {
         Self {
             prefix: *JOB,

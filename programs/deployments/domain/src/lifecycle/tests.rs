@@ -474,7 +474,7 @@ fn scaling_a_round_changes_what_it_owes_and_stops_what_is_too_many() {
     assert_eq!(fleet.stop_reason(1, NOW), None);
     fleet.scale(4, NOW);
     assert_eq!(fleet.lifecycle.owed, 2, "two are active");
-    // A shortage that only concerned what is no longer wanted is over.
+    // A shortage of money for jobs that nobody wants any more is over.
     fleet.lifecycle.cannot_pay(NOW).unwrap();
     fleet.scale(2, NOW);
     assert_eq!(fleet.lifecycle.status, Status::Running);

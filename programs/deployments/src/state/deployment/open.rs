@@ -68,7 +68,7 @@ impl<'a> OpenDeployment<'a> {
     /// that is.
     ///
     /// # Errors
-    /// [`DeployError::Archived`], and those of [`Self::load`].
+    /// [`DeployError::Archived`], and whatever [`Self::load`] returns.
     #[inline(always)] // as above
     pub fn load_unarchived(account: &'a AccountInfo<'_>) -> Result<Self> {
         let open = Self::load(account)?;
