@@ -15,12 +15,10 @@ async fn life<B: Bank>() -> (Vec<Option<Failure>>, (u64, u64)) {
     outcomes.push(world.list(&key, 2).await.err());
     outcomes.push(world.list(&key, 1).await.err());
     for index in [0, 1] {
-        let job = world.serve(0, &key, index).await;
+        let job = world.job(&key, index);
+        let run = node.work(&mut world).await.unwrap();
         world.set_time(NOW + 600).await;
-        let address = world.job(&key, index);
-        let run = job.run.unwrap().address;
-        let finished = node.finish(&mut world, address, run).await;
-        outcomes.push(finished.err());
+        outcomes.push(node.finish(&mut world, job, run).await.err());
     }
     outcomes.push(world.settle(&key, &[0, 1]).await.err());
     outcomes.push(world.settle(&key, &[0, 1]).await.err());

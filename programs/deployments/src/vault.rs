@@ -7,6 +7,7 @@ use crate::{
 };
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token;
+use core::cell::Ref;
 use deployments_domain::funding::{keeper_reward, may_hold, Rents};
 use nosana_jobs_interface::{
     account::{JOB_SIZE, RUN_SIZE},
@@ -40,13 +41,9 @@ impl VaultAccounts<'_> {
     /// # Errors
     /// [`DeployError::WrongVault`] and [`DeployError::WrongVaultTokenAccount`].
     pub fn bump_of(&self, owner: &Pubkey, index: u16) -> Result<u8> {
-        let (vault, vault_nos) = (self.vault.key, &self.vault_nos);
-        let bump = seeds::require_vault(owner, index, vault, vault_nos.key)?;
-        require!(
-            *vault_nos.owner == token::ID,
-            DeployError::WrongVaultTokenAccount
-        );
-        let data = vault_nos.try_borrow_data()?;
+        let vault = self.vault.key;
+        let bump = seeds::require_vault(owner, index, vault, self.vault_nos.key)?;
+        let data = token_data(&self.vault_nos)?;
         require!(
             data.get(TOKEN_MINT) == Some(NOS_MINT.as_ref())
                 && data.get(TOKEN_AUTHORITY) == Some(vault.as_ref()),
@@ -113,16 +110,21 @@ pub fn require_may_hold(lamports: u64) -> Result<()> {
     Ok(())
 }
 
+/// The bytes of an account that belongs to the token program, in place.
+fn token_data<'a>(account: &'a AccountInfo) -> Result<Ref<'a, &'a mut [u8]>> {
+    require!(
+        *account.owner == token::ID,
+        DeployError::WrongVaultTokenAccount
+    );
+    Ok(account.try_borrow_data()?)
+}
+
 /// NOS base units in a token account, read in place.
 ///
 /// # Errors
 /// [`DeployError::WrongVaultTokenAccount`] if it is not a token account.
 pub fn nos_balance(token_account: &AccountInfo) -> Result<u64> {
-    require!(
-        *token_account.owner == token::ID,
-        DeployError::WrongVaultTokenAccount
-    );
-    let data = token_account.try_borrow_data()?;
+    let data = token_data(token_account)?;
     let amount = data
         .get(TOKEN_AMOUNT)
         .and_then(|bytes| bytes.try_into().ok())

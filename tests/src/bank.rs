@@ -1,0 +1,183 @@
+//! What tests do to a chain, whichever VM runs it: solana-program-test's bank, or LiteSVM as [`Chain`].
+
+use crate::{
+    accounts::{elf_dir, market_on_chain, mint_on_chain, token_account},
+    Chain,
+};
+use nosana_deploy_client::{jobs_program::JOBS_PROGRAM, PROGRAM_ID};
+use nosana_jobs_interface::{nos_account_address, NOS_MINT};
+use nosana_jobs_localnet::state::MarketAccount;
+use solana_account::Account;
+use solana_clock::Clock;
+use solana_instruction::error::InstructionError;
+use solana_keypair::Keypair;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_program_test::{ProgramTest, ProgramTestContext};
+use solana_signer::Signer;
+use solana_transaction::Transaction;
+use solana_transaction_error::TransactionError;
+
+/// A transaction that went through.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Compute units it took.
+    pub compute_units: u64,
+    /// Its log lines; tests look for events there, never for errors.
+    pub logs: Vec<String>,
+}
+
+/// Why a transaction was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A program's custom error code.
+    Code(u32),
+    /// The runtime refused to run it, or undid it, for a reason that it names.
+    Named(String),
+    /// A program crashed or used up its budget: never acceptable.
+    Crash(String),
+}
+
+impl Failure {
+    pub(crate) fn new(error: &TransactionError, logs: &[String]) -> Self {
+        use InstructionError as I;
+        match error {
+            TransactionError::InstructionError(_, I::Custom(code)) => Self::Code(*code),
+            TransactionError::InstructionError(
+                _,
+                I::ProgramFailedToComplete
+                | I::ComputationalBudgetExceeded
+                | I::InvalidRealloc
+                | I::AccountBorrowFailed
+                | I::UnbalancedInstruction
+                | I::MaxInstructionTraceLengthExceeded,
+            ) => Self::Crash(format!("{error:?}: {logs:?}")),
+            error => Self::Named(format!("{error:?}")),
+        }
+    }
+}
+
+/// A chain with both programs.
+#[allow(async_fn_in_trait)]
+pub trait Bank: Sized {
+    /// A chain with nothing but the programs and the NOS mint.
+    async fn start() -> Self;
+
+    /// Puts an account there, whatever was there before.
+    fn put(&mut self, key: &Pubkey, account: Account);
+
+    /// An account, if it exists.
+    async fn account(&mut self, key: &Pubkey) -> Option<Account>;
+
+    /// Sets the clock, unix seconds.
+    async fn set_time(&mut self, unix_timestamp: i64);
+
+    /// Runs instructions in one transaction, signed and paid by the first signer.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing but the fee has changed then.
+    async fn process(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt, Failure>;
+
+    /// Puts the NOS mint there, with a supply that all token accounts together do not exceed.
+    fn put_mint(&mut self, supply: u64) {
+        self.put(&NOS_MINT, mint_on_chain(supply));
+    }
+
+    /// A wallet with lamports; given an amount of NOS, even zero, also with a NOS account.
+    fn put_wallet(&mut self, wallet: Pubkey, lamports: u64, nos: Option<u64>) {
+        self.put(&wallet, Account::new(lamports, 0, &Pubkey::default()));
+        if let Some(amount) = nos {
+            let account = token_account(wallet, NOS_MINT, amount);
+            self.put(&nos_account_address(&wallet), account);
+        }
+    }
+
+    /// A market and its empty vault.
+    fn put_market(&mut self, key: Pubkey, market: &MarketAccount) {
+        let vault = token_account(market.vault, NOS_MINT, 0);
+        self.put(&market.vault, vault);
+        self.put(&key, market_on_chain(market));
+    }
+}
+
+impl Bank for ProgramTestContext {
+    async fn start() -> Self {
+        // solana-program-test looks for ELFs there.
+        std::env::set_var("SBF_OUT_DIR", elf_dir());
+        let mut test = ProgramTest::default();
+        test.prefer_bpf(true);
+        test.add_program("deployments", PROGRAM_ID, None);
+        test.add_program("nosana_jobs_localnet", JOBS_PROGRAM, None);
+        let mut context = test.start_with_context().await;
+        context.put_mint(u64::MAX);
+        context
+    }
+
+    fn put(&mut self, key: &Pubkey, account: Account) {
+        self.set_account(key, &account.into());
+    }
+
+    async fn account(&mut self, key: &Pubkey) -> Option<Account> {
+        self.banks_client.get_account(*key).await.unwrap()
+    }
+
+    async fn set_time(&mut self, unix_timestamp: i64) {
+        let clock: Clock = self.banks_client.get_sysvar().await.unwrap();
+        self.set_sysvar(&Clock {
+            unix_timestamp,
+            ..clock
+        });
+    }
+
+    async fn process(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt, Failure> {
+        let (payer, blockhash) = (signers[0].pubkey(), self.last_blockhash);
+        let transaction =
+            Transaction::new_signed_with_payer(instructions, Some(&payer), signers, blockhash);
+        let client = &mut self.banks_client;
+        let done = client
+            .process_transaction_with_metadata(transaction)
+            .await
+            .unwrap();
+        let logs = done.metadata.as_ref().map(|details| &details.log_messages);
+        done.result
+            .map_err(|error| Failure::new(&error, logs.map_or(&[], Vec::as_slice)))?;
+        let details = done.metadata.unwrap();
+        Ok(Receipt {
+            compute_units: details.compute_units_consumed,
+            logs: details.log_messages,
+        })
+    }
+}
+
+impl Bank for Chain {
+    async fn start() -> Self {
+        Self::new()
+    }
+
+    fn put(&mut self, key: &Pubkey, account: Account) {
+        self.set(key, account);
+    }
+
+    async fn account(&mut self, key: &Pubkey) -> Option<Account> {
+        Self::account(self, key)
+    }
+
+    async fn set_time(&mut self, unix_timestamp: i64) {
+        Self::set_time(self, unix_timestamp);
+    }
+
+    async fn process(
+        &mut self,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) -> Result<Receipt, Failure> {
+        self.send(instructions, &signers[0].pubkey())
+    }
+}
