@@ -11,6 +11,7 @@ mod funds;
 mod griefing;
 mod life;
 mod limits;
+mod luck;
 mod refusals;
 mod revisions;
 mod scaling;
