@@ -21,7 +21,7 @@ use nosana_deploy_client::{
         plan::{ObservedJob, Snapshot},
         task_queue::TaskQueue,
     },
-    markets::{JobState, Run},
+    markets::{Deposit, JobState, Run},
     transaction::{assemble, Budget, Lifetime},
     DeploymentSpec, PROGRAM_ID,
 };
@@ -94,9 +94,10 @@ fn snapshot(number: u32) -> Snapshot {
     let deployment = decoded(number);
     let jobs = deployment.jobs.iter().map(|slot| ObservedJob {
         slot: *slot,
-        state: JobState::Open {
+        state: JobState::Open(Deposit {
             price_per_second: 100,
-        },
+            timeout_seconds: 3_600,
+        }),
         run: None,
         queued: false,
     });
@@ -106,7 +107,7 @@ fn snapshot(number: u32) -> Snapshot {
             nodes_waiting: 0,
             queue_room: 300,
         },
-        has_market: true,
+        market_nos: Some(u64::MAX),
         funds: Funds {
             nos: 1_000_000_000,
             lamports: 1_000_000_000,

@@ -7,7 +7,7 @@ use nosana_jobs_interface::account::{self, Truncated};
 use solana_program::pubkey::Pubkey;
 
 pub use deployments::vault::rents_by;
-pub use nosana_jobs_interface::account::{JobState, JOB_SIZE, QUEUE_CAPACITY, RUN_SIZE};
+pub use nosana_jobs_interface::account::{Deposit, JobState, JOB_SIZE, QUEUE_CAPACITY, RUN_SIZE};
 
 impl From<Truncated> for DecodeError {
     fn from(_: Truncated) -> Self {

@@ -4,7 +4,8 @@
 use crate::{digest, job, json};
 use deployments::{instructions::CreateArgs, settings::SettingsArgs};
 use deployments_domain::settings::{
-    InvalidSettings, Overlap, Settings, Strategy, MAX_NAME_BYTES, MIN_INFINITE_TIMEOUT_SECONDS,
+    InvalidSettings, Overlap, Settings, Strategy, DEFAULT_MAX_FEE_BPS,
+    DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY, MAX_NAME_BYTES, MIN_INFINITE_TIMEOUT_SECONDS,
     NO_PRICE_CAP,
 };
 use fields::Fields;
@@ -96,7 +97,7 @@ pub fn unused_vault(used: &[u16]) -> Option<u16> {
 }
 
 /// The fields of a deployment's JSON.
-pub(crate) const FIELDS: [&str; 15] = [
+pub(crate) const FIELDS: [&str; 18] = [
     "name",
     "market",
     "replicas",
@@ -107,7 +108,10 @@ pub(crate) const FIELDS: [&str; 15] = [
     "rotation_time",
     "auto_extend",
     "max_price",
+    "max_fee_bps",
     "keeper_reward",
+    "max_rewards",
+    "retries",
     "vault",
     "new_vault",
     "autostart",
@@ -169,6 +173,15 @@ impl DeploymentSpec {
             InvalidSettings::KeeperReward,
             Value::as_u64,
         );
+        let max_fee = fields.optional("max_fee_bps", InvalidSettings::MaxFee, |value| {
+            u16::try_from(value.as_u64()?).ok()
+        });
+        let max_rewards = fields.optional(
+            "max_rewards",
+            "use lamports a day, a whole number",
+            Value::as_u64,
+        );
+        let retries = fields.optional("retries", InvalidSettings::Retries, as_u32);
         let vault = fields.optional(
             "vault",
             "use the number of one of your vaults, 0 to 65535",
@@ -194,7 +207,11 @@ impl DeploymentSpec {
             rotation_seconds: fields.rotation_seconds(strategy),
             auto_extend: auto_extend.unwrap_or(false),
             max_price_per_second: max_price.unwrap_or(NO_PRICE_CAP),
+            max_fee_bps: max_fee.unwrap_or(DEFAULT_MAX_FEE_BPS),
             keeper_reward_lamports: keeper_reward.unwrap_or(0),
+            max_rewards_lamports_per_day: max_rewards
+                .unwrap_or(DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY),
+            retries: retries.unwrap_or(0),
         };
         fields.check_settings(&settings);
         fields.finish(Self {

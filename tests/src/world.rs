@@ -149,7 +149,9 @@ impl<B: Bank> World<B> {
                 },
                 auto_extend: false,
                 max_price_per_second: u64::MAX,
-                keeper_reward_lamports: 0,
+                // A vault that is funded for a job can pay for it to the last unit.
+                max_fee_bps: 0,
+                ..Settings::new(strategy)
             },
         }
     }

@@ -77,9 +77,9 @@ fn a_script_plays_the_same_again() {
     let script = r#"{
         "seed": 7,
         "deployments": [
-            {"strategy": 3, "replicas": 2, "overlap": 0, "auto_extend": false, "capped": true, "keeper_reward": 5000},
-            {"strategy": 1, "replicas": 1, "overlap": 0, "auto_extend": true, "capped": false, "keeper_reward": 0},
-            {"strategy": 2, "replicas": 1, "overlap": 2, "auto_extend": false, "capped": false, "keeper_reward": 0}
+            {"strategy": 3, "replicas": 2, "overlap": 0, "auto_extend": false, "capped": true, "keeper_reward": 5000, "max_fee_bps": 0, "retries": 0},
+            {"strategy": 1, "replicas": 1, "overlap": 0, "auto_extend": true, "capped": false, "keeper_reward": 0, "max_fee_bps": 0, "retries": 0},
+            {"strategy": 2, "replicas": 1, "overlap": 2, "auto_extend": false, "capped": false, "keeper_reward": 0, "max_fee_bps": 0, "retries": 0}
         ],
         "steps": [
             {"do": "list", "d": 0, "count": 2},

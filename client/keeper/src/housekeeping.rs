@@ -5,7 +5,7 @@ use crate::Keeper;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::JobPhase,
-    instructions::{clean_job, reclaim_job, Vault},
+    instructions::{clean_job, reclaim_job, JobRun, Vault},
     markets::{decode_job_expiration, JobOver},
     rpc::ClusterError,
     seeds,
@@ -90,7 +90,8 @@ impl Keeper {
         }
         let quit = self.cluster.jobs_over(JobPhase::Quit).await?;
         let mut reclaiming = Vec::new();
-        for (job, over) in quit {
+        // One that ended before it was quit again has nothing left to give back.
+        for (job, over) in quit.into_iter().filter(|(_, over)| over.ended_at == 0) {
             let candidates = watched.by_vault.get(&over.payer).into_iter().flatten();
             for account in candidates.filter(|account| writing_off(account)) {
                 let key = &account.address;
@@ -100,8 +101,8 @@ impl Keeper {
                 let index = (0..header.next_job_index).find(of_index);
                 if let Some(index) = index.filter(|_| !is_active) {
                     let vault = Vault::new(header.owner, header.vault_index);
-                    let bump = seeds::job_address(key, index).1;
-                    reclaiming.push(reclaim_job(&vault, key, &over.market, index, bump));
+                    let job = JobRun { index, run: None };
+                    reclaiming.push(reclaim_job(&vault, key, &over.market, &job));
                 }
             }
         }

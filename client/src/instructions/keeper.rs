@@ -44,11 +44,12 @@ pub fn list_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, count: u32) ->
             )
         })
         .unzip();
-    build(
+    let list = build(
         spend_on_jobs(keeper, deployment),
         instruction::ListJobs { bumps },
         addresses.into_iter().flatten(),
-    )
+    );
+    writing_to(&deployment.header.market, list)
 }
 
 /// Accounts for jobs that ended by themselves. Signer: any keeper.
@@ -90,11 +91,16 @@ pub fn stop_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, jobs: &[JobRun
         }
     });
     let indices = jobs.iter().map(|job| job.index).collect();
-    build(
+    let stop = build(
         handle_jobs(keeper, deployment),
         instruction::StopJobs { indices },
         accounts,
-    )
+    );
+    // A queued job leaves the market's queue; ending a running one only reads the market.
+    match jobs.iter().all(|job| job.run.is_some()) {
+        true => stop,
+        false => writing_to(&deployment.header.market, stop),
+    }
 }
 
 /// Notes that nodes have taken jobs. Signer: any keeper.
@@ -132,33 +138,53 @@ fn jobs_and_runs<'a>(
     })
 }
 
-/// Takes the deposit of a job that was written off, and whose node quit, back into its vault.
-/// Signer: none but the fee payer. `deployment` may be closed by now; `job_bump` is the one that
-/// the job was listed with, usually [`seeds::job_address`]'s.
+/// Takes what is left of a written-off job's deposit back into its vault: recovers it if the node quit,
+/// delists the job if it is queued, ends it if it runs. Signer: none but the fee payer. `deployment`
+/// may be closed by now.
 pub fn reclaim_job(
     vault: &Vault,
     deployment: &Pubkey,
     market: &Pubkey,
-    index: u64,
-    job_bump: u8,
+    job: &JobRun,
 ) -> Instruction {
-    let job = seeds::job_address_with_bump(deployment, index, job_bump);
+    let (address, job_bump) = seeds::job_address(deployment, job.index);
+    // Not running: any account stands in for the run's.
+    let [run, node_nos, run_payer] = match job.run {
+        Some(run) => [run.address, nos_account_address(&run.node), run.payer],
+        None => [address; 3],
+    };
     let accounts = accounts::ReclaimJob {
         deployment: *deployment,
         vault: vault_accounts(vault),
         market: *market,
         market_vault: market_vault_address(market),
-        job: job.unwrap_or_default(),
+        job: address,
+        run,
+        node_nos,
+        run_payer,
         jobs_program: JOBS_PROGRAM,
         token_program: token::ID,
     };
     let args = ReclaimArgs {
         owner: vault.owner,
         vault_index: vault.index,
-        index,
+        index: job.index,
         job_bump,
     };
-    build(accounts, instruction::ReclaimJob { args }, [])
+    let reclaim = build(accounts, instruction::ReclaimJob { args }, []);
+    match job.run {
+        Some(_) => reclaim,
+        None => writing_to(market, reclaim),
+    }
+}
+
+/// The instruction, with the market locked for writing: only where the markets' program writes it, so
+/// that keepers of one market do not queue behind each other.
+fn writing_to(market: &Pubkey, mut instruction: Instruction) -> Instruction {
+    for account in &mut instruction.accounts {
+        account.is_writable |= account.pubkey == *market;
+    }
+    instruction
 }
 
 /// Closes a done and expired job of the markets' program, whose rent then returns to the vault that

@@ -1,7 +1,8 @@
 //! What a wallet signs.
 
 use super::{
-    build, create_nos_account, nos_account_address, vault_accounts, Vault, SYSTEM_PROGRAM,
+    build, create_nos_account, market_vault_address, nos_account_address, vault_accounts, Vault,
+    SYSTEM_PROGRAM,
 };
 use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
 use anchor_spl::token;
@@ -156,6 +157,7 @@ pub fn write_off(owner: &Pubkey, deployment: &DeploymentAccount, index: u64) -> 
         owner: *owner,
         deployment: deployment.address,
         market: deployment.header.market,
+        market_vault: market_vault_address(&deployment.header.market),
         job: deployment.job_address(index),
     };
     build(accounts, instruction::WriteOff { index }, [])

@@ -12,7 +12,7 @@ use deployments_domain::{
     funding::{Funds, Rents},
     lifecycle::Market,
 };
-use nosana_jobs_interface::NOS_MINT;
+use nosana_jobs_interface::{market_vault_address, NOS_MINT};
 use solana_program::pubkey::Pubkey;
 use std::collections::HashMap;
 
@@ -56,6 +56,7 @@ pub fn addresses(deployment: &DeploymentAccount) -> Vec<Pubkey> {
     let mut keys = vec![
         deployment.address,
         header.market,
+        market_vault_address(&header.market),
         header.vault,
         header.vault_nos,
     ];
@@ -85,7 +86,7 @@ impl Snapshot {
             let address = deployment.job_address(slot.index);
             let account = accounts.get(&address);
             let state = decode_job(account.map(|account| (account.owner, account.data)))?;
-            let is_open = matches!(state, JobState::Open { .. });
+            let is_open = matches!(state, JobState::Open(_));
             let queued = is_open
                 && market.is_some_and(|market| {
                     is_queued(market.owner, market.data, &address).unwrap_or(false)
@@ -104,10 +105,11 @@ impl Snapshot {
                 queued,
             });
         }
+        let market_vault = accounts.get(&market_vault_address(&header.market));
         let vault = [header.vault, header.vault_nos].map(|key| accounts.get(&key));
         Ok(Self {
             market: seen.unwrap_or(Market::Unusable),
-            has_market: seen.is_some(),
+            market_nos: seen.map(|_| market_vault.and_then(nos_in).unwrap_or(0)),
             funds: funds(vault),
             rents,
             jobs,
@@ -128,7 +130,7 @@ impl Snapshot {
     /// Jobs that a node has taken, whose run is not known.
     pub fn jobs_without_run(&self) -> impl Iterator<Item = Pubkey> + '_ {
         let unknown = self.jobs.iter().filter(|job| {
-            matches!(job.state, JobState::Open { .. }) && !job.queued && job.run.is_none()
+            matches!(job.state, JobState::Open(_)) && !job.queued && job.run.is_none()
         });
         unknown.map(|job| self.deployment.job_address(job.slot.index))
     }

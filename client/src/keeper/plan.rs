@@ -10,7 +10,7 @@ mod why;
 use crate::{
     accounts::DeploymentAccount,
     instructions::{self as ix, JobRun},
-    markets::{JobState, Run},
+    markets::{Deposit, JobState, Run},
 };
 use deployments::state::ActiveJob;
 use deployments_domain::{
@@ -60,8 +60,9 @@ pub struct Snapshot {
     pub deployment: DeploymentAccount,
     /// Its market, as listings see it.
     pub market: Market,
-    /// Whether its market's account is there: one that takes no jobs still gives deposits back.
-    pub has_market: bool,
+    /// NOS base units that its market's vault holds, `None` if the market is gone: one that takes no
+    /// jobs still gives deposits back.
+    pub market_nos: Option<u64>,
     /// What its vault holds.
     pub funds: Funds,
     /// The cluster's rents.
@@ -81,6 +82,10 @@ pub enum Action {
     RecordShortage,
     /// `list_jobs`, which records ERROR.
     RecordError(Reason),
+    /// `list_jobs`, which records a firing whose jobs are queued already.
+    RecordFiring,
+    /// `list_jobs`, which records that a shortage or an error is over.
+    Resume,
     /// `settle_jobs`: these ended by themselves.
     Settle(Vec<u64>),
     /// `stop_jobs`: these should not go on.
@@ -97,7 +102,9 @@ impl Action {
         let deployment = &snapshot.deployment;
         match self {
             Self::List(count) => ix::list_jobs(keeper, deployment, *count),
-            Self::RecordShortage | Self::RecordError(_) => ix::list_jobs(keeper, deployment, 0),
+            Self::RecordShortage | Self::RecordError(_) | Self::RecordFiring | Self::Resume => {
+                ix::list_jobs(keeper, deployment, 0)
+            }
             Self::Settle(indices) => ix::settle_jobs(keeper, deployment, indices),
             Self::Stop(jobs) => {
                 let jobs: Vec<JobRun> = jobs.iter().map(|(job, _)| *job).collect();
@@ -120,6 +127,8 @@ impl fmt::Display for Action {
             }
             Self::RecordShortage => f.write_str("record INSUFFICIENT_FUNDS"),
             Self::RecordError(reason) => write!(f, "record ERROR ({})", reason.name()),
+            Self::RecordFiring => f.write_str("record a firing"),
+            Self::Resume => f.write_str("resume"),
             Self::Settle(indices) => {
                 write!(f, "settle {} {}", indices.len(), jobs(indices.len()))
             }
@@ -148,6 +157,7 @@ fn why(reason: StopReason) -> &'static str {
         StopReason::Superseded => "a later firing is due",
         StopReason::Outdated => "of a different revision",
         StopReason::Surplus => "more than replicas",
+        StopReason::Rotated => "replaced before its deadline",
     }
 }
 
@@ -162,7 +172,10 @@ impl Snapshot {
         }
         let (track, extend, mut stop) = (self.track(), self.extend(), self.stop());
         // Which job goes first is decided by when nodes took them, so all of that is shown before.
-        let by_start = |reason| matches!(reason, StopReason::Surplus | StopReason::Outdated);
+        let by_start = |reason| {
+            use StopReason::{Outdated, Rotated, Superseded, Surplus};
+            matches!(reason, Surplus | Outdated | Superseded | Rotated)
+        };
         stop.retain(|(_, reason)| track.is_empty() || !by_start(*reason));
         if !track.is_empty() {
             actions.push(Action::Track(track));
@@ -227,21 +240,29 @@ impl Snapshot {
             Listing::CannotPay => Some(Action::RecordShortage),
             Listing::Fail(reason) => Some(Action::RecordError(reason)),
             Listing::Jobs(count) => Some(Action::List(count)),
+            Listing::Fire => Some(Action::RecordFiring),
+            Listing::Resume => Some(Action::Resume),
         }
     }
 
     fn settle(&self) -> Vec<u64> {
         let ended = self.jobs.iter().filter(|job| match job.state {
-            JobState::Open { .. } => false,
-            JobState::Quit => self.has_market,
+            JobState::Open(_) => false,
+            JobState::Quit(deposit) => self.can_refund(&deposit),
             JobState::Done { .. } | JobState::Gone => true,
         });
         ended.map(|job| job.slot.index).collect()
     }
 
-    fn open_jobs(&self) -> impl Iterator<Item = (&ObservedJob, u64)> {
+    /// Whether the market can give a job's deposit back.
+    fn can_refund(&self, deposit: &Deposit) -> bool {
+        let held = self.market_nos.zip(deposit.amount());
+        held.is_some_and(|(nos, deposit)| nos >= deposit)
+    }
+
+    fn open_jobs(&self) -> impl Iterator<Item = (&ObservedJob, Deposit)> {
         self.jobs.iter().filter_map(|job| match job.state {
-            JobState::Open { price_per_second } => Some((job, price_per_second)),
+            JobState::Open(deposit) => Some((job, deposit)),
             _ => None,
         })
     }
@@ -264,16 +285,15 @@ impl Snapshot {
     }
 
     fn extend(&self) -> Vec<JobRun> {
-        if !self.has_market {
+        if self.market_nos.is_none() {
             return Vec::new();
         }
         let mut nos = self.funds.nos;
         let timeout_seconds = self.deployment.lifecycle.settings.timeout_seconds.into();
-        let due = self.open_jobs().filter(|(job, price)| {
-            let extension = self
-                .deployment
-                .lifecycle
-                .extension(&job.view(), *price, nos, self.now);
+        let due = self.open_jobs().filter(|(job, deposit)| {
+            let price = deposit.price_per_second;
+            let lifecycle = &self.deployment.lifecycle;
+            let extension = lifecycle.extension(&job.view(), price, nos, self.now);
             if let Extension::To(_) = extension {
                 nos = nos.saturating_sub(price.saturating_mul(timeout_seconds));
             }
@@ -285,12 +305,9 @@ impl Snapshot {
     }
 
     fn stop(&self) -> Vec<(JobRun, StopReason)> {
-        if !self.has_market {
-            return Vec::new();
-        }
         let stopped = self
             .open_jobs()
-            .filter(|(job, _)| job.run.is_some() || job.queued);
+            .filter(|(job, deposit)| (job.run.is_some() || job.queued) && self.can_refund(deposit));
         stopped
             .filter_map(|(job, _)| {
                 let lifecycle = &self.deployment.lifecycle;

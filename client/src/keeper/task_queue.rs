@@ -181,7 +181,7 @@ impl TaskQueue {
 
     /// A job's account is now in this state. An open job changes nothing by itself.
     pub fn job(&mut self, job: &Pubkey, state: JobState) {
-        if let (Some(key), false) = (self.jobs.get(job), matches!(state, JobState::Open { .. })) {
+        if let (Some(key), false) = (self.jobs.get(job), matches!(state, JobState::Open(_))) {
             self.look_at(*key);
         }
     }

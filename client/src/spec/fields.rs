@@ -116,7 +116,13 @@ impl Fields {
 
     /// The rules of the domain crate, as far as what they are about could be read.
     pub(super) fn check_settings(&mut self, settings: &Settings) {
-        let by_strategy = ["schedule", "overlap", "rotation_time", "auto_extend"];
+        let by_strategy = [
+            "schedule",
+            "overlap",
+            "rotation_time",
+            "auto_extend",
+            "retries",
+        ];
         settings.check(|invalid| {
             let field = invalid.field();
             let unread = (by_strategy.contains(&field) && self.has_error("strategy"))

@@ -4,7 +4,8 @@
 
 use crate::job::{self, schema::JobDefinition};
 use deployments_domain::settings::{
-    MAX_KEEPER_REWARD_LAMPORTS, MAX_NAME_BYTES, MAX_REPLICAS, MAX_TIMEOUT_SECONDS,
+    MAX_FEE_BPS, MAX_KEEPER_REWARD_LAMPORTS, MAX_NAME_BYTES, MAX_REPLICAS, MAX_RETRIES,
+    MAX_TIMEOUT_SECONDS,
 };
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -41,9 +42,18 @@ struct File {
     auto_extend: Option<bool>,
     /// Most NOS base units per second that the market may ask; no cap if left out
     max_price: Option<u64>,
+    /// Most that the markets' program may take on top of a deposit, in basis points of it; 1000 (10 %)
+    /// if left out
+    #[schemars(range(max = MAX_FEE_BPS))]
+    max_fee_bps: Option<u16>,
     /// Lamports for a keeper per job handled; 0 if left out
     #[schemars(range(max = MAX_KEEPER_REWARD_LAMPORTS))]
     keeper_reward: Option<u64>,
+    /// Most lamports that keepers are paid a day, in all; 10000000 if left out
+    max_rewards: Option<u64>,
+    /// SIMPLE, SIMPLE-EXTEND: jobs of a round that are listed again if their nodes quit; 0 if left out
+    #[schemars(range(max = MAX_RETRIES))]
+    retries: Option<u32>,
     /// Number of the vault of yours that pays; 0 if left out
     vault: Option<u16>,
     /// A vault of its own instead, the first that is not in use

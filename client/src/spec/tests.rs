@@ -163,7 +163,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, keeper_reward, vault, new_vault, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, vault, new_vault, autostart, job_definition",
         ),
         (
             JOB,

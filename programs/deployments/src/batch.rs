@@ -6,11 +6,11 @@ use crate::{
     events::{JobExtended, JobStarted, Outcome},
     markets::{require_market_vault, Markets, Rewards},
     state::{seeds::JobAddresses, ActiveJob, Deployment, OpenDeployment},
-    vault::{pay_keeper, rents, VaultSeeds},
+    vault::{commit_and_pay, rents, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
-use deployments_domain::lifecycle::Ended;
+use deployments_domain::jobs::{End, Job};
 use nosana_jobs_interface::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
 
 /// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
@@ -36,8 +36,8 @@ pub struct HandleJobs<'info> {
     #[account(mut)]
     pub vault_nos: UncheckedAccount<'info>,
 
-    /// CHECK: pinned by `deployment`. It may be gone by now.
-    #[account(mut)]
+    /// CHECK: pinned by `deployment`. It may be gone by now. Writable where the markets' program writes
+    /// it, which is to list and to delist: keepers of one market would else queue behind each other.
     pub market: UncheckedAccount<'info>,
 
     /// CHECK: pinned to the market's own field, unless the market is gone and nothing can move.
@@ -125,6 +125,14 @@ impl JobOfBatch<'_, '_, '_> {
     pub fn slot(&mut self) -> Result<&mut ActiveJob> {
         self.open.slots.at(self.position)
     }
+
+    /// Notes when a node took this job, if that was not known before. Returns the job.
+    ///
+    /// # Errors
+    /// Never, as above.
+    pub fn note_start(&mut self, started_at: i64) -> Result<Job> {
+        self.open.note_start(self.position, started_at)
+    }
 }
 
 /// What became of one job of a batch.
@@ -135,8 +143,8 @@ pub enum Effect {
     Ended {
         /// What became of it.
         outcome: Outcome,
-        /// How and when it ended.
-        ended: Ended,
+        /// How it ended.
+        end: End,
     },
     /// A node was seen running it; the slot says since when.
     Started,
@@ -167,7 +175,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     let markets = accounts.markets(&vault_seeds);
 
     let mut ours = JobAddresses::of(&open.key);
-    let (mut handled, mut extended, mut shortage) = (0_u32, false, false);
+    let (mut handled, mut paid, mut extended, mut shortage) = (0_u32, 0_u32, false, false);
     for (index, group) in indices.iter().zip(groups) {
         let Some(position) = open.slots.position(*index) else {
             continue;
@@ -178,23 +186,22 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
             open: &mut open,
             position,
         };
-        match handle_one(&mut job, group)? {
+        let pays = match handle_one(&mut job, group)? {
             Effect::Nothing => continue,
             Effect::Shortage => {
                 shortage = true;
                 continue;
             }
-            Effect::Ended { outcome, ended } => open.settle(position, outcome, ended)?,
-            Effect::Started => emit!(JobStarted {
-                deployment: open.key,
-                index: *index,
-                started_at: open
-                    .slots
-                    .at(position)?
-                    .view()
-                    .started_at
-                    .unwrap_or(open.now),
-            }),
+            Effect::Ended { outcome, end } => open.settle(position, outcome, end)?,
+            Effect::Started => {
+                let started_at = open.slots.at(position)?.view().started_at;
+                emit!(JobStarted {
+                    deployment: open.key,
+                    index: *index,
+                    started_at: started_at.unwrap_or(open.now),
+                });
+                1
+            }
             Effect::Extended => {
                 extended = true;
                 emit!(JobExtended {
@@ -202,19 +209,27 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
                     index: *index,
                     timeout_seconds: open.slots.at(position)?.timeout_seconds,
                 });
+                1
             }
-        }
+        };
         handled = handled.checked_add(1).ok_or(DeployError::Overflow)?;
+        paid = paid.checked_add(pays).ok_or(DeployError::Overflow)?;
     }
     require!(handled > 0 || shortage, DeployError::NothingDue);
     if shortage {
         // Jobs that were prolonged before it stay prolonged.
-        open.apply(|lifecycle, _, now| lifecycle.cannot_pay(now))?;
+        open.apply(|lifecycle, jobs, now| lifecycle.cannot_pay(jobs, now))?;
+        paid = paid.max(1);
     } else if extended {
         open.apply(|lifecycle, jobs, now| lifecycle.extended(jobs, now))?;
     }
-    open.commit()?;
-    pay_keeper(&open, &accounts.vault, &accounts.keeper, handled, &rents()?)
+    commit_and_pay(
+        &mut open,
+        &accounts.vault,
+        &accounts.keeper,
+        paid,
+        &rents()?,
+    )
 }
 
 /// The accounts passed for each of `jobs` jobs, all of them and no more.

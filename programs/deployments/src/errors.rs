@@ -74,8 +74,8 @@ pub enum DeployError {
     VaultTooLow, // 6028
     #[msg("The vault's SOL must be zero or at least the rent-exempt minimum afterwards")]
     VaultBelowRentFloor, // 6029
-    #[msg("The market's deposit differs from its price times the timeout")]
-    DepositMismatch, // 6030
+    #[msg("The markets' program returned less NOS than is due")]
+    RefundTooLow, // 6030
 
     // What must never happen.
     #[msg("Arithmetic overflow")]
@@ -118,6 +118,20 @@ pub enum DeployError {
     JobStillActive, // 6048
     #[msg("This is not the wallet's owner account")]
     WrongOwnerAccount, // 6049
+
+    // What a changed markets' program could do, and what an owner must say.
+    #[msg("The markets' program took more NOS than the deposit and max_fee_bps allow")]
+    FeeTooHigh, // 6050
+    #[msg("The markets' program took more of the vault's SOL than rent")]
+    VaultSolTaken, // 6051
+    #[msg("The markets' program changed the vault or its NOS token account")]
+    VaultChanged, // 6052
+    #[msg("max_price: give one, or say that there is none")]
+    PriceCapMissing, // 6053
+    #[msg("max_fee_bps: out of range")]
+    MaxFeeOutOfRange, // 6054
+    #[msg("retries: out of range, or the strategy has no round to retry in")]
+    RetriesOutOfRange, // 6055
 }
 
 impl From<InvalidSettings> for DeployError {
@@ -135,6 +149,8 @@ impl From<InvalidSettings> for DeployError {
             InvalidSettings::RotationNotAllowed => Self::RotationNotAllowed,
             InvalidSettings::Overlap => Self::OverlapNotAllowed,
             InvalidSettings::AutoExtendNotAllowed => Self::AutoExtendNotAllowed,
+            InvalidSettings::MaxFee => Self::MaxFeeOutOfRange,
+            InvalidSettings::Retries => Self::RetriesOutOfRange,
         }
     }
 }

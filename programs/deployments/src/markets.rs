@@ -6,14 +6,19 @@ mod read;
 
 pub use lister::Lister;
 pub use read::{
-    is_market, is_queued, job_state, listing_market, market, require_market_vault, run_of,
+    can_refund, is_market, is_queued, job_state, listing_market, market, require_market_vault,
+    run_of,
 };
 
+use crate::{errors::DeployError, state::seeds::is_nos_account, vault::Guard};
 use anchor_lang::{
     prelude::*,
     solana_program::{instruction::Instruction, program::invoke_signed_unchecked},
 };
-use nosana_jobs_interface::instruction::{Delist, End, Extend, Recover};
+use nosana_jobs_interface::{
+    account::{Deposit, Run},
+    instruction::{Delist, End, Extend, Recover},
+};
 
 /// The accounts that every call shares. The vault is payer and authority in each.
 pub struct Markets<'a, 'info> {
@@ -41,12 +46,56 @@ pub struct Rewards<'a, 'info> {
     pub program: &'a AccountInfo<'info>,
 }
 
+/// What `end` needs besides: the run, where its node is paid, and who gets the run's rent.
+pub struct RunAccounts<'a, 'info> {
+    /// The job's run.
+    pub run: &'a AccountInfo<'info>,
+    /// The node's NOS token account.
+    pub node_nos: &'a AccountInfo<'info>,
+    /// Who paid for the run.
+    pub payer: &'a AccountInfo<'info>,
+}
+
+impl<'a, 'info> RunAccounts<'a, 'info> {
+    /// These accounts, if the node's pay and the run's rent go where the run says, whatever the keeper
+    /// passed.
+    ///
+    /// # Errors
+    /// [`DeployError::WrongNodeTokenAccount`], [`DeployError::WrongRunPayer`].
+    pub fn check(
+        run: &'a AccountInfo<'info>,
+        found: &Run,
+        node_nos: &'a AccountInfo<'info>,
+        payer: &'a AccountInfo<'info>,
+    ) -> Result<Self> {
+        require!(
+            is_nos_account(node_nos.key, &found.node),
+            DeployError::WrongNodeTokenAccount
+        );
+        require_keys_eq!(*payer.key, found.payer, DeployError::WrongRunPayer);
+        Ok(Self {
+            run,
+            node_nos,
+            payer,
+        })
+    }
+}
+
+/// After each call the vault checks that it is still a vault, and what the call cost or gave back.
 impl<'info> Markets<'_, 'info> {
+    /// Whether the market can give a deposit back: it is there, and holds that much.
+    ///
+    /// # Errors
+    /// [`DeployError::WrongMarket`] if the market is damaged.
+    pub fn can_refund(&self, deposit: &Deposit) -> Result<bool> {
+        can_refund(self.market, self.market_vault, deposit)
+    }
+
     /// Takes a queued job off the market: the deposit returns to the vault, the job closes.
     ///
     /// # Errors
-    /// Whatever the markets' program returns.
-    pub fn delist(&self, job: &AccountInfo<'info>) -> Result<()> {
+    /// [`DeployError::RefundTooLow`], those of [`Guard`], and whatever the markets' program returns.
+    pub fn delist(&self, job: &AccountInfo<'info>, deposit: &Deposit) -> Result<()> {
         let delist = Delist {
             job: job.key,
             market: self.market.key,
@@ -55,44 +104,52 @@ impl<'info> Markets<'_, 'info> {
             vault: self.market_vault.key,
             authority: self.vault.key,
         };
-        self.call(&delist.instruction(), &[job])
+        let guard = Guard::new(self.vault, self.vault_nos)?;
+        self.call(&delist.instruction(), &[job])?;
+        guard.require_got_back(deposit.amount().ok_or(DeployError::Overflow)?)
     }
 
-    /// Ends a running job: the node is paid for its time, the rest returns to the vault, the run's
-    /// rent to whoever paid it.
+    /// Ends a job that runs for `seconds`: the node is paid for its time, the rest returns to the
+    /// vault, the run's rent to whoever paid it.
     ///
     /// # Errors
-    /// Whatever the markets' program returns.
+    /// As [`Self::delist`].
     pub fn end(
         &self,
         job: &AccountInfo<'info>,
-        run: &AccountInfo<'info>,
-        node_nos: &AccountInfo<'info>,
-        run_payer: &AccountInfo<'info>,
+        of_run: &RunAccounts<'_, 'info>,
+        deposit: &Deposit,
+        seconds: i64,
     ) -> Result<()> {
         let end = End {
             job: job.key,
             market: self.market.key,
-            run: run.key,
+            run: of_run.run.key,
             deposit: self.vault_nos.key,
-            user: node_nos.key,
+            user: of_run.node_nos.key,
             vault: self.market_vault.key,
-            payer: run_payer.key,
+            payer: of_run.payer.key,
             authority: self.vault.key,
         };
-        self.call(&end.instruction(), &[job, run, node_nos, run_payer])
+        let guard = Guard::new(self.vault, self.vault_nos)?;
+        self.call(
+            &end.instruction(),
+            &[job, of_run.run, of_run.node_nos, of_run.payer],
+        )?;
+        guard.require_got_back(deposit.rest_after(seconds).ok_or(DeployError::Overflow)?)
     }
 
     /// Prolongs a job to `timeout_seconds` from its start, and deposits the difference at the price
-    /// that the job was listed for.
+    /// that the job was listed for: `most_nos` base units at most, fee included.
     ///
     /// # Errors
-    /// Whatever the markets' program returns.
+    /// [`DeployError::FeeTooHigh`], those of [`Guard`], and whatever the markets' program returns.
     pub fn extend(
         &self,
         job: &AccountInfo<'info>,
         rewards: &Rewards<'_, 'info>,
         timeout_seconds: u32,
+        most_nos: u64,
     ) -> Result<()> {
         let extend = Extend {
             job: job.key,
@@ -102,17 +159,19 @@ impl<'info> Markets<'_, 'info> {
             authority: self.vault.key,
             payer: self.vault.key,
         };
+        let guard = Guard::new(self.vault, self.vault_nos)?;
         self.call(
             &extend.instruction(timeout_seconds.into()),
             &[job, rewards.reflection, rewards.vault, rewards.program],
-        )
+        )?;
+        guard.require_spent_at_most(most_nos, 0)
     }
 
     /// Takes the whole deposit of a job that its node quit back into the vault; the job closes.
     ///
     /// # Errors
-    /// Whatever the markets' program returns.
-    pub fn recover(&self, job: &AccountInfo<'info>) -> Result<()> {
+    /// As [`Self::delist`].
+    pub fn recover(&self, job: &AccountInfo<'info>, deposit: &Deposit) -> Result<()> {
         let recover = Recover {
             job: job.key,
             market: self.market.key,
@@ -122,7 +181,9 @@ impl<'info> Markets<'_, 'info> {
             payer: self.vault.key,
             authority: self.vault.key,
         };
-        self.call(&recover.instruction(), &[job])
+        let guard = Guard::new(self.vault, self.vault_nos)?;
+        self.call(&recover.instruction(), &[job])?;
+        guard.require_got_back(deposit.amount().ok_or(DeployError::Overflow)?)
     }
 
     /// Unchecked: the only account that is borrowed meanwhile is the deployment, which is never among

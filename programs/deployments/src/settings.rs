@@ -72,6 +72,12 @@ pub struct SettingsArgs {
     pub auto_extend: Option<bool>,
     /// NOS base units per second, for listings and extensions from now on; `u64::MAX` for no cap.
     pub max_price_per_second: Option<u64>,
+    /// Basis points of a deposit, for listings and extensions from now on.
+    pub max_fee_bps: Option<u16>,
+    /// Most lamports a day, for calls from now on.
+    pub max_rewards_lamports_per_day: Option<u64>,
+    /// SIMPLE, SIMPLE-EXTEND: for quits from now on.
+    pub retries: Option<u32>,
     /// Per job handled, for calls from now on.
     pub keeper_reward_lamports: Option<u64>,
 }
@@ -97,9 +103,14 @@ impl SettingsArgs {
             max_price_per_second: self
                 .max_price_per_second
                 .unwrap_or(settings.max_price_per_second),
+            max_fee_bps: self.max_fee_bps.unwrap_or(settings.max_fee_bps),
             keeper_reward_lamports: self
                 .keeper_reward_lamports
                 .unwrap_or(settings.keeper_reward_lamports),
+            max_rewards_lamports_per_day: self
+                .max_rewards_lamports_per_day
+                .unwrap_or(settings.max_rewards_lamports_per_day),
+            retries: self.retries.unwrap_or(settings.retries),
         };
         changed.validate().map_err(DeployError::from)?;
         Ok(changed)
@@ -117,6 +128,9 @@ impl From<&Settings> for SettingsArgs {
             rotation_seconds: Some(settings.rotation_seconds),
             auto_extend: Some(settings.auto_extend),
             max_price_per_second: Some(settings.max_price_per_second),
+            max_fee_bps: Some(settings.max_fee_bps),
+            max_rewards_lamports_per_day: Some(settings.max_rewards_lamports_per_day),
+            retries: Some(settings.retries),
             keeper_reward_lamports: Some(settings.keeper_reward_lamports),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token;
 use core::cell::Ref;
-use deployments_domain::funding::{keeper_reward, may_hold, Rents};
+use deployments_domain::funding::{may_hold, Rents};
 use nosana_jobs_interface::{
     account::{JOB_SIZE, RUN_SIZE},
     NOS_MINT,
@@ -18,6 +18,9 @@ use nosana_jobs_interface::{
 const TOKEN_MINT: core::ops::Range<usize> = 0..32;
 const TOKEN_AUTHORITY: core::ops::Range<usize> = 32..64;
 const TOKEN_AMOUNT: core::ops::Range<usize> = 64..72;
+/// Where it says whether somebody else may spend from it, or close it: zero if nobody may.
+const TOKEN_DELEGATE_TAG: core::ops::Range<usize> = 72..76;
+const TOKEN_CLOSE_AUTHORITY_TAG: core::ops::Range<usize> = 129..133;
 
 /// A vault, in instructions that pay into it.
 #[derive(Accounts)]
@@ -177,25 +180,103 @@ pub fn send_nos<'info>(
     )
 }
 
-/// Pays the reward for `handled` jobs, out of what the vault holds above its floor and the rents of
-/// jobs to come.
+/// A vault before the markets' program is called with its signature. That program can be upgraded, so
+/// what it did is checked afterwards, by plain reads.
+pub struct Guard<'a, 'info> {
+    vault: &'a AccountInfo<'info>,
+    vault_nos: &'a AccountInfo<'info>,
+    lamports: u64,
+    nos: u64,
+}
+
+impl<'a, 'info> Guard<'a, 'info> {
+    /// Notes what the vault holds.
+    ///
+    /// # Errors
+    /// [`DeployError::WrongVaultTokenAccount`] if `vault_nos` is not a token account.
+    pub fn new(vault: &'a AccountInfo<'info>, vault_nos: &'a AccountInfo<'info>) -> Result<Self> {
+        Ok(Self {
+            vault,
+            vault_nos,
+            lamports: vault.lamports(),
+            nos: nos_balance(vault_nos)?,
+        })
+    }
+
+    /// After a call that spends: at most this much NOS and these rents.
+    ///
+    /// # Errors
+    /// [`DeployError::FeeTooHigh`], and as [`Self::require_a_vault`].
+    pub fn require_spent_at_most(&self, nos: u64, rents_lamports: u64) -> Result<()> {
+        self.require_a_vault(rents_lamports)?;
+        let least = self.nos.checked_sub(nos).ok_or(DeployError::FeeTooHigh)?;
+        require!(
+            nos_balance(self.vault_nos)? >= least,
+            DeployError::FeeTooHigh
+        );
+        Ok(())
+    }
+
+    /// After a call that gives back: at least this much NOS.
+    ///
+    /// # Errors
+    /// [`DeployError::RefundTooLow`], and as [`Self::require_a_vault`].
+    pub fn require_got_back(&self, nos: u64) -> Result<()> {
+        self.require_a_vault(0)?;
+        let least = self.nos.checked_add(nos).ok_or(DeployError::Overflow)?;
+        require!(
+            nos_balance(self.vault_nos)? >= least,
+            DeployError::RefundTooLow
+        );
+        Ok(())
+    }
+
+    /// The vault is still the system program's and without data, and its SOL is there but for these
+    /// rents; its NOS account is still its own, and nobody else may spend from it or close it.
+    ///
+    /// # Errors
+    /// [`DeployError::VaultChanged`], [`DeployError::VaultSolTaken`].
+    fn require_a_vault(&self, rents_lamports: u64) -> Result<()> {
+        let least = self.lamports.checked_sub(rents_lamports);
+        require!(
+            least.is_some_and(|least| self.vault.lamports() >= least),
+            DeployError::VaultSolTaken
+        );
+        require!(
+            *self.vault.owner == system_program::ID
+                && self.vault.data_is_empty()
+                && *self.vault_nos.owner == token::ID,
+            DeployError::VaultChanged
+        );
+        let data = token_data(self.vault_nos)?;
+        let none = Some(&[0; 4][..]);
+        require!(
+            data.get(TOKEN_AUTHORITY) == Some(self.vault.key.as_ref())
+                && data.get(TOKEN_DELEGATE_TAG) == none
+                && data.get(TOKEN_CLOSE_AUTHORITY_TAG) == none,
+            DeployError::VaultChanged
+        );
+        Ok(())
+    }
+}
+
+/// Commits what a keeper's call changed, and pays the keeper for `jobs` jobs: only out of what the
+/// vault holds above its floor and the rents of jobs to come, and what the owner allows a day.
 ///
 /// # Errors
-/// Whatever the system program returns.
-pub fn pay_keeper<'info>(
-    open: &OpenDeployment,
+/// [`DeployError::InvariantBroken`], and whatever the system program returns.
+pub fn commit_and_pay<'info>(
+    open: &mut OpenDeployment,
     vault: &AccountInfo<'info>,
     keeper: &AccountInfo<'info>,
-    handled: u32,
+    jobs: u32,
     rents: &Rents,
 ) -> Result<()> {
-    let lamports = keeper_reward(
-        open.lifecycle.settings.keeper_reward_lamports,
-        handled,
-        vault.lamports(),
-        open.lifecycle.jobs_ahead(),
-        rents,
-    );
+    let now = open.now;
+    let lamports = open
+        .lifecycle
+        .pay_keeper(jobs, vault.lamports(), rents, now);
+    open.commit()?;
     if lamports == 0 {
         return Ok(());
     }

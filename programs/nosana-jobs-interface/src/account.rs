@@ -12,12 +12,12 @@ pub type Discriminator = [u8; 8];
 
 /// Bytes of a market's account; the queue fills what its header leaves.
 pub const MARKET_SIZE: usize = 10_232;
+/// Keys that fit into the queue of a market of [`MARKET_SIZE`].
+pub const QUEUE_CAPACITY: u32 = ((MARKET_SIZE - size_of::<MarketHeader>()) / 32) as u32;
 /// Bytes of a job's account, of which 233 are used.
 pub const JOB_SIZE: usize = 240;
 /// Bytes of a run's account, of which 113 are used.
 pub const RUN_SIZE: usize = 120;
-/// Keys that fit into a market's queue: one more fails to serialize, and nothing is listed.
-pub const QUEUE_CAPACITY: u32 = 315;
 
 /// `queue_type` of a queue of jobs.
 pub const QUEUE_OF_JOBS: u8 = 0;
@@ -124,11 +124,6 @@ impl MarketHeader {
     pub fn jobs_waiting(&self) -> u32 {
         self.len_if(QUEUE_OF_JOBS)
     }
-
-    /// Jobs that still fit into the queue.
-    pub fn queue_room(&self) -> u32 {
-        QUEUE_CAPACITY.saturating_sub(self.jobs_waiting())
-    }
 }
 
 /// A market: its fixed part and its queue, which can hold ten thousand bytes.
@@ -168,6 +163,19 @@ impl<'a> Market<'a> {
         usize::try_from(len).unwrap_or(usize::MAX)
     }
 
+    /// Keys that fit into the queue, by the account's length: one more fails to serialize, and nothing
+    /// is listed.
+    pub fn queue_capacity(&self) -> u32 {
+        let (keys, _) = self.queue.as_chunks::<32>();
+        u32::try_from(keys.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Jobs that still fit into the queue.
+    pub fn queue_room(&self) -> u32 {
+        self.queue_capacity()
+            .saturating_sub(self.header.jobs_waiting())
+    }
+
     /// The keys in the queue, of jobs or of nodes.
     pub fn queue(&self) -> impl Iterator<Item = &'a Address> {
         let (keys, _) = self.queue.as_chunks::<32>();
@@ -176,15 +184,35 @@ impl<'a> Market<'a> {
 
     /// Whether `job` waits in the queue.
     pub fn has_queued(&self, job: &Address) -> bool {
-        if self.header.queue_type != QUEUE_OF_JOBS {
-            return false;
+        self.job_keys().any(|key| key == job.as_ref())
+    }
+
+    /// Tells `found` the position, among `jobs`, of each that waits in the queue, in one pass. Nearly
+    /// all keys of a long queue are passed over by their first byte alone.
+    pub fn find_queued(&self, jobs: &[Address], mut found: impl FnMut(usize)) {
+        let first = |key: &[u8]| key.first().map_or(0, |byte| usize::from(*byte));
+        let mut is_first = [false; 256];
+        for job in jobs {
+            if let Some(flag) = is_first.get_mut(first(job.as_ref())) {
+                *flag = true;
+            }
         }
-        // As slices: on chain, comparing arrays takes two compute units more for each key.
-        let mut keys = self
-            .queue
-            .chunks_exact(size_of::<Address>())
-            .take(self.len());
-        keys.any(|key| key == job.as_ref())
+        for key in self.job_keys() {
+            if is_first.get(first(key)) == Some(&true) {
+                if let Some(position) = jobs.iter().position(|job| job.as_ref() == key) {
+                    found(position);
+                }
+            }
+        }
+    }
+
+    /// As slices: on chain, comparing arrays takes two compute units more for each key.
+    fn job_keys(&self) -> impl Iterator<Item = &'a [u8]> {
+        let len = match self.header.queue_type {
+            QUEUE_OF_JOBS => self.len(),
+            _ => 0,
+        };
+        self.queue.chunks_exact(size_of::<Address>()).take(len)
     }
 }
 
@@ -217,11 +245,9 @@ pub struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
     /// Queued or running: it runs if a [`Run`] of it exists.
-    Open {
-        /// NOS base units per second that were deposited: the market's price of that time.
-        price_per_second: u64,
-    },
-    /// Finished or ended: the deposit is shared out.
+    Open(Deposit),
+    /// Finished or ended: the deposit is shared out. A job that several nodes claimed may be marked as
+    /// quit after that; nothing is to be recovered then.
     Done {
         /// Unix seconds.
         started_at: i64,
@@ -229,9 +255,35 @@ pub enum JobState {
         ended_at: i64,
     },
     /// The node quit: the deposit waits to be recovered.
-    Quit,
+    Quit(Deposit),
     /// The account is gone: the job was done and then cleaned, or delisted, or recovered.
     Gone,
+}
+
+/// What was deposited for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deposit {
+    /// NOS base units per second: the market's price when the job was listed.
+    pub price_per_second: u64,
+    /// Longest run from the start, extensions included.
+    pub timeout_seconds: i64,
+}
+
+impl Deposit {
+    /// The deposit in NOS base units, or `None` if no deposit is that large.
+    pub fn amount(&self) -> Option<u64> {
+        let seconds = u64::try_from(self.timeout_seconds).ok()?;
+        self.price_per_second.checked_mul(seconds)
+    }
+
+    /// What returns of the deposit if the job ends after `seconds`.
+    pub fn rest_after(&self, seconds: i64) -> Option<u64> {
+        let seconds = seconds.clamp(0, self.timeout_seconds.max(0));
+        let earned = u64::try_from(seconds)
+            .ok()?
+            .checked_mul(self.price_per_second)?;
+        self.amount()?.checked_sub(earned)
+    }
 }
 
 impl Job {
@@ -292,10 +344,20 @@ impl Job {
                 started_at: self.started_at(),
                 ended_at: self.ended_at(),
             },
-            JOB_STOPPED => JobState::Quit,
-            _ => JobState::Open {
-                price_per_second: self.price_per_second(),
+            JOB_STOPPED if self.ended_at() != 0 => JobState::Done {
+                started_at: self.started_at(),
+                ended_at: self.ended_at(),
             },
+            JOB_STOPPED => JobState::Quit(self.deposit()),
+            _ => JobState::Open(self.deposit()),
+        }
+    }
+
+    /// What was deposited.
+    pub fn deposit(&self) -> Deposit {
+        Deposit {
+            price_per_second: self.price_per_second(),
+            timeout_seconds: self.timeout_seconds(),
         }
     }
 }

@@ -201,7 +201,7 @@ instruction! {
     }
     ()
     [
-        writable job, writable market, writable run, writable deposit, writable user, writable vault,
+        writable job, readonly market, writable run, writable deposit, writable user, writable vault,
         writable payer, writable_signer authority, readonly TOKEN_PROGRAM,
     ]
 }
@@ -226,7 +226,7 @@ instruction! {
     }
     ()
     [
-        writable job, writable market, writable vault, writable user, writable payer,
+        writable job, readonly market, writable vault, writable user, writable payer,
         readonly_signer authority, readonly TOKEN_PROGRAM,
     ]
 }

@@ -113,11 +113,17 @@ impl JobAccount {
         (earned, deposit.saturating_sub(earned))
     }
 
-    /// Marks the job as done by a run's node.
-    pub fn finish(&mut self, run: &RunAccount, now: i64) {
+    /// Marks the job as done by a run's node; the run's seconds. As on the real program, a time before
+    /// the run's start aborts it.
+    #[allow(clippy::panic)]
+    pub fn finish(&mut self, run: &RunAccount, now: i64) -> i64 {
         self.state = JOB_DONE;
         self.node = run.node;
         self.time_start = run.time;
         self.time_end = now;
+        match now.checked_sub(run.time) {
+            Some(elapsed) if elapsed >= 0 => elapsed,
+            _ => panic!("ended before it began"),
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use anchor_lang::{prelude::*, InstructionData};
 use nosana_jobs_interface::{
-    account::{Job, JobState, Market, Run, QUEUE_CAPACITY},
+    account::{Deposit, Job, JobState, Market, Run, QUEUE_CAPACITY},
     instruction as ix, JOBS_PROGRAM,
 };
 use nosana_jobs_localnet::{accounts, instruction, instructions::Terms, state::*};
@@ -59,7 +59,11 @@ fn a_market_is_read_as_it_is_written() {
         (7, written.node_access_key)
     );
     assert_eq!((header.jobs_waiting(), header.nodes_waiting()), (2, 0));
-    assert_eq!(header.queue_room(), QUEUE_CAPACITY - 2);
+    assert_eq!((read.queue_capacity(), read.queue_room()), (2, 0));
+    let mut longer = data.clone();
+    longer.resize(MARKET_SIZE, 0);
+    let longer = Market::read(&JOBS_PROGRAM, &longer).unwrap().unwrap();
+    assert_eq!(longer.queue_room(), QUEUE_CAPACITY - 2);
     assert!(read.queue().eq(&written.queue));
     assert!(read.has_queued(&key(12)) && !read.has_queued(&key(1)));
     assert_eq!(Market::read(&key(9), &data), Ok(None), "of another program");
@@ -73,9 +77,49 @@ fn a_market_is_read_as_it_is_written() {
     });
     let read = Market::read(&JOBS_PROGRAM, &nodes).unwrap().unwrap();
     assert_eq!(read.header.nodes_waiting(), 2);
-    assert_eq!(read.header.queue_room(), QUEUE_CAPACITY);
+    assert_eq!(read.queue_room(), 2, "no jobs wait");
     assert!(!read.header.takes_jobs());
     assert!(!read.has_queued(&key(12)), "a node's key is not a job's");
+}
+
+/// What [`JobAccount`]s here are listed for.
+const DEPOSIT: Deposit = Deposit {
+    price_per_second: 6,
+    timeout_seconds: 11,
+};
+
+#[test]
+fn deposits_and_what_is_left_of_them_never_overflow() {
+    let lasting = |timeout_seconds| Deposit {
+        timeout_seconds,
+        ..DEPOSIT
+    };
+    let deposits = [11, -1, i64::MAX].map(|timeout| lasting(timeout).amount());
+    assert_eq!(deposits, [Some(66), None, None]);
+    let rests = [-5, 0, 10, 11, 99].map(|seconds| DEPOSIT.rest_after(seconds));
+    assert_eq!(rests, [66, 66, 6, 0, 0].map(Some));
+    assert_eq!(lasting(i64::MAX).rest_after(1), None);
+}
+
+#[test]
+fn one_pass_finds_every_queued_job() {
+    let data = bytes(&market());
+    let read = Market::read(&JOBS_PROGRAM, &data).unwrap().unwrap();
+    let mut found = Vec::new();
+    read.find_queued(&[key(1), key(12), key(13), key(11)], |position| {
+        found.push(position)
+    });
+    let expected: Vec<usize> = market()
+        .queue
+        .iter()
+        .filter_map(|job| {
+            [key(1), key(12), key(13), key(11)]
+                .iter()
+                .position(|key| key == job)
+        })
+        .collect();
+    assert!(!expected.is_empty());
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -119,12 +163,7 @@ fn a_job_is_read_as_it_is_written() {
     }
     assert_eq!(data[Job::STATE_OFFSET], JOB_QUEUED);
     for (state, outcome) in [
-        (
-            JOB_QUEUED,
-            JobState::Open {
-                price_per_second: 6,
-            },
-        ),
+        (JOB_QUEUED, JobState::Open(DEPOSIT)),
         (
             JOB_DONE,
             JobState::Done {
@@ -132,7 +171,14 @@ fn a_job_is_read_as_it_is_written() {
                 ended_at: 9,
             },
         ),
-        (JOB_STOPPED, JobState::Quit),
+        (
+            // Claimed twice: one claim finished it, and the other one quit it after that.
+            JOB_STOPPED,
+            JobState::Done {
+                started_at: 10,
+                ended_at: 9,
+            },
+        ),
     ] {
         let data = bytes(&JobAccount {
             state,
@@ -140,6 +186,15 @@ fn a_job_is_read_as_it_is_written() {
         });
         assert_eq!(JobState::at(&JOBS_PROGRAM, &data), Ok(outcome));
     }
+    let quit = bytes(&JobAccount {
+        state: JOB_STOPPED,
+        time_end: 0,
+        ..written.clone()
+    });
+    assert_eq!(
+        JobState::at(&JOBS_PROGRAM, &quit),
+        Ok(JobState::Quit(DEPOSIT))
+    );
     assert_eq!(JobState::at(&key(9), &data), Ok(JobState::Gone));
     assert!(JobState::at(&JOBS_PROGRAM, &data[..232]).is_err());
     assert!(JobState::at(&JOBS_PROGRAM, &[]).is_err());

@@ -205,8 +205,10 @@ fn reclaims(bench: &Bench, rows: &mut Vec<Row>) {
     let (mut scene, _) = ended(bench, 1, JOB_STOPPED);
     let key = scene.key;
     scene.chain.set(&key, Account::default());
-    let bump = seeds::job_address(&key, 0).1;
-    let market = named("market");
-    let reclaim = ix::reclaim_job(&scene.vault, &key, &market, 0, bump);
+    let job = JobRun {
+        index: 0,
+        run: None,
+    };
+    let reclaim = ix::reclaim_job(&scene.vault, &key, &named("market"), &job);
     rows.push(scene.of_keeper("reclaim_job", 1, reclaim));
 }

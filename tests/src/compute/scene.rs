@@ -82,6 +82,7 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
             auto_extend: strategy == Strategy::SimpleExtend,
             max_price_per_second: u64::MAX,
             keeper_reward_lamports: 10_000,
+            ..Settings::new(strategy)
         },
     }
 }

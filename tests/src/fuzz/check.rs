@@ -4,7 +4,7 @@ use super::{play::is_open, scenario::Step, stage::Stage};
 use crate::bank::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{
-    funding::{Funds, MAX_REWARD_LAMPORTS_PER_CALL},
+    funding::Funds,
     lifecycle::{Listing, Market, Offer},
     status::Status,
 };
@@ -240,7 +240,7 @@ fn highest_reward(before: &Books) -> u64 {
         let jobs = u64::from(deployment.lifecycle.active.max(4));
         deployment.header.keeper_reward_lamports * jobs
     });
-    rewards.max().unwrap_or(0).min(MAX_REWARD_LAMPORTS_PER_CALL)
+    rewards.max().unwrap_or(0)
 }
 
 fn prices_are_under_the_cap(stage: &Stage, before: &Books, now: &Books) -> Result<(), String> {
@@ -282,6 +282,9 @@ fn listing_is_as_predicted(
         Listing::QueueFull => refused(DeployError::MarketQueueFull),
         Listing::CannotPay => is.status() == Status::InsufficientFunds,
         Listing::Fail(reason) => (is.status(), is.reason()) == (Status::Error, reason),
+        Listing::Fire | Listing::Resume => {
+            outcome.is_ok() && is.lifecycle.active == was.lifecycle.active
+        }
         Listing::Jobs(jobs) => {
             outcome.is_ok()
                 && is.status() == Status::Running

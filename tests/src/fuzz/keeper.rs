@@ -103,8 +103,10 @@ pub(super) fn reclaim(stage: &Stage, job: &Pubkey) -> Instruction {
         &stage.vault_of(listed.deployment),
         &stage.deployments[listed.deployment],
         &stage.market,
-        listed.index,
-        listed.bump,
+        &JobRun {
+            index: listed.index,
+            run: stage.known_run(job),
+        },
     )
 }
 

@@ -136,5 +136,5 @@ pub(super) fn to_any(
 
 /// Whether a job's deposit is still with the market.
 pub(super) fn is_open(job: &JobAccount) -> bool {
-    matches!(job.state, JOB_QUEUED | JOB_STOPPED)
+    matches!(job.state, JOB_QUEUED | JOB_STOPPED) && job.time_end == 0
 }

@@ -29,6 +29,10 @@ pub struct Plan {
     pub capped: bool,
     /// Lamports per job.
     pub keeper_reward: u64,
+    /// Bound on the markets' fee.
+    pub max_fee_bps: u16,
+    /// For SIMPLE and SIMPLE-EXTEND.
+    pub retries: u32,
 }
 
 /// One thing that someone does. `d` is a deployment, 0 to 2; `v` a vault, 0 or 1; `n` a node, 0 or
@@ -144,7 +148,7 @@ pub enum Step {
         job_type: u8,
     },
     CloseMarket,
-    // Time, which may step back a little.
+    // Time, which never goes back on one fork.
     Wait {
         seconds: i64,
     },
@@ -183,15 +187,30 @@ fn plan() -> impl Strategy<Value = Plan> {
         any::<bool>(),
         any::<bool>(),
         prop_oneof![Just(0), Just(5_000), Just(10_000_000)],
+        prop_oneof![Just(0), Just(1_000)],
+        0..2u32,
     )
         .prop_map(
-            |(strategy, replicas, overlap, auto_extend, capped, keeper_reward)| Plan {
+            |(
                 strategy,
                 replicas,
                 overlap,
                 auto_extend,
                 capped,
                 keeper_reward,
+                max_fee_bps,
+                retries,
+            )| {
+                Plan {
+                    strategy,
+                    replicas,
+                    overlap,
+                    auto_extend,
+                    capped,
+                    keeper_reward,
+                    max_fee_bps,
+                    retries,
+                }
             },
         )
 }
@@ -255,7 +274,6 @@ fn time_step() -> impl Strategy<Value = Step> {
         3 => 1..600i64,
         3 => 600..7_200i64,
         1 => 7_200..200_000i64,
-        1 => -60..0i64,
     ];
     let early = prop_oneof![Just(1_200), Just(250), Just(0), Just(-1)];
     prop_oneof![

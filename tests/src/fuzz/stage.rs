@@ -143,7 +143,13 @@ impl Stage {
                 rotation_seconds: u32::from(strategy == Strategy::Infinite) * 1_200,
                 auto_extend: plan.auto_extend && strategy == Strategy::SimpleExtend,
                 max_price_per_second: if plan.capped { PRICE } else { u64::MAX },
+                max_fee_bps: plan.max_fee_bps,
                 keeper_reward_lamports: plan.keeper_reward,
+                max_rewards_lamports_per_day: 1_000_000,
+                retries: match strategy {
+                    Strategy::Simple | Strategy::SimpleExtend => plan.retries,
+                    Strategy::Scheduled | Strategy::Infinite => 0,
+                },
             },
         };
         let id = u64::try_from(number).unwrap();

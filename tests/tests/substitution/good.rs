@@ -84,8 +84,11 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
             let write_off = ix::write_off(&owner, &scene.decoded(&key), 0);
             scene.send(&[write_off], &owner);
             scene.quit();
-            let bump = seeds::job_address(&key, 0).1;
-            ix::reclaim_job(&own.vault, &key, &scene.market, 0, bump)
+            let job = JobRun {
+                index: 0,
+                run: None,
+            };
+            ix::reclaim_job(&own.vault, &key, &scene.market, &job)
         }
         other => panic!("the IDL has an instruction {other} that this test does not know"),
     };

@@ -124,6 +124,7 @@ impl Scene {
                 auto_extend: true,
                 max_price_per_second: u64::MAX,
                 keeper_reward_lamports: 1_000,
+                ..Settings::new(Strategy::SimpleExtend)
             },
         };
         let (key, vault) = (

@@ -209,25 +209,28 @@ async fn a_written_off_job_still_gives_back_to_the_vault_what_it_can() {
     let mut world = World::new().await;
     let (key, job, run) = running(&mut world).await;
     let (vault, market) = (world.vault, world.market);
-    let bump = seeds::job_address(&key, 0).1;
-    let reclaim = |vault: &Vault, bump| ix::reclaim_job(vault, &key, &market, 0, bump);
+    let unseen = JobRun {
+        index: 0,
+        run: None,
+    };
+    let reclaim = |vault: &Vault| ix::reclaim_job(vault, &key, &market, &unseen);
     assert_eq!(
-        failure(world.by_keeper(reclaim(&vault, bump)).await),
+        failure(world.by_keeper(reclaim(&vault)).await),
         refused(DeployError::JobStillActive)
     );
     // The node runs it, which nobody has shown: the owner may give it up.
     world.write_off(&key, 0).await.unwrap();
     assert_eq!(
-        failure(world.by_keeper(reclaim(&vault, bump)).await),
+        failure(world.by_keeper(reclaim(&vault)).await),
         refused(DeployError::NothingDue),
-        "not quit"
+        "its run is not shown"
     );
     world.steer(ix::archive, &key).await.unwrap();
     world.steer(ix::close, &key).await.unwrap();
     let node = world.nodes[0].clone();
     node.quit(&mut world, job, run).await.unwrap();
 
-    let mut other = reclaim(&vault, bump);
+    let mut other = reclaim(&vault);
     other.accounts[6].pubkey = Pubkey::new_unique();
     assert_eq!(
         failure(world.by_keeper(other).await),
@@ -240,11 +243,11 @@ async fn a_written_off_job_still_gives_back_to_the_vault_what_it_can() {
         .await
         .unwrap();
     assert_eq!(
-        failure(world.by_keeper(reclaim(&stranger, bump)).await),
+        failure(world.by_keeper(reclaim(&stranger)).await),
         Err(Failure::Code(6008)),
         "the markets' InvalidPayer"
     );
-    world.by_keeper(reclaim(&vault, bump)).await.unwrap();
+    world.by_keeper(reclaim(&vault)).await.unwrap();
     assert_eq!(world.vault_funds().await, (COST, SOL));
 }
 

@@ -229,7 +229,7 @@ async fn a_listing_may_leave_exactly_nothing_in_the_vault() {
 }
 
 #[tokio::test]
-async fn a_price_above_the_cap_lists_nothing_until_the_owner_starts_again() {
+async fn a_price_above_the_cap_lists_nothing() {
     let mut world = World::new().await;
     let spec = DeploymentSpec {
         autostart: true,

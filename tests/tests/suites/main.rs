@@ -12,6 +12,7 @@ mod griefing;
 mod life;
 mod limits;
 mod luck;
+mod money;
 mod refusals;
 mod revisions;
 mod scaling;

@@ -266,21 +266,22 @@ fn second_bump(prefix: &[u8], key: &Pubkey, canonical: u8) -> (Pubkey, u8) {
 }
 
 #[tokio::test]
-async fn a_keeper_that_lists_with_another_bump_hinders_no_other_keeper() {
+async fn only_canonical_addresses_are_taken_for_jobs_and_runs() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
-    let (_, canonical) = seeds::job_address(&key, 0);
-    let (job, bump) = second_bump(seeds::JOB, &key, canonical);
     let deployment = world.deployment(&key).await;
-    let mut odd = ix::list_jobs(&world.keeper.pubkey(), &deployment, 1);
-    let position = odd.accounts.len() - 2;
-    odd.accounts[position].pubkey = job;
-    let at = odd.data.len() - 2;
-    odd.data[at] = bump;
-    world.by_keeper(odd).await.unwrap();
-    assert_eq!(world.market_state().await.queue, [job]);
-
-    world.run_next_job(0, job, NOW, 60).await;
-    world.settle(&key, &[0]).await.unwrap();
-    assert_eq!(world.status(&key).await, Status::Stopped);
+    let good = ix::list_jobs(&world.keeper.pubkey(), &deployment, 1);
+    let (accounts, bytes) = (good.accounts.len(), good.data.len());
+    let job = second_bump(seeds::JOB, &key, seeds::job_address(&key, 0).1);
+    let run = second_bump(seeds::RUN, &key, seeds::run_address(&key, 0).1);
+    for ((address, bump), from_end) in [(job, 2), (run, 1)] {
+        let mut odd = good.clone();
+        odd.accounts[accounts - from_end].pubkey = address;
+        odd.data[bytes - from_end] = bump;
+        assert_eq!(
+            failure(world.by_keeper(odd).await),
+            refused(DeployError::WrongJobAddress)
+        );
+    }
+    world.by_keeper(good).await.unwrap();
 }

@@ -3,8 +3,9 @@
 use crate::failure;
 use deployments::{errors::DeployError, instructions::Amount};
 use deployments_domain::{
-    funding::MAX_REWARD_LAMPORTS_PER_CALL,
-    settings::{Settings, Strategy, MAX_KEEPER_REWARD_LAMPORTS},
+    settings::{
+        Settings, Strategy, DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY, MAX_KEEPER_REWARD_LAMPORTS,
+    },
     status::Status,
 };
 use deployments_tests::*;
@@ -140,37 +141,45 @@ async fn a_keeper_earns_for_each_job_handled_and_nothing_for_nothing() {
         before - 5_000,
         "the fee alone"
     );
-    // Recording a shortage handles no job.
+    // Recording a shortage is paid as one job.
     let poor = rewarding(&mut world, Strategy::Simple, 1, 7_000).await;
     let vault = world.vault_funds().await.1;
     world.list(&poor, 1).await.unwrap();
     assert_eq!(world.status(&poor).await, Status::InsufficientFunds);
-    assert_eq!(world.vault_funds().await.1, vault);
+    assert_eq!(world.vault_funds().await.1, vault - 7_000);
 }
 
 #[tokio::test]
 async fn the_rent_of_jobs_to_come_is_out_of_a_keeper_s_reach() {
     let mut world = World::new().await;
-    // INFINITE will replace its two jobs: their rents, runs included, stay.
-    let key = rewarding(&mut world, Strategy::Infinite, 2, 1_000_000).await;
+    // The rents of the two replicas that are not listed yet stay, runs included.
+    let key = rewarding(&mut world, Strategy::Infinite, 3, 1_000_000).await;
     let reserve = 2 * (JOB_RENT + RUN_RENT) + FLOOR;
-    world.fund(2 * COST, 2 * JOB_RENT + reserve + 600_000).await;
-    world.list(&key, 2).await.unwrap();
+    world.fund(3 * COST, JOB_RENT + reserve + 600_000).await;
+    world.list(&key, 1).await.unwrap();
     assert_eq!(
         world.vault_funds().await.1,
         reserve,
-        "600,000 of 2,000,000 could be paid"
+        "600,000 of 1,000,000 could be paid"
     );
 }
 
 #[tokio::test]
-async fn a_call_pays_no_more_than_a_tenth_of_a_sol() {
+async fn a_day_s_rewards_stay_within_what_the_owner_allows() {
     let mut world = World::new().await;
     let key = rewarding(&mut world, Strategy::Simple, 12, MAX_KEEPER_REWARD_LAMPORTS).await;
     world.fund(12 * COST, 10 * SOL).await;
     world.list(&key, 11).await.unwrap();
-    assert_eq!(
-        world.vault_funds().await.1,
-        10 * SOL - 11 * JOB_RENT - MAX_REWARD_LAMPORTS_PER_CALL
-    );
+    let all = DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY;
+    let left = 10 * SOL - 11 * JOB_RENT - all;
+    assert_eq!(world.vault_funds().await.1, left);
+    world.set_time(MIDNIGHT - 1).await;
+    world.list(&key, 1).await.unwrap();
+    assert_eq!(world.vault_funds().await.1, left - JOB_RENT);
+    // A new day: one of the jobs is over.
+    let job = world.job(&key, 0);
+    world.run_next_job(0, job, MIDNIGHT, 60).await;
+    world.settle(&key, &[0]).await.unwrap();
+    let refund = (u64::from(TIMEOUT) - 60) * PRICE;
+    assert_eq!(world.vault_funds().await, (refund, left - JOB_RENT - all));
 }

@@ -348,32 +348,32 @@ async fn forbid_loses_no_firing_to_a_keeper_that_settles_late() {
 }
 
 #[tokio::test]
-async fn replace_stops_an_earlier_firing_s_jobs_queued_and_running() {
-    for running in [false, true] {
-        let mut world = World::new().await;
-        let key = scheduled(&mut world, Overlap::Replace).await;
-        let mut old = QUEUED;
-        if running {
-            let node = world.nodes[0].clone();
-            let run = node.work(&mut world).await.unwrap();
-            old.run = Some(node.run_of_job(run));
-        }
-        world.set_time(MIDNIGHT + DAY - 1).await;
-        assert_eq!(
-            failure(world.stop_jobs(&key, &[old]).await),
-            refused(DeployError::NothingDue),
-            "not before the firing"
-        );
-        world.set_time(MIDNIGHT + DAY).await;
-        world.list(&key, 1).await.unwrap();
-        let new = JobRun {
-            index: 1,
-            run: None,
-        };
-        world.stop_jobs(&key, &[old, new]).await.unwrap();
-        let left = world.deployment(&key).await.jobs;
-        assert_eq!((left.len(), left[0].index), (1, 1));
-    }
+async fn replace_stops_an_earlier_firing_s_running_jobs() {
+    let mut world = World::new().await;
+    let key = scheduled(&mut world, Overlap::Replace).await;
+    let node = world.nodes[0].clone();
+    world.set_time(MIDNIGHT + DAY - 10).await;
+    let run = node.work(&mut world).await.unwrap();
+    let old = JobRun {
+        index: 0,
+        run: Some(node.run_of_job(run)),
+    };
+    world.set_time(MIDNIGHT + DAY - 1).await;
+    assert_eq!(
+        failure(world.stop_jobs(&key, &[old]).await),
+        refused(DeployError::NothingDue),
+        "not before the firing"
+    );
+    world.set_time(MIDNIGHT + DAY).await;
+    world.track(&key, &[old]).await.unwrap();
+    world.list(&key, 1).await.unwrap();
+    let new = JobRun {
+        index: 1,
+        run: None,
+    };
+    world.stop_jobs(&key, &[old, new]).await.unwrap();
+    let left = world.deployment(&key).await.jobs;
+    assert_eq!((left.len(), left[0].index), (1, 1));
 }
 
 #[tokio::test]

@@ -104,11 +104,13 @@ impl JobLine {
         let view = job.view();
         let state = match (job.state, job.run) {
             (JobState::Done { .. }, _) => "done",
-            (JobState::Quit, _) => "quit",
+            (JobState::Quit(_), _) => "quit",
             (JobState::Gone, _) => "cleaned",
-            (JobState::Open { .. }, Some(_)) if view.is_overdue(snapshot.now) => "overdue",
-            (JobState::Open { .. }, Some(_)) => "running",
-            (JobState::Open { .. }, None) => "queued",
+            (JobState::Open(_), Some(_)) if view.is_overdue(snapshot.now) => "overdue",
+            (JobState::Open(_), Some(_)) => "running",
+            (JobState::Open(_), None) if job.queued => "queued",
+            // No node shows it, and it waits nowhere.
+            (JobState::Open(_), None) => "lost",
         };
         let address = snapshot.deployment.job_address(job.slot.index);
         Self {

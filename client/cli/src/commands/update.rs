@@ -38,6 +38,15 @@ pub(crate) struct Update {
     /// Most NOS base units per second that the market may ask, or `none`
     #[arg(long, value_name = "UNITS")]
     max_price: Option<String>,
+    /// Most that the markets' program may take on top of a deposit, basis points (1000 are 10 %)
+    #[arg(long, value_name = "BPS")]
+    max_fee_bps: Option<u16>,
+    /// Most lamports that keepers are paid a day, in all
+    #[arg(long, value_name = "LAMPORTS")]
+    max_rewards: Option<u64>,
+    /// SIMPLE, SIMPLE-EXTEND: jobs of a round that are listed again if their nodes quit
+    #[arg(long)]
+    retries: Option<u32>,
     /// Lamports for a keeper per job handled
     #[arg(long, value_name = "LAMPORTS")]
     keeper_reward: Option<u64>,
@@ -96,7 +105,10 @@ impl Update {
                 rotation_seconds: self.rotation_time.map(seconds),
                 auto_extend: self.auto_extend,
                 max_price_per_second: max_price.transpose()?,
+                max_fee_bps: self.max_fee_bps,
                 keeper_reward_lamports: self.keeper_reward,
+                max_rewards_lamports_per_day: self.max_rewards,
+                retries: self.retries,
             },
         })
     }

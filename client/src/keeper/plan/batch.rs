@@ -7,7 +7,7 @@ impl Action {
     pub fn jobs(&self) -> usize {
         match self {
             Self::List(count) => usize::try_from(*count).unwrap_or(usize::MAX),
-            Self::RecordShortage | Self::RecordError(_) => 1,
+            Self::RecordShortage | Self::RecordError(_) | Self::RecordFiring | Self::Resume => 1,
             Self::Settle(indices) => indices.len(),
             Self::Stop(jobs) => jobs.len(),
             Self::Track(jobs) | Self::Extend(jobs) => jobs.len(),
@@ -21,7 +21,9 @@ impl Action {
         }
         match self {
             Self::List(all) => Self::List(u32::try_from(count).unwrap_or(u32::MAX).min(*all)),
-            Self::RecordShortage | Self::RecordError(_) => self.clone(),
+            Self::RecordShortage | Self::RecordError(_) | Self::RecordFiring | Self::Resume => {
+                self.clone()
+            }
             Self::Settle(indices) => Self::Settle(head(indices, count)),
             Self::Stop(jobs) => Self::Stop(head(jobs, count)),
             Self::Track(jobs) => Self::Track(head(jobs, count)),
@@ -37,7 +39,11 @@ impl Action {
             (!tail.is_empty()).then(|| tail.to_vec())
         }
         match self {
-            Self::List(_) | Self::RecordShortage | Self::RecordError(_) => None,
+            Self::List(_)
+            | Self::RecordShortage
+            | Self::RecordError(_)
+            | Self::RecordFiring
+            | Self::Resume => None,
             Self::Settle(indices) => tail(indices, count).map(Self::Settle),
             Self::Stop(jobs) => tail(jobs, count).map(Self::Stop),
             Self::Track(jobs) => tail(jobs, count).map(Self::Track),
@@ -49,7 +55,9 @@ impl Action {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::List(_) => "list",
-            Self::RecordShortage | Self::RecordError(_) => "record",
+            Self::RecordShortage | Self::RecordError(_) | Self::RecordFiring | Self::Resume => {
+                "record"
+            }
             Self::Settle(_) => "settle",
             Self::Stop(_) => "stop",
             Self::Track(_) => "track",

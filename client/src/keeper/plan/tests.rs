@@ -40,7 +40,7 @@ pub(crate) fn snapshot(strategy: Strategy, status: Status) -> Snapshot {
             nodes_waiting: 0,
             queue_room: 315,
         },
-        has_market: true,
+        market_nos: Some(u64::MAX),
         funds: Funds {
             nos: 3 * 360_000,
             lamports: 1_000_000_000,
@@ -101,9 +101,11 @@ impl Snapshot {
     }
 }
 
-pub(crate) const OPEN: JobState = JobState::Open {
+const DEPOSIT: Deposit = Deposit {
     price_per_second: 100,
+    timeout_seconds: 3_600,
 };
+pub(crate) const OPEN: JobState = JobState::Open(DEPOSIT);
 const DONE: JobState = JobState::Done {
     started_at: NOON - 1_000,
     ended_at: NOON - 10,
@@ -168,12 +170,18 @@ fn ended_jobs_are_settled_and_running_ones_noted_prolonged_and_stopped_when_it_i
 #[test]
 fn without_its_market_only_jobs_that_are_over_are_settled() {
     let mut stranded = snapshot(Strategy::Simple, Status::Stopping)
-        .and_job(JobState::Quit, None)
+        .and_job(JobState::Quit(DEPOSIT), None)
         .and_job(OPEN, None)
         .and_job(DONE, None);
-    (stranded.market, stranded.has_market) = (Market::Unusable, false);
+    (stranded.market, stranded.market_nos) = (Market::Unusable, None);
     assert_eq!(stranded.due(), [Action::Settle(vec![2])]);
-    stranded.has_market = true;
+    stranded.market_nos = Some(359_999);
+    assert_eq!(
+        stranded.due(),
+        [Action::Settle(vec![2])],
+        "its vault is short"
+    );
+    stranded.market_nos = Some(360_000);
     let due = stranded.due();
     assert_eq!(
         due[0],

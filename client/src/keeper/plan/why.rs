@@ -12,6 +12,8 @@ impl Snapshot {
             Action::List(_) => self.why_listed(),
             Action::RecordShortage => ("its vault cannot pay for a job", self.firing()),
             Action::RecordError(reason) => (reason.name(), self.firing()),
+            Action::RecordFiring => ("its jobs are queued already", self.firing()),
+            Action::Resume => ("its market and its vault serve again", None),
             Action::Settle(_) => ("ended", self.first_end()),
             Action::Stop(jobs) => {
                 let reason = jobs.first().map(|(_, reason)| *reason);

@@ -37,7 +37,7 @@ fn job_of(snapshot: &Snapshot) -> Pubkey {
     snapshot.deployment.job_addresses()[0]
 }
 
-const ENDED: JobState = JobState::Quit;
+const ENDED: JobState = JobState::Gone;
 
 #[test]
 fn what_changed_is_looked_at_once_and_nothing_else() {

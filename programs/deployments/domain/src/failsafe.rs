@@ -1,9 +1,12 @@
 //! Protects an INFINITE deployment's funds from jobs that end as soon as they begin. Every new job costs
 //! fees, rewards and a node's first seconds, so a broken image must not be listed for ever.
 //!
-//! Rapid ends are counted in rounds of `replicas` jobs. After the n-th round in a row the next
-//! listing waits 60 s × 2^(n−1), at most an hour; after [`MAX_STREAK`] rounds the deployment is in
-//! ERROR. One healthy run resets the count.
+//! Rapid ends are counted in rounds: all ends of jobs that were listed before the round was noticed are one
+//! round, whoever settles them and in however many calls. After the n-th round in a row the
+//! replacements of what ended wait 60 s × 2^(n−1), at most an hour; nothing else waits. After
+//! [`MAX_STREAK`] rounds the deployment is in ERROR, unless nodes quit each of its jobs, or one of
+//! its jobs has served [`HEALTHY_RUN_SECONDS`] since the streak began: then it is not the image that
+//! is broken. One healthy run takes a round off the streak.
 
 /// A run at least this long is healthy.
 pub const HEALTHY_RUN_SECONDS: i64 = 300;
@@ -19,21 +22,18 @@ pub const MAX_WAIT_SECONDS: i64 = 3_600;
 pub enum Ending {
     /// It ran for [`HEALTHY_RUN_SECONDS`] or longer.
     Healthy,
-    /// It ended earlier, or its node quit.
+    /// It ended earlier.
     Rapid,
+    /// Its node quit earlier.
+    RapidQuit,
     /// It was ended by decision, or how long it ran is not known any more.
     Unknown,
 }
 
-impl Ending {
-    /// Of a run between two unix times. A clock that stepped back counts as no time at all.
-    pub fn of_run(started_at: i64, ended_at: i64) -> Ending {
-        if ended_at.saturating_sub(started_at) >= HEALTHY_RUN_SECONDS {
-            Ending::Healthy
-        } else {
-            Ending::Rapid
-        }
-    }
+/// Whether less than [`HEALTHY_RUN_SECONDS`] lie between two unix times. A clock that stepped back
+/// counts as no time at all.
+pub const fn is_rapid(from: i64, to: i64) -> bool {
+    to.saturating_sub(from) < HEALTHY_RUN_SECONDS
 }
 
 /// The fail-safe's memory; all zero at first.
@@ -41,9 +41,15 @@ impl Ending {
 pub struct FailSafe {
     /// Rounds of rapid ends in a row, 0 to [`MAX_STREAK`].
     pub streak: u8,
-    /// Rapid ends of the round that is being counted, below `replicas`.
-    pub rapid_jobs: u32,
-    /// Nothing is listed before this time, unix seconds.
+    /// Whether a job of the streak ended by itself: nodes that quit do not make an ERROR.
+    pub crashed: bool,
+    /// Whether a job has served [`HEALTHY_RUN_SECONDS`] since the streak began.
+    pub served: bool,
+    /// Rapid ends whose replacement is not listed yet.
+    pub held: u32,
+    /// When the last round was noticed, unix seconds.
+    pub round_at: i64,
+    /// The replacements wait until then, unix seconds.
     pub backoff_until: i64,
 }
 
@@ -52,32 +58,67 @@ impl FailSafe {
     pub const fn new() -> Self {
         Self {
             streak: 0,
-            rapid_jobs: 0,
+            crashed: false,
+            served: false,
+            held: 0,
+            round_at: 0,
             backoff_until: 0,
         }
     }
 
-    /// Records a job's end. Returns whether the streak is now too long to go on.
+    /// Records the end of a job that was listed at `listed_at`. `serves` says whether a different job
+    /// of the same revision has served [`HEALTHY_RUN_SECONDS`]. Returns whether listing should end.
     #[must_use]
-    pub fn note(&mut self, ending: Ending, replicas: u32, now: i64) -> bool {
+    pub fn note(
+        &mut self,
+        ending: Ending,
+        listed_at: i64,
+        serves: impl FnOnce() -> bool,
+        now: i64,
+    ) -> bool {
         match ending {
             Ending::Unknown => return false,
-            Ending::Healthy => *self = FailSafe::default(),
-            Ending::Rapid => {
-                self.rapid_jobs = self.rapid_jobs.saturating_add(1);
-                if self.rapid_jobs >= replicas {
-                    self.rapid_jobs = 0;
-                    self.backoff_until = now.saturating_add(wait_seconds(self.streak));
-                    self.streak = self.streak.saturating_add(1).min(MAX_STREAK);
-                }
+            Ending::Healthy => {
+                self.streak = self.streak.saturating_sub(1);
+                self.served = true;
+                return false;
             }
+            Ending::Rapid | Ending::RapidQuit => {}
         }
-        self.streak >= MAX_STREAK
+        self.held = self.held.saturating_add(1);
+        let begins = self.streak == 0;
+        if begins || listed_at > self.round_at {
+            self.round_at = now;
+            self.backoff_until = now.saturating_add(wait_seconds(self.streak));
+            self.streak = self.streak.saturating_add(1).min(MAX_STREAK);
+        }
+        self.crashed = ending == Ending::Rapid || (self.crashed && !begins);
+        self.served = serves() || (self.served && !begins);
+        self.streak >= MAX_STREAK && self.crashed && !self.served
     }
 
-    /// Whether listing has to wait.
+    /// Records that `count` jobs were listed. Returns how many of them replace rapid ends.
+    pub fn listed(&mut self, count: u32, now: i64) -> u32 {
+        if self.holds_back(now) {
+            return 0;
+        }
+        let replacements = self.held.min(count);
+        self.held = self.held.saturating_sub(replacements);
+        replacements
+    }
+
+    /// Whether replacements have to wait.
     pub const fn holds_back(&self, now: i64) -> bool {
         now < self.backoff_until
+    }
+
+    /// How many replacements have to wait.
+    pub const fn held_back(&self, now: i64) -> u32 {
+        if self.holds_back(now) {
+            self.held
+        } else {
+            0
+        }
     }
 }
 
@@ -94,50 +135,81 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
+    /// A crash of a job that was listed just before.
+    fn crash(fail_safe: &mut FailSafe, now: i64) -> bool {
+        fail_safe.note(Ending::Rapid, now, || false, now)
+    }
+
     #[test]
     fn waits_double_up_to_an_hour_and_the_eighth_round_ends_it() {
         let mut fail_safe = FailSafe::default();
         let waits: Vec<i64> = (1..=MAX_STREAK)
             .map(|round| {
-                assert_eq!(fail_safe.note(Ending::Rapid, 1, 1_000), round == MAX_STREAK);
-                fail_safe.backoff_until - 1_000
+                let now = 1_000 + i64::from(round);
+                assert_eq!(crash(&mut fail_safe, now), round == MAX_STREAK);
+                fail_safe.backoff_until - now
             })
             .collect();
         assert_eq!(waits, [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
     }
 
     #[test]
-    fn a_round_is_as_many_rapid_ends_as_there_are_replicas() {
+    fn jobs_listed_before_a_round_was_noticed_belong_to_it() {
         let mut fail_safe = FailSafe::default();
-        assert!(!fail_safe.note(Ending::Rapid, 3, 0));
-        assert!(!fail_safe.note(Ending::Rapid, 3, 0));
-        assert_eq!((fail_safe.streak, fail_safe.rapid_jobs), (0, 2));
-        assert!(!fail_safe.holds_back(0));
-        assert!(!fail_safe.note(Ending::Rapid, 3, 0));
-        assert_eq!((fail_safe.streak, fail_safe.rapid_jobs), (1, 0));
-        assert!(fail_safe.holds_back(59) && !fail_safe.holds_back(60));
+        for (now, held) in [(100, 1), (110, 2), (9_999, 3)] {
+            assert!(!fail_safe.note(Ending::Rapid, 50, || false, now));
+            let seen = (fail_safe.streak, fail_safe.held, fail_safe.backoff_until);
+            assert_eq!(seen, (1, held, 160));
+        }
+        assert_eq!((fail_safe.held_back(159), fail_safe.held_back(160)), (3, 0));
+        assert!(!fail_safe.note(Ending::Rapid, 101, || false, 10_000));
+        assert_eq!(fail_safe.streak, 2);
     }
 
     #[test]
-    fn a_healthy_run_begins_anew_and_an_unknown_one_says_nothing() {
+    fn only_what_replaces_a_rapid_end_waits_and_counts_as_its_replacement() {
         let mut fail_safe = FailSafe::default();
-        assert!(!fail_safe.note(Ending::Rapid, 1, 0));
+        assert!(!crash(&mut fail_safe, 100));
+        assert_eq!(fail_safe.listed(5, 159), 0, "these replace something else");
+        assert_eq!((fail_safe.listed(5, 160), fail_safe.listed(5, 160)), (1, 0));
+    }
+
+    #[test]
+    fn a_healthy_run_takes_a_round_off_and_an_unknown_one_says_nothing() {
+        let mut fail_safe = FailSafe::default();
+        assert!(!crash(&mut fail_safe, 1) && !crash(&mut fail_safe, 2));
         let before = fail_safe;
-        assert!(!fail_safe.note(Ending::Unknown, 1, 0));
+        assert!(!fail_safe.note(Ending::Unknown, 3, || true, 3));
         assert_eq!(fail_safe, before);
-        assert!(!fail_safe.note(Ending::Healthy, 1, 0));
-        assert_eq!(fail_safe, FailSafe::default());
+        assert!(!fail_safe.note(Ending::Healthy, 3, || true, 3));
+        assert_eq!((fail_safe.streak, fail_safe.served), (1, true));
+    }
+
+    #[test]
+    fn quits_alone_and_a_deployment_that_serves_are_no_error() {
+        let last = |ending, serves: bool, healthy: bool| {
+            let mut fail_safe = FailSafe::default();
+            let mut is_error = false;
+            for round in 1..=20 {
+                if healthy && round == 2 {
+                    let _ = fail_safe.note(Ending::Healthy, round, || false, round);
+                }
+                is_error |= fail_safe.note(ending, round, || serves, round);
+            }
+            is_error
+        };
+        assert!(last(Ending::Rapid, false, false));
+        assert!(!last(Ending::RapidQuit, false, false));
+        assert!(!last(Ending::Rapid, true, false));
+        assert!(last(Ending::Rapid, false, true), "the streak began after");
     }
 
     #[test]
     fn five_minutes_are_healthy_and_no_clock_breaks_that() {
-        assert_eq!(Ending::of_run(0, 300), Ending::Healthy);
-        assert_eq!(Ending::of_run(0, 299), Ending::Rapid);
-        assert_eq!(Ending::of_run(10, 0), Ending::Rapid);
-        assert_eq!(Ending::of_run(i64::MIN, i64::MAX), Ending::Healthy);
-        assert_eq!(Ending::of_run(i64::MAX, i64::MIN), Ending::Rapid);
+        assert!(!is_rapid(0, 300) && is_rapid(0, 299) && is_rapid(10, 0));
+        assert!(!is_rapid(i64::MIN, i64::MAX) && is_rapid(i64::MAX, i64::MIN));
         let mut late = FailSafe::default();
-        assert!(!late.note(Ending::Rapid, 1, i64::MAX));
+        assert!(!crash(&mut late, i64::MAX));
         assert_eq!(late.backoff_until, i64::MAX);
     }
 }

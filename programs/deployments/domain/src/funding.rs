@@ -4,9 +4,6 @@
 //! the rent-exempt minimum of an empty account (the *floor*), and refuses any transaction that
 //! leaves something in between. Every rule about a vault's SOL knows that floor.
 
-/// Most that one call pays its keeper in all, 0.1 SOL: bounds what any bug or collusion can cost.
-pub const MAX_REWARD_LAMPORTS_PER_CALL: u64 = 100_000_000;
-
 /// A vault's balances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Funds {
@@ -101,24 +98,82 @@ pub fn affordable_jobs(
         .unwrap_or(0)
 }
 
-/// Lamports that a keeper is paid for `handled` jobs: at most [`MAX_REWARD_LAMPORTS_PER_CALL`], and
-/// only out of what the vault holds above its floor and the rents of `jobs_ahead` further jobs, so
-/// that rewards never keep a deployment from listing.
-pub fn keeper_reward(
-    reward_lamports: u64,
-    handled: u32,
-    vault_lamports: u64,
-    jobs_ahead: u32,
-    rents: &Rents,
-) -> u64 {
-    let reserve = listing_lamports(jobs_ahead, jobs_ahead, rents)
-        .and_then(|lamports| lamports.checked_add(rents.floor))
-        .unwrap_or(u64::MAX);
-    reward_lamports
-        .saturating_mul(u64::from(handled))
-        .min(MAX_REWARD_LAMPORTS_PER_CALL)
-        .min(vault_lamports.saturating_sub(reserve))
+/// The most that is taken for `cost` if the markets' program adds its network fee, in hundredths of
+/// a percent (basis points). `None` on overflow.
+pub fn with_fee(cost: u64, max_fee_bps: u16) -> Option<u64> {
+    let fee = u128::from(cost)
+        .checked_mul(max_fee_bps.into())?
+        .div_ceil(BPS_OF_ALL.into());
+    cost.checked_add(u64::try_from(fee).ok()?)
 }
+
+/// Basis points of the whole.
+pub const BPS_OF_ALL: u16 = 10_000;
+
+/// What a deployment has paid to keepers on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewards {
+    /// Days since 1970, UTC, of the last reward.
+    pub day: u64,
+    /// Lamports on that day.
+    pub lamports: u64,
+}
+
+/// What decides about a reward, besides the vault's balance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RewardTerms {
+    /// Lamports per job.
+    pub per_job: u64,
+    /// Most lamports a day.
+    pub per_day: u64,
+    /// Jobs whose rents stay in the vault: rewards never keep a deployment from listing.
+    pub jobs_ahead: u32,
+}
+
+impl Rewards {
+    /// Nothing paid.
+    pub const fn new() -> Self {
+        Self {
+            day: 0,
+            lamports: 0,
+        }
+    }
+
+    /// Lamports that a keeper is paid for `jobs` jobs, and notes them: only out of what the vault
+    /// holds above its floor and the rents of jobs to come, and only while the day's sum allows it. A
+    /// clock that steps back does not begin a new day.
+    pub fn pay(
+        &mut self,
+        jobs: u32,
+        terms: &RewardTerms,
+        vault_lamports: u64,
+        rents: &Rents,
+        now: i64,
+    ) -> u64 {
+        let today = u64::try_from(now).unwrap_or(0) / SECONDS_PER_DAY;
+        let (day, paid) = match today > self.day {
+            true => (today, 0),
+            false => (self.day, self.lamports),
+        };
+        let reserve = listing_lamports(terms.jobs_ahead, terms.jobs_ahead, rents)
+            .and_then(|lamports| lamports.checked_add(rents.floor))
+            .unwrap_or(u64::MAX);
+        let lamports = terms
+            .per_job
+            .saturating_mul(u64::from(jobs))
+            .min(terms.per_day.saturating_sub(paid))
+            .min(vault_lamports.saturating_sub(reserve));
+        if lamports > 0 {
+            *self = Self {
+                day,
+                lamports: paid.saturating_add(lamports),
+            };
+        }
+        lamports
+    }
+}
+
+const SECONDS_PER_DAY: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -193,22 +248,55 @@ mod tests {
     }
 
     #[test]
-    fn a_reward_never_touches_the_floor_nor_the_rent_of_jobs_ahead_and_is_capped() {
+    fn a_fee_is_rounded_up_and_never_overflows() {
+        assert_eq!(with_fee(1_000, 0), Some(1_000));
+        assert_eq!(with_fee(1_000, 1_000), Some(1_100));
+        assert_eq!(with_fee(1, 1), Some(2));
+        assert_eq!(with_fee(u64::MAX, 1), None);
+        assert_eq!(with_fee(u64::MAX / 2, BPS_OF_ALL), Some(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_reward_never_touches_the_floor_nor_the_rent_of_jobs_ahead() {
         let reward = |spare, jobs_ahead| {
             let held = RENTS.floor + u64::from(jobs_ahead) * (RENTS.job + RENTS.run) + spare;
-            keeper_reward(5_000, 3, held, jobs_ahead, &RENTS)
+            let terms = RewardTerms {
+                per_job: 5_000,
+                per_day: u64::MAX,
+                jobs_ahead,
+            };
+            Rewards::new().pay(3, &terms, held, &RENTS, 0)
         };
         for jobs_ahead in [0, 1, 100] {
             assert_eq!(reward(20_000, jobs_ahead), 15_000);
             assert_eq!(reward(10_000, jobs_ahead), 10_000);
             assert_eq!(reward(0, jobs_ahead), 0);
         }
-        assert_eq!(keeper_reward(5_000, 3, 0, 0, &RENTS), 0);
-        assert_eq!(keeper_reward(5_000, 3, 100_000, u32::MAX, &RENTS), 0);
+        let terms = RewardTerms {
+            per_job: 5_000,
+            per_day: u64::MAX,
+            jobs_ahead: u32::MAX,
+        };
+        assert_eq!(Rewards::new().pay(3, &terms, 100_000, &RENTS, 0), 0);
+    }
+
+    #[test]
+    fn a_day_s_rewards_have_a_limit_and_a_clock_that_steps_back_does_not_lift_it() {
+        const DAY: i64 = 86_400;
+        let terms = RewardTerms {
+            per_job: 5_000,
+            per_day: 12_000,
+            jobs_ahead: 0,
+        };
+        let mut rewards = Rewards::new();
+        let mut pay = |now| rewards.pay(1, &terms, u64::MAX, &RENTS, now);
+        assert_eq!([pay(9 * DAY), pay(9 * DAY + 5)], [5_000; 2]);
         assert_eq!(
-            keeper_reward(u64::MAX, 2, u64::MAX, 0, &RENTS),
-            MAX_REWARD_LAMPORTS_PER_CALL
+            [pay(10 * DAY - 1), pay(8 * DAY), pay(i64::MIN)],
+            [2_000, 0, 0]
         );
+        assert_eq!(pay(10 * DAY), 5_000);
+        assert_eq!(pay(i64::MAX), 5_000, "a new day");
     }
 
     proptest! {

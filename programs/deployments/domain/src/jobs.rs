@@ -1,5 +1,7 @@
 //! One active job, as rules see it.
 
+use crate::failsafe::{is_rapid, Ending};
+
 /// What is known of a job that is queued, running or not settled yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -59,6 +61,8 @@ pub struct Census {
     pub outdated: u32,
     /// With a node, and within their deadline.
     pub serving: u32,
+    /// Both fresh and serving.
+    pub ready: u32,
 }
 
 /// Why a job is to be ended before it ends by itself.
@@ -68,10 +72,60 @@ pub enum StopReason {
     Stopping,
     /// Past its deadline: the node vanished, or forgot to finish.
     Overdue,
-    /// SCHEDULED with overlap REPLACE: a later firing is due.
+    /// SCHEDULED with overlap REPLACE: it ran already when a later firing came.
     Superseded,
     /// The deployment runs a different revision, and enough jobs serve without this one.
     Outdated,
     /// More jobs than replicas, and this one is the first to go.
     Surplus,
+    /// INFINITE: its replacement was due, and enough fresh jobs serve without it.
+    Rotated,
+}
+
+/// How an active job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its node finished it, or someone ended it elsewhere.
+    Finished {
+        /// Unix seconds.
+        started_at: i64,
+        /// Unix seconds.
+        ended_at: i64,
+    },
+    /// Its node quit; the market does not record when.
+    Quit,
+    /// Its account is gone, and with it everything about its run.
+    Gone,
+    /// A keeper ended it, for this reason.
+    Stopped(StopReason),
+    /// Its owner gave it up.
+    WrittenOff,
+}
+
+impl End {
+    /// When it ended, unix seconds, or `None` if that is not known any more.
+    pub const fn at(&self, now: i64) -> Option<i64> {
+        match self {
+            Self::Finished { ended_at, .. } => Some(*ended_at),
+            Self::Stopped(_) | Self::WrittenOff => Some(now),
+            Self::Quit | Self::Gone => None,
+        }
+    }
+
+    /// What it says of the deployment's health. Ends by decision say nothing. Where the run's length
+    /// is not on record, only the time since its start, or since it was listed, can prove it short.
+    pub fn ending(&self, job: &Job, now: i64) -> Ending {
+        match self {
+            Self::Finished {
+                started_at,
+                ended_at,
+            } if is_rapid(*started_at, *ended_at) => Ending::Rapid,
+            Self::Finished { .. } => Ending::Healthy,
+            Self::Quit if is_rapid(job.started_at.unwrap_or(job.listed_at), now) => {
+                Ending::RapidQuit
+            }
+            Self::Gone if is_rapid(job.listed_at, now) => Ending::Rapid,
+            Self::Quit | Self::Gone | Self::Stopped(_) | Self::WrittenOff => Ending::Unknown,
+        }
+    }
 }

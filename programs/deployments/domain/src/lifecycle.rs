@@ -11,7 +11,8 @@ mod owner;
 pub use due::{Extension, Listing, Market, Offer};
 
 use crate::{
-    failsafe::{Ending, FailSafe},
+    failsafe::FailSafe,
+    funding::Rewards,
     jobs::Job,
     settings::{Overlap, Settings, Strategy},
     status::{transition, Event, Next, Reason, Refused, Status},
@@ -20,15 +21,6 @@ use core::fmt;
 
 /// `next_due_at` of a deployment that waits for no point in time.
 pub const NEVER: i64 = i64::MAX;
-
-/// How and when a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// What that says of the deployment's health.
-    pub ending: Ending,
-    /// Unix seconds, or `None` if it is not known any more.
-    pub at: Option<i64>,
-}
 
 /// A rule of [`Lifecycle::invariant`] that a transition would break: always a bug in this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +80,10 @@ pub struct Lifecycle {
     pub revision: u32,
     /// Jobs of the current round that are not listed yet; always 0 for INFINITE.
     pub owed: u32,
+    /// SIMPLE and SIMPLE-EXTEND: jobs of the current round that are over and not listed again.
+    pub ended: u32,
+    /// SIMPLE and SIMPLE-EXTEND: jobs of the current round that their nodes quit.
+    pub quit: u32,
     /// Jobs that are queued, running or not settled yet.
     pub active: u32,
     /// Most jobs that the account has room for.
@@ -98,6 +94,8 @@ pub struct Lifecycle {
     pub fired_at: i64,
     /// What INFINITE remembers of jobs that ended too soon.
     pub fail_safe: FailSafe,
+    /// What keepers were paid lately.
+    pub rewards: Rewards,
 }
 
 impl Lifecycle {
@@ -110,11 +108,14 @@ impl Lifecycle {
             settings,
             revision: 1,
             owed: 0,
+            ended: 0,
+            quit: 0,
             active: 0,
             slots: settings.slots(),
             next_due_at: NEVER,
             fired_at: 0,
             fail_safe: FailSafe::new(),
+            rewards: Rewards::new(),
         }
     }
 
@@ -159,6 +160,13 @@ impl Lifecycle {
         )
     }
 
+    /// Whether `list_jobs` may find something to do: the status lists jobs, or the error that keeps it
+    /// from that ends by itself.
+    const fn may_list(&self) -> bool {
+        self.status.lists_jobs()
+            || (matches!(self.status, Status::Error) && self.reason.ends_by_itself())
+    }
+
     /// Between start and stop.
     const fn is_in_round(&self) -> bool {
         self.status.lists_jobs() || matches!(self.status, Status::Error)
@@ -177,13 +185,46 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Records a firing that is due: the whole round is owed, and the next firing is the first one
-    /// after `now`.
-    fn fire(&mut self, now: i64) {
+    /// Ends a round whose jobs are all over: nothing is active, and nothing more is to be listed.
+    fn note_if_over(&mut self) -> Result<(), Refused> {
+        let round_over = self.owed == 0 && self.lists_round_once() && self.is_in_round();
+        if self.active == 0 && (round_over || self.status == Status::Stopping) {
+            self.apply(Event::Drained)?;
+            self.reason = Reason::None;
+        }
+        Ok(())
+    }
+
+    /// Records a firing that is due: its round is owed, and the next firing is the first one after
+    /// `now`.
+    fn fire(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
         if self.fires(now) && !self.holds_firing() {
-            self.owed = self.settings.replicas;
+            self.owed = self.round_of_firing(jobs);
             self.fired_at = now;
             self.next_due_at = self.next_firing(now);
+        }
+    }
+
+    /// Jobs that a firing lists. With REPLACE, a job of this revision that still waits for a node is
+    /// the new firing's: stopping it to list it again would only send it to the end of the queue.
+    fn round_of_firing(&self, jobs: impl Iterator<Item = Job>) -> u32 {
+        let replicas = self.settings.replicas;
+        match self.settings.overlap {
+            Overlap::Allow | Overlap::Forbid => replicas,
+            Overlap::Replace => {
+                let waiting = |job: &Job| job.started_at.is_none() && job.revision == self.revision;
+                jobs.filter(waiting)
+                    .fold(replicas, |owed, _| owed.saturating_sub(1))
+            }
+        }
+    }
+
+    /// When the firing came whose round counts now, unix seconds.
+    const fn last_firing(&self, now: i64) -> i64 {
+        if self.fires(now) {
+            self.next_due_at
+        } else {
+            self.fired_at
         }
     }
 

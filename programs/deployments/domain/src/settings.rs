@@ -14,7 +14,16 @@ pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3600;
 pub const MAX_NAME_BYTES: usize = 64;
 /// Highest keeper reward per job, 0.01 SOL: a typo must not drain a vault.
 pub const MAX_KEEPER_REWARD_LAMPORTS: u64 = 10_000_000;
-/// Firings of a schedule that may overlap before the next one waits for a free slot.
+/// Most that keepers are paid a day where nothing else is asked for, 0.01 SOL.
+pub const DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY: u64 = 10_000_000;
+/// Highest bound on the markets' program's network fee, in basis points: the whole deposit again.
+pub const MAX_FEE_BPS: u16 = 10_000;
+/// The bound where nothing else is asked for, 10 %: what the network took until May 2026.
+pub const DEFAULT_MAX_FEE_BPS: u16 = 1_000;
+/// Most jobs of a round that are listed again because their nodes quit.
+pub const MAX_RETRIES: u32 = 100;
+/// Firings of a schedule that may overlap before the next one waits for a free slot, if none lists
+/// fewer jobs than the largest one so far.
 pub const MAX_OVERLAPPING_FIRINGS: u32 = 3;
 /// Shortest INFINITE job, one hour.
 pub const MIN_INFINITE_TIMEOUT_SECONDS: u32 = 3_600;
@@ -146,8 +155,16 @@ pub struct Settings {
     pub auto_extend: bool,
     /// Most NOS base units per second that the market may ask; [`NO_PRICE_CAP`] for any price.
     pub max_price_per_second: u64,
+    /// Most that the markets' program may take on top of a deposit, in basis points of it: 0 to
+    /// [`MAX_FEE_BPS`].
+    pub max_fee_bps: u16,
     /// Paid to a keeper per job handled, at most [`MAX_KEEPER_REWARD_LAMPORTS`].
     pub keeper_reward_lamports: u64,
+    /// Most lamports that keepers are paid a day (UTC) for this deployment, in all.
+    pub max_rewards_lamports_per_day: u64,
+    /// Jobs of a round that are listed again if their nodes quit, 0 to [`MAX_RETRIES`]. SIMPLE and
+    /// SIMPLE-EXTEND; 0 for every other strategy.
+    pub retries: u32,
 }
 
 /// A price cap that no market exceeds.
@@ -180,6 +197,10 @@ pub enum InvalidSettings {
     AutoExtendNotAllowed,
     /// Above [`MAX_KEEPER_REWARD_LAMPORTS`].
     KeeperReward,
+    /// Above [`MAX_FEE_BPS`].
+    MaxFee,
+    /// Above [`MAX_RETRIES`], or with a strategy that has no round to retry in.
+    Retries,
 }
 
 impl InvalidSettings {
@@ -194,6 +215,8 @@ impl InvalidSettings {
             Self::Overlap => "overlap",
             Self::AutoExtendNotAllowed => "auto_extend",
             Self::KeeperReward => "keeper_reward",
+            Self::MaxFee => "max_fee_bps",
+            Self::Retries => "retries",
         }
     }
 }
@@ -233,6 +256,10 @@ impl fmt::Display for InvalidSettings {
             Self::KeeperReward => {
                 write!(f, "use at most {MAX_KEEPER_REWARD_LAMPORTS} lamports per job")
             }
+            Self::MaxFee => write!(f, "use 0 to {MAX_FEE_BPS} basis points"),
+            Self::Retries => {
+                write!(f, "use 0 to {MAX_RETRIES} with SIMPLE or SIMPLE-EXTEND, nothing with others")
+            }
         }
     }
 }
@@ -253,7 +280,10 @@ impl Settings {
             },
             auto_extend: false,
             max_price_per_second: NO_PRICE_CAP,
+            max_fee_bps: DEFAULT_MAX_FEE_BPS,
             keeper_reward_lamports: 0,
+            max_rewards_lamports_per_day: DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY,
+            retries: 0,
         }
     }
 
@@ -312,6 +342,12 @@ impl Settings {
             self.keeper_reward_lamports <= MAX_KEEPER_REWARD_LAMPORTS,
             InvalidSettings::KeeperReward,
         );
+        ensure(self.max_fee_bps <= MAX_FEE_BPS, InvalidSettings::MaxFee);
+        let most_retries = match self.strategy {
+            Strategy::Simple | Strategy::SimpleExtend => MAX_RETRIES,
+            Strategy::Scheduled | Strategy::Infinite => 0,
+        };
+        ensure(self.retries <= most_retries, InvalidSettings::Retries);
     }
 
     fn validate_rotation(&self) -> Result<(), InvalidSettings> {

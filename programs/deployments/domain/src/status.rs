@@ -1,4 +1,4 @@
-//! The status machine: eight statuses, eleven events, one total function.
+//! The status machine: eight statuses, twelve events, one total function.
 
 use crate::settings::Strategy;
 use core::fmt;
@@ -19,7 +19,7 @@ pub enum Status {
     Stopped = 4,
     /// Over for good.
     Archived = 5,
-    /// Something only the owner can fix; see [`Reason`].
+    /// Nothing can be listed; see [`Reason`], which says whether that ends by itself.
     Error = 6,
     /// The vault cannot pay for a single job; resumes by itself once it can.
     InsufficientFunds = 7,
@@ -82,7 +82,7 @@ impl Status {
             Status::Stopping => "Asked to stop; keepers end its active jobs.",
             Status::Stopped => "Nothing is active; can be started again.",
             Status::Archived => "Over for good; only its account can still be closed.",
-            Status::Error => "Something only the owner can fix: see the reason.",
+            Status::Error => "Nothing can be listed: see the reason.",
             Status::InsufficientFunds => {
                 "The vault cannot pay for a single job; continues by itself once it can."
             }
@@ -136,12 +136,21 @@ impl Reason {
     pub const fn description(self) -> &'static str {
         match self {
             Reason::None => "Not in ERROR.",
-            Reason::PriceAboveCap => "The market asks more per second than the price cap.",
-            Reason::MarketUnusable => "The market is gone, or takes no jobs.",
+            Reason::PriceAboveCap => {
+                "The market asks more per second than the price cap; continues by itself once it does not."
+            }
+            Reason::MarketUnusable => {
+                "The market is gone, or takes no jobs; continues by itself once it does."
+            }
             Reason::RapidCompletion => {
-                "INFINITE: eight rounds of jobs in a row ended within five minutes."
+                "INFINITE: eight rounds of jobs in a row ended within five minutes; only start goes on."
             }
         }
+    }
+
+    /// Whether the error ends by itself, once the market's price or the market itself is back.
+    pub const fn ends_by_itself(self) -> bool {
+        matches!(self, Reason::PriceAboveCap | Reason::MarketUnusable)
     }
 
     /// The name shown to users, e.g. `PRICE_ABOVE_CAP`.
@@ -184,13 +193,15 @@ pub enum Event {
     Fail,
     /// Owner: after an update or a start, jobs are active and none is missing.
     Satisfied,
+    /// Keeper: what a shortage or an error was about is over; see [`Reason::ends_by_itself`].
+    Resumed,
     /// Keeper: the last active job is settled and nothing more is to be listed.
     Drained,
 }
 
 impl Event {
     /// Every event with every combination of its facts, for tables and tests.
-    pub const ALL: [Event; 13] = [
+    pub const ALL: [Event; 14] = [
         Event::Start,
         Event::Stop { jobs_active: false },
         Event::Stop { jobs_active: true },
@@ -203,6 +214,7 @@ impl Event {
         Event::CannotPay,
         Event::Fail,
         Event::Satisfied,
+        Event::Resumed,
         Event::Drained,
     ];
 
@@ -219,6 +231,7 @@ impl Event {
             Event::CannotPay => "cannot pay",
             Event::Fail => "fail",
             Event::Satisfied => "none missing",
+            Event::Resumed => "resumed",
             Event::Drained => "last job settled",
         }
     }
@@ -227,7 +240,7 @@ impl Event {
     pub const fn is_owners(self) -> bool {
         !matches!(
             self,
-            Event::Listed | Event::CannotPay | Event::Fail | Event::Drained
+            Event::Listed | Event::CannotPay | Event::Fail | Event::Resumed | Event::Drained
         )
     }
 
@@ -246,6 +259,7 @@ impl Event {
             Event::CannotPay => "keeper: vault cannot pay for one job",
             Event::Fail => "keeper: price above cap, market unusable, fail-safe",
             Event::Satisfied => "owner: start or update leaves nothing missing",
+            Event::Resumed => "keeper: market usable, price under the cap, vault can pay again",
             Event::Drained => "keeper: last job settled, nothing more to do",
         }
     }
@@ -321,7 +335,8 @@ pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
         (Starting | Running, Event::CannotPay) => InsufficientFunds,
         (Starting | Running | InsufficientFunds, Event::Fail) => Error,
         (Starting | InsufficientFunds, Event::Satisfied) => Running,
-        (Running | Stopping | InsufficientFunds, Event::Drained) => Stopped,
+        (Error | InsufficientFunds, Event::Resumed) => Running,
+        (Starting | Running | Stopping | InsufficientFunds | Error, Event::Drained) => Stopped,
 
         _ => return Err(Refused::Status),
     };

@@ -38,7 +38,13 @@ pub struct CreateArgs {
 }
 
 impl CreateArgs {
+    /// Without a cap a market's authority that raises its price takes the whole vault, so that has to
+    /// be said.
     fn settings(&self) -> Result<Settings> {
+        require!(
+            self.settings.max_price_per_second.is_some(),
+            DeployError::PriceCapMissing
+        );
         let strategy =
             Strategy::from_byte(self.strategy).ok_or(DeployError::StrategyNotSupported)?;
         self.settings.apply_to(Settings::new(strategy))

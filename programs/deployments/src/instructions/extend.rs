@@ -21,11 +21,13 @@ pub struct Extend<'info> {
     pub system_program: Program<'info, System>,
 }
 
-/// `more` replicas, 1 to what is left up to the limit, are listed beside those asked for before.
+/// `more` jobs: during a round on top of its replicas, 1 to what is left up to the limit; after its end
+/// as a round of that many replicas.
 pub(crate) fn handler(ctx: Context<Extend>, more: u32) -> Result<()> {
     let accounts = &*ctx.accounts;
-    let replicas = accounts.deployment.load()?.replicas.checked_add(more);
-    let replicas = replicas
+    let replicas = OpenDeployment::load(accounts.deployment.as_ref())?
+        .lifecycle
+        .extended_replicas(more)
         .filter(|replicas| more > 0 && *replicas <= MAX_REPLICAS)
         .ok_or(DeployError::ReplicasOutOfRange)?;
     let slots = Strategy::SimpleExtend.slots(replicas);

@@ -7,7 +7,10 @@ use crate::{
     vault::nos_balance,
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{funding::job_cost, lifecycle::Extension};
+use deployments_domain::{
+    funding::{job_cost, with_fee},
+    lifecycle::Extension,
+};
 use nosana_jobs_interface::account::JobState;
 
 /// For each index two accounts: the job and its run. Each job is prolonged by the deployment's timeout,
@@ -23,8 +26,7 @@ pub(crate) fn handler<'info>(
         remaining,
         &indices,
         |batch, [job, run]| {
-            let (JobState::Open { price_per_second }, Some(found)) =
-                (job_state(job)?, run_of(run, job.key)?)
+            let (JobState::Open(deposit), Some(found)) = (job_state(job)?, run_of(run, job.key)?)
             else {
                 return Ok(Effect::Nothing);
             };
@@ -32,25 +34,21 @@ pub(crate) fn handler<'info>(
             if !is_market(batch.markets.market)? {
                 return Ok(Effect::Nothing);
             }
-            batch.slot()?.note_start(found.started_at());
-            let view = batch.slot()?.view();
-            let nos_before = nos_balance(batch.markets.vault_nos)?;
+            let view = batch.note_start(found.started_at())?;
+            let nos = nos_balance(batch.markets.vault_nos)?;
             let (lifecycle, now) = (&batch.open.lifecycle, batch.open.now);
-            let seconds = lifecycle.settings.timeout_seconds;
-            let timeout = match lifecycle.extension(&view, price_per_second, nos_before, now) {
+            let price = deposit.price_per_second;
+            let timeout = match lifecycle.extension(&view, price, nos, now) {
                 Extension::NotDue => return Ok(Effect::Nothing),
                 Extension::CannotPay => return Ok(Effect::Shortage),
                 Extension::To(timeout) => timeout,
             };
-            batch.markets.extend(job, &rewards, timeout)?;
+            let settings = &lifecycle.settings;
+            let most = job_cost(price, settings.timeout_seconds)
+                .and_then(|cost| with_fee(cost, settings.max_fee_bps))
+                .ok_or(DeployError::Overflow)?;
+            batch.markets.extend(job, &rewards, timeout, most)?;
             batch.slot()?.timeout_seconds = timeout;
-
-            // As for a listing, the vault checks what it paid.
-            let cost = job_cost(price_per_second, seconds).ok_or(DeployError::Overflow)?;
-            require!(
-                nos_balance(batch.markets.vault_nos)?.checked_add(cost) == Some(nos_before),
-                DeployError::DepositMismatch
-            );
             Ok(Effect::Extended)
         },
     )

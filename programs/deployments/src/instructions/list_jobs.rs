@@ -9,11 +9,11 @@ use crate::{
         seeds::{self, JobAddresses},
         ActiveJob, OpenDeployment,
     },
-    vault::{nos_balance, pay_keeper, rents, send_lamports, VaultSeeds},
+    vault::{commit_and_pay, nos_balance, rents, send_lamports, Guard, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{
-    funding::{job_cost, Funds},
+    funding::{job_cost, with_fee, Funds},
     lifecycle::{Listing, Market, Offer},
 };
 
@@ -44,17 +44,26 @@ pub(crate) fn handler<'info>(
         rents: rents()?,
     };
     let listing = open.lifecycle.listing(open.slots.jobs(), &offer, open.now);
-    let listed = match listing {
+    // A call that only records something is paid as one job.
+    let paid = match listing {
         Listing::NothingDue => return err!(DeployError::NothingDue),
         Listing::NoFreeSlot => return err!(DeployError::NoFreeSlot),
         Listing::QueueFull => return err!(DeployError::MarketQueueFull),
         Listing::CannotPay => {
-            open.apply(|lifecycle, _, now| lifecycle.cannot_pay(now))?;
-            0
+            open.apply(|lifecycle, jobs, now| lifecycle.cannot_pay(jobs, now))?;
+            1
         }
         Listing::Fail(reason) => {
-            open.apply(|lifecycle, _, now| lifecycle.fail(reason, now))?;
-            0
+            open.apply(|lifecycle, jobs, now| lifecycle.fail(reason, jobs, now))?;
+            1
+        }
+        Listing::Fire => {
+            open.apply(|lifecycle, jobs, now| lifecycle.fired(jobs, now))?;
+            1
+        }
+        Listing::Resume => {
+            open.apply(|lifecycle, _, _| lifecycle.resumed())?;
+            1
         }
         Listing::Jobs(most) => {
             let addresses = groups(ctx.remaining_accounts, bumps.len())?;
@@ -63,12 +72,11 @@ pub(crate) fn handler<'info>(
             list(accounts, &mut open, &offer, addresses, bumps)?
         }
     };
-    open.commit()?;
-    pay_keeper(&open, &common.vault, &common.keeper, listed, &offer.rents)
+    commit_and_pay(&mut open, &common.vault, &common.keeper, paid, &offer.rents)
 }
 
 /// Takes a slot for each pair of bumps, lists a job at each of the first addresses, and checks what that
-/// cost. Returns how many jobs were listed.
+/// cost. Returns for how many jobs the keeper is paid.
 fn list<'info>(
     accounts: &SpendOnJobs<'info>,
     open: &mut OpenDeployment,
@@ -86,11 +94,9 @@ fn list<'info>(
     let timeout_seconds = open.lifecycle.settings.timeout_seconds;
     let cost = job_cost(price_per_second, timeout_seconds).ok_or(DeployError::Overflow)?;
     let count = u32::try_from(bumps.len()).map_err(|_| DeployError::Overflow)?;
-    let total = cost
-        .checked_mul(count.into())
-        .ok_or(DeployError::Overflow)?;
+    let most = with_fee(cost, open.lifecycle.settings.max_fee_bps).ok_or(DeployError::Overflow)?;
 
-    open.apply(|lifecycle, jobs, now| lifecycle.listed(count, jobs, now))?;
+    let paid = open.apply(|lifecycle, jobs, now| lifecycle.listed(count, jobs, now))?;
     let (key, first_index) = (open.key, open.header.next_job_index);
     let next_index = first_index.checked_add(count.into());
     open.header.next_job_index = next_index.ok_or(DeployError::Overflow)?;
@@ -127,31 +133,29 @@ fn list<'info>(
         let job_seeds: [&[u8]; 4] = [seeds::JOB, key.as_ref(), &index, &job_bump];
         let run_seeds: [&[u8]; 4] = [seeds::RUN, key.as_ref(), &index, &run_bump];
         require!(
-            ours.is_job(job.key, slot.index, slot.job_bump)
-                && ours.is_run(run.key, slot.index, slot.run_bump),
+            ours.is_canonical_job(job.key, slot.index, slot.job_bump)
+                && ours.is_canonical_run(run.key, slot.index, slot.run_bump),
             DeployError::WrongJobAddress
         );
         sweep(job, &common.vault, &job_seeds)?;
         sweep(run, &common.vault, &run_seeds)?;
+        let guard = Guard::new(&common.vault, &common.vault_nos)?;
         lister.list(job, run, &job_seeds, &run_seeds)?;
         // The market creates the run only if a node was waiting, which then has the job already.
+        let mut rents = offer.rents.job;
         if run.lamports() > 0 {
             slot.note_start(slot.listed_at);
+            rents = rents.saturating_add(offer.rents.run);
         }
+        guard.require_spent_at_most(most, rents)?;
     }
-
-    // The markets' program can change; the vault checks what it paid.
-    require!(
-        nos_balance(&common.vault_nos)?.checked_add(total) == Some(offer.funds.nos),
-        DeployError::DepositMismatch
-    );
     emit!(JobsListed {
         deployment: key,
         first_index,
         count,
         deposit_per_job: cost
     });
-    Ok(count)
+    Ok(paid)
 }
 
 /// Anyone can send lamports to a future job's or run's address, which the markets' program would then

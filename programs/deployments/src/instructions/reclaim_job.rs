@@ -1,9 +1,10 @@
-//! `reclaim_job`: the deposit of a job that was written off and then quit, back into the vault.
+//! `reclaim_job`: what is left of a written-off job's deposit, back into the vault: of one that a node
+//! quit, that still waits in the queue, or that still runs.
 
 use crate::{
     errors::DeployError,
     events::JobReclaimed,
-    markets::{job_state, Markets},
+    markets::{is_queued, job_state, require_market_vault, run_of, Markets, RunAccounts},
     state::{seeds::JobAddresses, OpenDeployment},
     // All of it: Anchor's derive needs what it made of `VaultAccounts`.
     vault::*,
@@ -34,17 +35,28 @@ pub struct ReclaimJob<'info> {
     /// The markets' program checks that it paid for the job.
     pub vault: VaultAccounts<'info>,
 
-    /// CHECK: the markets' program checks that it is the job's.
-    #[account(mut)]
+    /// CHECK: the markets' program checks that it is the job's. Writable to delist a queued job.
     pub market: UncheckedAccount<'info>,
 
-    /// CHECK: the markets' program checks that it is the market's, and pays out of it.
+    /// CHECK: pinned to the market's own field.
     #[account(mut)]
     pub market_vault: UncheckedAccount<'info>,
 
     /// CHECK: its address is checked.
     #[account(mut)]
     pub job: UncheckedAccount<'info>,
+
+    /// CHECK: the job's run, if it runs; else any account, as for the next two.
+    #[account(mut)]
+    pub run: UncheckedAccount<'info>,
+
+    /// CHECK: pinned by the run: the node's NOS token account.
+    #[account(mut)]
+    pub node_nos: UncheckedAccount<'info>,
+
+    /// CHECK: pinned by the run: who paid for it.
+    #[account(mut)]
+    pub run_payer: UncheckedAccount<'info>,
 
     /// CHECK: by address.
     #[account(address = JOBS_PROGRAM @ DeployError::WrongJobsProgram)]
@@ -65,7 +77,10 @@ impl ReclaimJob<'_> {
             ours.is_job(self.job.key, args.index, args.job_bump),
             DeployError::WrongJobAddress
         );
-        // A job with a slot is for `settle_jobs`: the fail-safe must see that its node quit.
+        // market_vault
+        require_market_vault(&self.market, &self.market_vault)?;
+
+        // A job with a slot is for `settle_jobs` and `stop_jobs`: the fail-safe must see its end.
         if *self.deployment.owner == crate::ID {
             let open = OpenDeployment::load(&self.deployment)?;
             require!(
@@ -73,15 +88,12 @@ impl ReclaimJob<'_> {
                 DeployError::JobStillActive
             );
         }
-        require!(
-            job_state(&self.job)? == JobState::Quit,
-            DeployError::NothingDue
-        );
         Ok(bump)
     }
 }
 
-/// Recovers the deposit, and the job's rent with it.
+/// Recovers the deposit of a job that was quit, delists a queued one, and ends a running one. The rent
+/// comes with it, of an ended job once it is cleaned.
 pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
     let bump = ctx.accounts.validate(&args)?;
     let accounts = &*ctx.accounts;
@@ -94,7 +106,21 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         token_program: &accounts.token_program,
         vault_seeds: &seeds.as_slices(),
     };
-    markets.recover(&accounts.job)?;
+    let job = &accounts.job;
+    match (job_state(job)?, run_of(&accounts.run, job.key)?) {
+        (JobState::Quit(deposit), _) => markets.recover(job, &deposit)?,
+        (JobState::Open(deposit), Some(found)) => {
+            let (node_nos, payer) = (&accounts.node_nos, &accounts.run_payer);
+            let of_run = RunAccounts::check(&accounts.run, &found, node_nos, payer)?;
+            let now = Clock::get()?.unix_timestamp;
+            let seconds = now.saturating_sub(found.started_at());
+            markets.end(job, &of_run, &deposit, seconds)?;
+        }
+        (JobState::Open(deposit), None) if is_queued(&accounts.market, job.key)? => {
+            markets.delist(job, &deposit)?;
+        }
+        _ => return err!(DeployError::NothingDue),
+    }
     emit!(JobReclaimed {
         deployment: accounts.deployment.key(),
         index: args.index

@@ -2,14 +2,12 @@
 
 use crate::{
     batch::{handle, Effect, HandleJobs},
-    errors::DeployError,
     events::Outcome,
-    markets::{is_market, is_queued, job_state, run_of},
-    state::seeds::is_nos_account,
+    markets::{is_queued, job_state, run_of, RunAccounts},
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{failsafe::Ending, jobs::StopReason, lifecycle::Ended};
-use nosana_jobs_interface::account::{JobState, Run};
+use deployments_domain::jobs::End;
+use nosana_jobs_interface::account::JobState;
 
 /// For each index four accounts: the job, its run, the node's NOS token account, and who paid for
 /// the run. While the job is queued, any accounts will do for the last three: the program looks at
@@ -27,50 +25,36 @@ pub(crate) fn handler<'info>(
         remaining,
         &indices,
         |batch, [job, run, node_nos, run_payer]| {
-            let JobState::Open { .. } = job_state(job)? else {
+            let JobState::Open(deposit) = job_state(job)? else {
                 return Ok(Effect::Nothing); // ended by itself: for `settle_jobs`
             };
             let run_now = run_of(run, job.key)?;
-            if let Some(found) = &run_now {
-                batch.slot()?.note_start(found.started_at());
-            }
-            let view = batch.slot()?.view();
-            let (open, now) = (&*batch.open, batch.open.now);
-            let reason = open.lifecycle.stop_reason(&view, open.slots.jobs(), now);
-            let (outcome, ending) = match (reason, run_now) {
-                (None, _) => return Ok(Effect::Nothing),
-                // Without its market no deposit can be shared out: for `write_off`.
-                (Some(_), Some(_)) if !is_market(batch.markets.market)? => {
-                    return Ok(Effect::Nothing)
-                }
-                (Some(reason), Some(found)) => {
-                    check_end(&found, node_nos, run_payer)?;
-                    batch.markets.end(job, run, node_nos, run_payer)?;
-                    let ending = match reason {
-                        StopReason::Overdue => Ending::of_run(found.started_at(), now),
-                        _ => Ending::Unknown,
-                    };
-                    (Outcome::Ended, ending)
-                }
-                (Some(_), None) if is_queued(batch.markets.market, job.key)? => {
-                    batch.markets.delist(job)?;
-                    (Outcome::Delisted, Ending::Unknown)
-                }
-                (Some(_), None) => return Ok(Effect::Nothing),
+            let view = match &run_now {
+                Some(found) => batch.note_start(found.started_at())?,
+                None => batch.slot()?.view(),
             };
-            let at = Some(now);
-            let ended = Ended { ending, at };
-            Ok(Effect::Ended { outcome, ended })
+            let (open, now) = (&*batch.open, batch.open.now);
+            let Some(reason) = open.lifecycle.stop_reason(&view, open.slots.jobs(), now) else {
+                return Ok(Effect::Nothing);
+            };
+            // Where the market is gone, or its vault short, no deposit can be shared out: for
+            // `write_off`.
+            let outcome = match run_now {
+                _ if !batch.markets.can_refund(&deposit)? => return Ok(Effect::Nothing),
+                Some(found) => {
+                    let of_run = RunAccounts::check(run, &found, node_nos, run_payer)?;
+                    let seconds = now.saturating_sub(found.started_at());
+                    batch.markets.end(job, &of_run, &deposit, seconds)?;
+                    Outcome::Ended
+                }
+                None if is_queued(batch.markets.market, job.key)? => {
+                    batch.markets.delist(job, &deposit)?;
+                    Outcome::Delisted
+                }
+                None => return Ok(Effect::Nothing),
+            };
+            let end = End::Stopped(reason);
+            Ok(Effect::Ended { outcome, end })
         },
     )
-}
-
-/// The node's pay and the run's rent go where the run says, whatever the keeper passed.
-fn check_end(run: &Run, node_nos: &AccountInfo, run_payer: &AccountInfo) -> Result<()> {
-    require!(
-        is_nos_account(node_nos.key, &run.node),
-        DeployError::WrongNodeTokenAccount
-    );
-    require_keys_eq!(*run_payer.key, run.payer, DeployError::WrongRunPayer);
-    Ok(())
 }

@@ -21,8 +21,8 @@ pub(crate) fn handler<'info>(
             return Ok(Effect::Nothing);
         }
         match (job_state(job)?, run_of(run, job.key)?) {
-            (JobState::Open { .. }, Some(found)) => {
-                batch.slot()?.note_start(found.started_at());
+            (JobState::Open(_), Some(found)) => {
+                batch.note_start(found.started_at())?;
                 Ok(Effect::Started)
             }
             _ => Ok(Effect::Nothing),

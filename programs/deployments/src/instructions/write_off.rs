@@ -3,11 +3,11 @@
 use crate::{
     errors::DeployError,
     events::Outcome,
-    markets::{is_market, is_queued, job_state},
+    markets::{can_refund, is_queued, job_state, require_market_vault},
     state::{seeds::JobAddresses, Deployment, OpenDeployment},
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{failsafe::Ending, lifecycle::Ended};
+use deployments_domain::jobs::End;
 use nosana_jobs_interface::account::JobState;
 
 /// Accounts of `write_off`.
@@ -25,15 +25,19 @@ pub struct WriteOff<'info> {
     /// CHECK: pinned by `deployment`; may be gone.
     pub market: UncheckedAccount<'info>,
 
+    /// CHECK: pinned to the market's own field, unless the market is gone.
+    pub market_vault: UncheckedAccount<'info>,
+
     /// CHECK: the job; its address is checked against its slot.
     pub job: UncheckedAccount<'info>,
 }
 
 /// Frees the job's slot. Whatever the job still gives back later goes to the vault: a node that
-/// finishes returns the rest, `clean` the rent, and `reclaim_job` the deposit if the node quits.
+/// finishes returns the rest, `clean` the rent, and `reclaim_job` the deposit, or what is left of it.
 ///
-/// Refused while a keeper can settle or delist the job. That no run exists cannot be proven on
-/// chain, so this is the owner's decision.
+/// Refused while a keeper can settle or delist the job, for which the market must be there and its
+/// vault hold the deposit. That no run exists cannot be proven on chain, so this is the owner's
+/// decision.
 pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     let accounts = &*ctx.accounts;
     let mut open = OpenDeployment::load_unarchived(accounts.deployment.as_ref())?;
@@ -44,17 +48,17 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
         JobAddresses::of(&open.key).is_job(accounts.job.key, index, job_bump),
         DeployError::WrongJobAddress
     );
+    let (market, market_vault) = (&accounts.market, &accounts.market_vault);
+    require_market_vault(market, market_vault)?;
     let can_settle = match job_state(&accounts.job)? {
         JobState::Done { .. } | JobState::Gone => true,
-        JobState::Quit => is_market(&accounts.market)?,
-        JobState::Open { .. } => is_queued(&accounts.market, accounts.job.key)?,
+        JobState::Quit(deposit) => can_refund(market, market_vault, &deposit)?,
+        JobState::Open(deposit) => {
+            is_queued(market, accounts.job.key)? && can_refund(market, market_vault, &deposit)?
+        }
     };
     require!(!can_settle, DeployError::JobCanSettle);
 
-    let ended = Ended {
-        ending: Ending::Unknown,
-        at: Some(open.now),
-    };
-    open.settle(position, Outcome::WrittenOff, ended)?;
+    open.settle(position, Outcome::WrittenOff, End::WrittenOff)?;
     open.commit()
 }

@@ -2,11 +2,11 @@
 //! at every read; the owner first, because the deployment, which is borrowed, may be passed as any of
 //! them.
 
-use crate::errors::DeployError;
+use crate::{errors::DeployError, vault::nos_balance};
 use anchor_lang::prelude::*;
 use deployments_domain::lifecycle;
 use nosana_jobs_interface::{
-    account::{Job, JobState, Market, Run, Truncated},
+    account::{Deposit, Job, JobState, Market, Run, Truncated},
     JOBS_PROGRAM,
 };
 
@@ -68,7 +68,7 @@ pub fn listing_market(market: Option<Market>) -> lifecycle::Market {
         Some(market) if market.header.takes_jobs() => lifecycle::Market::Open {
             price_per_second: market.header.price_per_second(),
             nodes_waiting: market.header.nodes_waiting(),
-            queue_room: market.header.queue_room(),
+            queue_room: market.queue_room(),
         },
         _ => lifecycle::Market::Unusable,
     }
@@ -84,6 +84,18 @@ pub fn require_market_vault(market: &AccountInfo, vault: &AccountInfo) -> Result
     })?;
     require!(is_its_vault, DeployError::WrongMarketVault);
     Ok(())
+}
+
+/// Whether a market can give a job's deposit back: it is there, and its vault, which the caller has
+/// checked, holds that much. After a double claim it may hold less than its jobs are owed.
+///
+/// # Errors
+/// As [`is_market`].
+pub fn can_refund(market: &AccountInfo, vault: &AccountInfo, deposit: &Deposit) -> Result<bool> {
+    match deposit.amount() {
+        Some(deposit) if is_market(market)? => Ok(nos_balance(vault)? >= deposit),
+        _ => Ok(false),
+    }
 }
 
 /// Whether `job` waits in the queue of `market`, which may be gone.

@@ -12,6 +12,7 @@ use core::cell::RefMut;
 use deployments_domain::{
     cron::Schedule,
     failsafe::FailSafe,
+    funding::Rewards,
     lifecycle::Lifecycle,
     settings::{Overlap, Settings, Strategy, MAX_NAME_BYTES},
     status::{Reason, Status},
@@ -84,28 +85,48 @@ pub struct Deployment {
     pub overlap: u8,
     /// SIMPLE-EXTEND: 1 if running jobs are prolonged.
     pub auto_extend: u8,
+    /// Most that the markets' program may take on top of a deposit, basis points of it.
+    pub max_fee_bps: u16,
+    /// SIMPLE, SIMPLE-EXTEND: jobs of a round that are listed again if their nodes quit.
+    pub retries: u32,
+    /// Most lamports that keepers are paid a day, in all.
+    pub max_rewards_lamports_per_day: u64,
 
     // How far it has come: the rest of `Lifecycle`.
     /// INFINITE: rounds of rapid ends in a row.
     pub streak: u8,
+    /// INFINITE: 1 if a job of the streak ended by itself.
+    pub streak_crashed: u8,
+    /// INFINITE: 1 if a job has served five minutes since the streak began.
+    pub streak_served: u8,
     /// Bytes of `name` in use.
     pub name_len: u8,
     /// Jobs of the current round that are not listed yet.
     pub owed: u32,
+    /// SIMPLE, SIMPLE-EXTEND: jobs of the current round that are over.
+    pub ended: u32,
+    /// SIMPLE, SIMPLE-EXTEND: jobs of the current round that their nodes quit.
+    pub quit: u32,
     /// When the schedule fires next, unix seconds, or `i64::MAX`.
     pub next_due_at: i64,
     /// When the schedule last fired, unix seconds.
     pub fired_at: i64,
-    /// INFINITE: nothing is listed before this time, unix seconds.
+    /// INFINITE: when the last round of rapid ends was noticed, unix seconds.
+    pub round_at: i64,
+    /// INFINITE: replacements of rapid ends wait until then, unix seconds.
     pub backoff_until: i64,
     /// Slots in use, from the first.
     pub active: u32,
-    /// INFINITE: rapid ends of the round that the fail-safe counts.
-    pub rapid_jobs: u32,
+    /// INFINITE: rapid ends whose replacement is not listed yet.
+    pub held: u32,
     /// Revision of the job definition that new jobs run, from 1.
     pub revision: u32,
     /// Highest revision ever added.
     pub latest_revision: u32,
+    /// Days since 1970, UTC, of the last reward to a keeper.
+    pub rewards_day: u64,
+    /// Lamports paid to keepers on that day.
+    pub rewards_lamports: u64,
 
     // What people want to know, and no rule reads.
     /// Index of the next job; also the number of jobs ever listed.
@@ -125,7 +146,7 @@ pub struct Deployment {
 }
 
 // Released layouts never change; `tests` pins the offsets.
-const _: () = assert!(Deployment::HEADER == 496);
+const _: () = assert!(Deployment::HEADER == 544);
 const _: () = assert!(MAX_NAME_BYTES <= u8::MAX as usize);
 
 /// Number of the revision that a deployment is created with.
@@ -250,7 +271,10 @@ impl Deployment {
             rotation_seconds: self.rotation_seconds,
             auto_extend: self.auto_extend != 0,
             max_price_per_second: self.max_price_per_second,
+            max_fee_bps: self.max_fee_bps,
             keeper_reward_lamports: self.keeper_reward_lamports,
+            max_rewards_lamports_per_day: self.max_rewards_lamports_per_day,
+            retries: self.retries,
         })
     }
 
@@ -266,7 +290,10 @@ impl Deployment {
         self.rotation_seconds = settings.rotation_seconds;
         self.auto_extend = settings.auto_extend.into();
         self.max_price_per_second = settings.max_price_per_second;
+        self.max_fee_bps = settings.max_fee_bps;
         self.keeper_reward_lamports = settings.keeper_reward_lamports;
+        self.max_rewards_lamports_per_day = settings.max_rewards_lamports_per_day;
+        self.retries = settings.retries;
     }
 
     /// The facts that decide, for an account with `slots` slots.
@@ -282,14 +309,23 @@ impl Deployment {
             settings: self.settings()?,
             revision: self.revision,
             owed: self.owed,
+            ended: self.ended,
+            quit: self.quit,
             active: self.active,
             slots: u32::try_from(slots).map_err(|_| corrupt)?,
             next_due_at: self.next_due_at,
             fired_at: self.fired_at,
             fail_safe: FailSafe {
                 streak: self.streak,
-                rapid_jobs: self.rapid_jobs,
+                crashed: self.streak_crashed != 0,
+                served: self.streak_served != 0,
+                held: self.held,
+                round_at: self.round_at,
                 backoff_until: self.backoff_until,
+            },
+            rewards: Rewards {
+                day: self.rewards_day,
+                lamports: self.rewards_lamports,
             },
         })
     }
@@ -300,12 +336,19 @@ impl Deployment {
         self.reason = lifecycle.reason as u8;
         self.revision = lifecycle.revision;
         self.owed = lifecycle.owed;
+        self.ended = lifecycle.ended;
+        self.quit = lifecycle.quit;
         self.active = lifecycle.active;
         self.next_due_at = lifecycle.next_due_at;
         self.fired_at = lifecycle.fired_at;
         self.streak = lifecycle.fail_safe.streak;
-        self.rapid_jobs = lifecycle.fail_safe.rapid_jobs;
+        self.streak_crashed = lifecycle.fail_safe.crashed.into();
+        self.streak_served = lifecycle.fail_safe.served.into();
+        self.held = lifecycle.fail_safe.held;
+        self.round_at = lifecycle.fail_safe.round_at;
         self.backoff_until = lifecycle.fail_safe.backoff_until;
+        self.rewards_day = lifecycle.rewards.day;
+        self.rewards_lamports = lifecycle.rewards.lamports;
     }
 
     /// Counts a job that ended. The counters inform people and decide nothing, so they may stick.

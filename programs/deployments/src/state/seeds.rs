@@ -111,6 +111,28 @@ impl JobAddresses {
         self.is(key, RUN, index, bump)
     }
 
+    /// As [`Self::is_job`], and no higher bump derives an address: tools look for that one alone.
+    pub fn is_canonical_job(&mut self, key: &Pubkey, index: u64, bump: u8) -> bool {
+        self.is(key, JOB, index, bump) && self.is_canonical()
+    }
+
+    /// As [`Self::is_run`], and no higher bump derives an address.
+    pub fn is_canonical_run(&mut self, key: &Pubkey, index: u64, bump: u8) -> bool {
+        self.is(key, RUN, index, bump) && self.is_canonical()
+    }
+
+    /// Whether every bump above the last one that was checked hashes to a point of the curve. Half of
+    /// all addresses have the highest bump, and nothing to check.
+    fn is_canonical(&mut self) -> bool {
+        let higher = self.bump.checked_add(1).unwrap_or(0);
+        higher == 0
+            || (higher..=u8::MAX).all(|bump| {
+                self.bump = bump;
+                let hash = hash(bytemuck::bytes_of(self)).to_bytes();
+                validate_edwards(&PodEdwardsPoint(hash))
+            })
+    }
+
     fn is(&mut self, key: &Pubkey, prefix: &[u8; 3], index: u64, bump: u8) -> bool {
         (self.prefix, self.index, self.bump) = (*prefix, index.to_le_bytes(), bump);
         hash(bytemuck::bytes_of(self)).as_ref() == key.as_ref()

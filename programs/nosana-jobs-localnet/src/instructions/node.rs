@@ -88,8 +88,9 @@ pub(crate) fn finish(ctx: Context<Finish>, ipfs_result: [u8; 32]) -> Result<()> 
     let accounts = ctx.accounts;
     require_ata(&accounts.deposit, &accounts.job.payer)?;
     require_ata(&accounts.user, &accounts.run.node)?;
-    let now = Clock::get()?.unix_timestamp;
-    accounts.job.finish(&accounts.run, now);
+    let elapsed = accounts
+        .job
+        .finish(&accounts.run, Clock::get()?.unix_timestamp);
     accounts.job.ipfs_result = ipfs_result;
     share_out(
         &accounts.market,
@@ -97,7 +98,7 @@ pub(crate) fn finish(ctx: Context<Finish>, ipfs_result: [u8; 32]) -> Result<()> 
         &accounts.job,
         &accounts.user,
         &accounts.deposit,
-        now.saturating_sub(accounts.run.time),
+        elapsed,
     )
 }
 
@@ -168,6 +169,7 @@ pub struct Complete<'info> {
 }
 
 pub(crate) fn complete(ctx: Context<Complete>, ipfs_result: [u8; 32]) -> Result<()> {
+    require!(ipfs_result != [0; 32], JobsError::JobResultNull);
     let job = &mut ctx.accounts.job;
     require!(job.state == JOB_DONE, JobsError::JobInWrongState);
     require!(job.ipfs_result == [0; 32], JobsError::JobResultsAlreadySet);

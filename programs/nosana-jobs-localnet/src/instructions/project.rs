@@ -163,7 +163,7 @@ pub struct End<'info> {
         constraint = job.project == authority.key() @ CommonError::Unauthorized,
     )]
     pub job: Account<'info, JobAccount>,
-    #[account(mut, has_one = vault @ CommonError::InvalidVault)]
+    #[account(has_one = vault @ CommonError::InvalidVault)]
     pub market: Box<Account<'info, MarketAccount>>,
     #[account(
         mut,
@@ -189,20 +189,21 @@ pub struct End<'info> {
     pub token_program: Program<'info, Token>,
 }
 
+/// As [`finish`](super::node::finish), the job's state is not asked.
 pub(crate) fn end(ctx: Context<End>) -> Result<()> {
     let accounts = ctx.accounts;
-    require!(accounts.job.state == JOB_QUEUED, JobsError::JobInWrongState);
     require_ata(&accounts.deposit, &accounts.job.payer)?;
     require_ata(&accounts.user, &accounts.run.node)?;
-    let now = Clock::get()?.unix_timestamp;
-    accounts.job.finish(&accounts.run, now);
+    let elapsed = accounts
+        .job
+        .finish(&accounts.run, Clock::get()?.unix_timestamp);
     share_out(
         &accounts.market,
         &accounts.vault,
         &accounts.job,
         &accounts.user,
         &accounts.deposit,
-        now.saturating_sub(accounts.run.time),
+        elapsed,
     )
 }
 
@@ -216,7 +217,7 @@ pub struct Recover<'info> {
         constraint = job.project == authority.key() @ CommonError::Unauthorized,
     )]
     pub job: Account<'info, JobAccount>,
-    #[account(mut, has_one = vault @ CommonError::InvalidVault)]
+    #[account(has_one = vault @ CommonError::InvalidVault)]
     pub market: Box<Account<'info, MarketAccount>>,
     /// CHECK: pinned by `market`.
     #[account(mut)]

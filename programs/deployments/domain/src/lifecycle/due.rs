@@ -2,7 +2,7 @@
 
 use super::Lifecycle;
 use crate::{
-    funding::{affordable_jobs, job_cost, Funds, Rents},
+    funding::{affordable_jobs, job_cost, with_fee, Funds, Rents},
     jobs::{Census, Job, StopReason},
     settings::{Overlap, Strategy},
     status::{Reason, Status},
@@ -50,6 +50,10 @@ pub enum Listing {
     Fail(Reason),
     /// List this many jobs, at least one, or fewer if a transaction holds fewer.
     Jobs(u32),
+    /// A firing is due whose jobs are all queued already: record it.
+    Fire,
+    /// No job is due, and what a shortage or an error was about is over: go on.
+    Resume,
 }
 
 /// What `extend_jobs` does with one running job now.
@@ -76,11 +80,15 @@ impl Lifecycle {
             } else {
                 &mut census.outdated
             };
-            if !self.rotates_out(&job, now) {
+            let counts = !self.rotates_out(&job, now);
+            if counts {
                 *counter = counter.saturating_add(1);
             }
             if job.is_serving(now) {
                 census.serving = census.serving.saturating_add(1);
+                if counts && job.revision == self.revision {
+                    census.ready = census.ready.saturating_add(1);
+                }
             }
         }
         census
@@ -89,50 +97,74 @@ impl Lifecycle {
     /// Jobs that should be listed now. Missed firings collapse into one: whatever an earlier firing
     /// still owes is replaced by the new round, never added to it.
     pub fn missing(&self, jobs: impl Iterator<Item = Job>, now: i64) -> u32 {
-        if !self.status.lists_jobs() {
+        if !self.may_list() {
             return 0;
         }
         match self.settings.strategy {
-            Strategy::Infinite if self.fail_safe.holds_back(now) => 0,
             Strategy::Infinite => self
                 .settings
                 .replicas
-                .saturating_sub(self.census(jobs, now).fresh),
+                .saturating_sub(self.census(jobs, now).fresh)
+                .saturating_sub(self.fail_safe.held_back(now)),
             Strategy::Scheduled if self.fires(now) && !self.holds_firing() => {
-                self.settings.replicas
+                self.round_of_firing(jobs)
             }
             _ => self.owed,
         }
     }
 
     /// Decides what `list_jobs` does at `now`. The caller then reports back through
-    /// [`Lifecycle::listed`], [`Lifecycle::cannot_pay`] or [`Lifecycle::fail`].
+    /// [`Lifecycle::listed`], [`Lifecycle::cannot_pay`], [`Lifecycle::fail`], [`Lifecycle::fired`] or
+    /// [`Lifecycle::resumed`].
     pub fn listing(&self, jobs: impl Iterator<Item = Job>, offer: &Offer, now: i64) -> Listing {
-        let missing = self.missing(jobs, now);
-        if missing == 0 {
+        if !self.may_list() {
             return Listing::NothingDue;
         }
+        let fail = |reason| match self.status {
+            Status::Error => Listing::NothingDue, // recorded already
+            _ => Listing::Fail(reason),
+        };
         let Market::Open {
             price_per_second,
             nodes_waiting,
             queue_room,
         } = offer.market
         else {
-            return Listing::Fail(Reason::MarketUnusable);
+            return fail(Reason::MarketUnusable); // also while nothing is missing
         };
+        let missing = self.missing(jobs, now);
         if price_per_second > self.settings.max_price_per_second {
-            return Listing::Fail(Reason::PriceAboveCap);
+            return match missing {
+                0 => Listing::NothingDue,
+                _ => fail(Reason::PriceAboveCap),
+            };
         }
-        // Room for as many as this number of replicas may have, however large the account is.
-        let most = self.slots.min(self.settings.slots());
+        let affordable = |wanted: u32| {
+            let cost = job_cost(price_per_second, self.settings.timeout_seconds)
+                .and_then(|cost| with_fee(cost, self.settings.max_fee_bps));
+            cost.map_or(0, |cost| {
+                affordable_jobs(&offer.funds, cost, nodes_waiting, &offer.rents, wanted)
+            }) // no vault holds more than a u64
+        };
+        if missing == 0 {
+            return match self.status {
+                _ if self.fires(now) && !self.holds_firing() => Listing::Fire,
+                Status::Error => Listing::Resume,
+                Status::InsufficientFunds if affordable(1) > 0 => Listing::Resume,
+                _ => Listing::NothingDue,
+            };
+        }
+        // Room for as many as this number of replicas may have, however large the account is. A
+        // schedule's earlier firings may have listed more, and hold no later one back.
+        let most = match self.settings.strategy {
+            Strategy::Scheduled => self.slots,
+            _ => self.slots.min(self.settings.slots()),
+        };
         let wanted = missing.min(most.saturating_sub(self.active));
         if wanted == 0 {
             return Listing::NoFreeSlot;
         }
-        let affordable = match job_cost(price_per_second, self.settings.timeout_seconds) {
-            Some(cost) => affordable_jobs(&offer.funds, cost, nodes_waiting, &offer.rents, wanted),
-            None => 0, // no vault holds that much
-        };
+        let affordable = affordable(wanted);
         if affordable == 0 {
             return match self.status {
                 Status::InsufficientFunds => Listing::NothingDue,
@@ -149,32 +181,44 @@ impl Lifecycle {
     /// vault, out of reach of keepers' rewards.
     pub fn jobs_ahead(&self) -> u32 {
         match self.settings.strategy {
-            _ if !self.status.lists_jobs() => 0,
-            Strategy::Scheduled | Strategy::Infinite => self.settings.replicas,
+            _ if !self.may_list() => 0,
+            Strategy::Scheduled | Strategy::Infinite => {
+                self.settings.replicas.saturating_sub(self.active)
+            }
             Strategy::Simple | Strategy::SimpleExtend => self.owed,
         }
     }
 
     /// Whether it matters when a node takes a job: then `track_jobs` notes it.
     pub fn tracks_runs(&self, jobs: impl Iterator<Item = Job>, now: i64) -> bool {
-        if !self.status.lists_jobs() {
+        if !self.may_list() {
             return false;
         }
         match self.settings.strategy {
             Strategy::Infinite => true,
-            Strategy::Scheduled => false,
+            Strategy::Scheduled => {
+                let firing = self.last_firing(now);
+                let is_early = |job: &Job| job.started_at.is_none() && job.listed_at < firing;
+                self.settings.overlap == Overlap::Replace && { jobs }.any(|job| is_early(&job))
+            }
             Strategy::Simple | Strategy::SimpleExtend => {
                 let census = self.census(jobs, now);
-                census.outdated > 0 || census.fresh > self.settings.replicas
+                census.outdated > 0 || census.fresh > self.wanted()
             }
         }
+    }
+
+    /// Jobs that should be active at once, at most.
+    fn wanted(&self) -> u32 {
+        self.settings.replicas.saturating_sub(self.ended)
     }
 
     /// Whether `job`, one of `jobs`, is to be ended now, and why.
     ///
     /// A rollout keeps serving: an outdated job that a node runs stops only while enough others
-    /// serve. When there are too many, queued ones go first, then those that run longest; a job
-    /// that is about to be rotated out does not count, so its replacement is never too many.
+    /// serve, and so does a job whose replacement was due. When there are too many, queued ones go
+    /// first, then those that run longest; a job that is about to be rotated out does not count, so
+    /// its replacement is never too many.
     pub fn stop_reason(
         &self,
         job: &Job,
@@ -187,16 +231,16 @@ impl Lifecycle {
         if job.is_overdue(now) {
             return Some(StopReason::Overdue);
         }
-        if !self.status.lists_jobs() {
+        if !self.may_list() {
             return None;
         }
         if self.settings.strategy == Strategy::Scheduled {
-            let last_firing = if self.fires(now) {
-                self.next_due_at
-            } else {
-                self.fired_at
+            let firing = self.last_firing(now);
+            let is_early = match job.started_at {
+                Some(started_at) => started_at < firing,
+                None => job.listed_at < firing && job.revision != self.revision,
             };
-            return (self.settings.overlap == Overlap::Replace && job.listed_at < last_firing)
+            return (self.settings.overlap == Overlap::Replace && is_early)
                 .then_some(StopReason::Superseded);
         }
         let census = self.census(jobs.clone(), now);
@@ -210,8 +254,11 @@ impl Lifecycle {
             };
             return (!job.is_serving(now) || others >= needed).then_some(StopReason::Outdated);
         }
-        let surplus = census.fresh.saturating_sub(self.settings.replicas);
-        if surplus == 0 || self.rotates_out(job, now) {
+        if self.rotates_out(job, now) {
+            return (census.ready >= self.settings.replicas).then_some(StopReason::Rotated);
+        }
+        let surplus = census.fresh.saturating_sub(self.wanted());
+        if surplus == 0 {
             return None;
         }
         let ahead = jobs
@@ -235,7 +282,7 @@ impl Lifecycle {
     ) -> Extension {
         let extends = self.settings.auto_extend
             && self.settings.strategy == Strategy::SimpleExtend
-            && self.status.lists_jobs()
+            && self.may_list()
             && job.revision == self.revision
             && price_per_second <= self.settings.max_price_per_second;
         let is_near = job.ends_within(self.extension_margin_seconds(), now);
@@ -249,10 +296,11 @@ impl Lifecycle {
             return Extension::NotDue; // after 136 years
         };
         let affordable = job_cost(price_per_second, self.settings.timeout_seconds)
+            .and_then(|cost| with_fee(cost, self.settings.max_fee_bps))
             .is_some_and(|cost| cost <= vault_nos);
         match (affordable, self.status) {
             (true, _) => Extension::To(timeout),
-            (false, Status::InsufficientFunds) => Extension::NotDue,
+            (false, Status::InsufficientFunds | Status::Error) => Extension::NotDue,
             (false, _) => Extension::CannotPay,
         }
     }

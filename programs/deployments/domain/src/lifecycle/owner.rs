@@ -10,8 +10,8 @@ use crate::{
 
 impl Lifecycle {
     /// Owner: begin, or begin again. From DRAFT and STOPPED a new round begins; from ERROR and
-    /// INSUFFICIENT_FUNDS the interrupted one goes on, so that no job is listed twice. The
-    /// fail-safe starts afresh.
+    /// INSUFFICIENT_FUNDS the interrupted one goes on, so that no job is listed twice. A schedule that
+    /// was in ERROR waits for its next firing. The fail-safe starts afresh.
     ///
     /// # Errors
     /// [`Refused`] if the status does not allow it.
@@ -20,14 +20,17 @@ impl Lifecycle {
         jobs: impl Iterator<Item = Job> + Clone,
         now: i64,
     ) -> Result<(), Refused> {
-        let begins_round = matches!(self.status, Status::Draft | Status::Stopped);
+        let begins_round = match self.status {
+            Status::Draft | Status::Stopped => true,
+            Status::Error => self.settings.strategy == Strategy::Scheduled,
+            _ => false,
+        };
         self.apply(Event::Start)?;
         self.reason = Reason::None;
         self.fail_safe = FailSafe::default();
         if begins_round {
             self.next_due_at = self.next_firing(now);
-        }
-        if begins_round || (self.active == 0 && self.owed == 0) {
+            (self.ended, self.quit) = (0, 0);
             self.owed = match self.settings.strategy {
                 Strategy::Simple | Strategy::SimpleExtend => self.settings.replicas,
                 Strategy::Scheduled | Strategy::Infinite => 0,
@@ -60,8 +63,9 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Owner: `more` replicas on top of those asked for, listed now; after the end as a round of
-    /// their own. The caller has validated the sum and made room for it.
+    /// Owner: `more` jobs. During a round they come on top of its replicas; after its end they are a
+    /// round of their own, of that many replicas. The caller has validated
+    /// [`Self::extended_replicas`] and made room for them.
     ///
     /// # Errors
     /// [`Refused`] if the status or the strategy does not allow it.
@@ -69,23 +73,30 @@ impl Lifecycle {
         if self.settings.strategy != Strategy::SimpleExtend {
             return Err(Refused::Strategy);
         }
-        let replicas = self
-            .settings
-            .replicas
-            .checked_add(more)
-            .ok_or(Refused::Status)?;
+        let replicas = self.extended_replicas(more).ok_or(Refused::Status)?;
         let owed = self.owed.checked_add(more).ok_or(Refused::Status)?;
+        if self.status == Status::Stopped {
+            (self.ended, self.quit) = (0, 0);
+        }
         self.apply(Event::Extend)?;
         self.settings.replicas = replicas;
         self.owed = owed;
         Ok(())
     }
 
+    /// The replicas after [`Self::extend`] by `more`, or `None` on overflow.
+    pub fn extended_replicas(&self, more: u32) -> Option<u32> {
+        match self.status {
+            Status::Stopped => Some(more),
+            _ => self.settings.replicas.checked_add(more),
+        }
+    }
+
     /// Owner: new settings, from now on. What that makes due is for keepers to do.
     ///
-    /// - *replicas*: what a round still owes grows by the difference, and shrinks so that active and
-    ///   owed jobs together are no more than the replicas; active jobs above that number are then due
-    ///   to be stopped. A schedule's active jobs stay as they are.
+    /// - *replicas*: a round owes what is neither active nor over; active jobs above that number are
+    ///   then due to be stopped, and a round of which nothing is left is over. A schedule's active
+    ///   jobs stay as they are.
     /// - *schedule*: a firing that is already due stays due.
     /// - everything else counts for decisions from now on.
     ///
@@ -104,33 +115,36 @@ impl Lifecycle {
         }
         self.apply(Event::Update)?;
         if settings.schedule != self.settings.schedule {
-            self.fire(now);
+            self.fire(jobs.clone(), now);
         }
         let before = core::mem::replace(&mut self.settings, settings);
-        if settings.schedule != before.schedule && self.is_in_round() {
+        let is_rescheduled = settings.schedule != before.schedule && self.is_in_round();
+        if is_rescheduled && !self.fires(now) {
             self.next_due_at = self.next_firing(now);
         }
         if settings.replicas != before.replicas {
-            self.scale(before.replicas, jobs.clone(), now);
+            self.scale(jobs.clone(), now);
         }
+        self.note_if_over()?;
         self.note_if_satisfied(jobs, now)
     }
 
-    /// Adapts what the round owes to a number of replicas that was `before`.
-    fn scale(&mut self, before: u32, jobs: impl Iterator<Item = Job> + Clone, now: i64) {
+    /// Adapts what the round owes to a different number of replicas.
+    fn scale(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
         let replicas = self.settings.replicas;
-        let grown = replicas.saturating_sub(before);
-        let room = replicas.saturating_sub(self.census(jobs, now).fresh);
         self.owed = match self.settings.strategy {
             Strategy::Infinite => 0,
             Strategy::Scheduled => self.owed.min(replicas),
-            _ if self.is_in_round() => self.owed.saturating_add(grown).min(room),
+            _ if self.is_in_round() => replicas
+                .saturating_sub(self.ended)
+                .saturating_sub(self.census(jobs, now).fresh),
             _ => 0,
         };
     }
 
     /// Owner: a different revision of the job definition, new or old. Replicas of the
-    /// round that run a different revision are owed again; replicas that run this one are not.
+    /// round that run a different revision are owed again; replicas that run this one are not. The
+    /// fail-safe starts afresh.
     ///
     /// # Errors
     /// [`Refused`] if the status does not allow it.
@@ -142,6 +156,9 @@ impl Lifecycle {
     ) -> Result<(), Refused> {
         self.apply(Event::Update)?;
         let before = self.census(jobs.clone(), now).fresh;
+        if revision != self.revision {
+            self.fail_safe = FailSafe::default();
+        }
         self.revision = revision;
         let after = self.census(jobs.clone(), now).fresh;
         if self.is_in_round() && self.lists_round_once() {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     cron::Schedule,
     funding::{Funds, Rents},
-    jobs::StopReason,
+    jobs::{End, StopReason},
     settings::{Settings, Strategy},
 };
 use fleet::Fleet;
@@ -19,13 +19,33 @@ fn none() -> core::iter::Empty<Job> {
     core::iter::empty()
 }
 
-const UNKNOWN: Ended = Ended {
-    ending: Ending::Unknown,
-    at: None,
-};
+/// Its account is gone, and nobody knows since when.
+const UNKNOWN: End = End::Gone;
+
+/// A run that ended at `now`, after this many seconds.
+fn ran(seconds: i64, now: i64) -> End {
+    End::Finished {
+        started_at: now - seconds,
+        ended_at: now,
+    }
+}
+
+/// A job of revision 1, queued since [`NOW`].
+fn job(index: u64) -> Job {
+    Job {
+        index,
+        listed_at: NOW,
+        started_at: None,
+        timeout_seconds: 100,
+        revision: 1,
+    }
+}
 
 fn settle(lifecycle: &mut Lifecycle, jobs: u32) -> Result<(), Refused> {
-    (0..jobs).try_for_each(|_| lifecycle.settled(UNKNOWN, NOW))
+    (0..jobs).try_for_each(|_| {
+        let settled = lifecycle.settled(&job(0), UNKNOWN, none(), NOW);
+        settled.map(|_| ())
+    })
 }
 
 fn settings(strategy: Strategy, replicas: u32) -> Settings {
@@ -37,6 +57,7 @@ fn settings(strategy: Strategy, replicas: u32) -> Settings {
         },
         schedule: (strategy == Strategy::Scheduled).then(|| Schedule::parse("0 0 * * *").unwrap()),
         max_price_per_second: 1,
+        max_fee_bps: 0,
         ..Settings::new(strategy)
     }
 }
@@ -123,7 +144,7 @@ fn a_shortage_is_recorded_once_and_ends_by_itself() {
         daily.listing(none(), &offer(0), midnight),
         Listing::CannotPay
     );
-    daily.cannot_pay(midnight).unwrap();
+    daily.cannot_pay(none(), midnight).unwrap();
     assert_eq!((daily.status, daily.owed), (Status::InsufficientFunds, 2));
     assert_eq!(
         daily.listing(none(), &offer(0), midnight + 5),
@@ -181,12 +202,12 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         simple.listing(none(), &dear, NOW),
         Listing::Fail(Reason::PriceAboveCap)
     );
-    simple.fail(Reason::PriceAboveCap, NOW).unwrap();
+    simple.fail(Reason::PriceAboveCap, none(), NOW).unwrap();
     assert_eq!(
         (simple.status, simple.reason),
         (Status::Error, Reason::PriceAboveCap)
     );
-    assert_eq!(simple.listing(none(), &offer(1), NOW), Listing::NothingDue);
+    assert_eq!(simple.listing(none(), &offer(1), NOW), Listing::Jobs(1));
     simple.start(none(), NOW).unwrap();
     assert_eq!(
         (simple.status, simple.reason, simple.owed),
@@ -198,7 +219,7 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
 fn an_interrupted_round_goes_on_without_listing_twice() {
     let mut simple = started(Strategy::Simple, 3);
     simple.listed(2, none(), NOW).unwrap();
-    simple.cannot_pay(NOW).unwrap();
+    simple.cannot_pay(none(), NOW).unwrap();
     simple.start(none(), NOW).unwrap();
     assert_eq!((simple.status, simple.owed), (Status::Starting, 1));
 }
@@ -258,7 +279,7 @@ fn stop_waits_for_active_jobs_and_forgets_the_rest() {
 fn archive_waits_for_active_jobs() {
     let mut simple = started(Strategy::Simple, 2);
     simple.listed(1, none(), NOW).unwrap();
-    simple.cannot_pay(NOW).unwrap();
+    simple.cannot_pay(none(), NOW).unwrap();
     assert_eq!(simple.archive(), Err(Refused::JobsActive));
     settle(&mut simple, 1).unwrap();
     assert_eq!(
@@ -300,9 +321,8 @@ fn extend_adds_replicas_while_running_and_after_completion() {
     extend.extend(4).unwrap();
     assert_eq!(
         (extend.status, extend.settings.replicas, extend.owed),
-        (Status::Starting, 7, 4)
+        (Status::Starting, 4, 4)
     );
-    extend.stop().unwrap();
     assert_eq!(extend.extend(u32::MAX), Err(Refused::Status));
 }
 
@@ -342,14 +362,14 @@ fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
         Extension::NotDue,
         "above the cap"
     );
-    fleet.lifecycle.cannot_pay(due).unwrap();
+    fleet.lifecycle.cannot_pay(none(), due).unwrap();
     assert_eq!(fleet.lifecycle.status, Status::InsufficientFunds);
     assert_eq!(ask(&fleet, 7_199, due), Extension::NotDue, "recorded once");
     assert_eq!(ask(&fleet, 7_200, due), Extension::To(7_200));
     fleet.lifecycle.extended(fleet.jobs(), due).unwrap();
     assert_eq!(fleet.lifecycle.status, Status::Running);
-    fleet.lifecycle.cannot_pay(due).unwrap();
-    fleet.end(0, Ending::Healthy, due + 300);
+    fleet.lifecycle.cannot_pay(none(), due).unwrap();
+    fleet.end(0, ran(300, due + 300), due + 300);
     assert_eq!(fleet.lifecycle.status, Status::Stopped, "funds ran out");
     fleet.jobs.push(Job {
         timeout_seconds: u32::MAX,
@@ -401,7 +421,7 @@ fn jobs_that_end_early_are_replaced_and_rapid_ones_hold_that_back() {
         fleet.list(1, now);
         let index = fleet.jobs[0].index;
         fleet.take(index, now);
-        fleet.end(index, Ending::Rapid, now);
+        fleet.end(index, ran(0, now), now);
         let wait = (60 << round).min(3_600);
         if round < 7 {
             assert_eq!(fleet.missing(now + wait - 1), 0);
@@ -463,21 +483,31 @@ fn scaling_a_round_changes_what_it_owes_and_stops_what_is_too_many() {
     fleet.list(3, NOW);
     fleet.scale(6, NOW);
     assert_eq!(fleet.lifecycle.owed, 3);
-    fleet.end(0, Ending::Healthy, NOW);
-    fleet.scale(2, NOW);
+    fleet.end(0, ran(300, NOW), NOW);
+    fleet.scale(4, NOW);
+    assert_eq!(fleet.lifecycle.owed, 1, "one is over, two are active");
+    // A shortage of money for jobs that nobody wants any more is over.
+    fleet.lifecycle.cannot_pay(none(), NOW).unwrap();
+    fleet.scale(3, NOW);
     assert_eq!(
         (fleet.lifecycle.owed, fleet.lifecycle.status),
         (0, Status::Running)
     );
-    fleet.scale(1, NOW);
+    fleet.scale(2, NOW);
+    assert!(fleet.lifecycle.tracks_runs(fleet.jobs(), NOW));
     assert_eq!(fleet.stop_reason(2, NOW), Some(StopReason::Surplus));
     assert_eq!(fleet.stop_reason(1, NOW), None);
-    fleet.scale(4, NOW);
-    assert_eq!(fleet.lifecycle.owed, 2, "two are active");
-    // A shortage of money for jobs that nobody wants any more is over.
-    fleet.lifecycle.cannot_pay(NOW).unwrap();
+    // A job that is stopped because nobody wants it is not over: it can be wanted again.
+    fleet.end(2, End::Stopped(StopReason::Surplus), NOW);
+    fleet.scale(3, NOW);
+    assert_eq!(fleet.lifecycle.owed, 1);
+    fleet.end(1, ran(300, NOW), NOW);
     fleet.scale(2, NOW);
-    assert_eq!(fleet.lifecycle.status, Status::Running);
+    assert_eq!(
+        fleet.lifecycle.status,
+        Status::Stopped,
+        "two of two are over"
+    );
     let mut archived = draft(Strategy::Simple, 1);
     archived.archive().unwrap();
     let more = settings(Strategy::Simple, 2);
@@ -511,7 +541,7 @@ fn a_rollout_keeps_serving_and_rolls_back() {
         );
         fleet.take(3, NOW + 1);
         assert_eq!(fleet.stop_reason(0, NOW + 1), Some(StopReason::Outdated));
-        fleet.end(1, Ending::Unknown, NOW + 1);
+        fleet.end(1, UNKNOWN, NOW + 1);
         fleet.roll(1, NOW + 1);
         assert_eq!(fleet.missing(NOW + 1), 1, "job 0 is of that revision");
         assert_eq!(fleet.stop_reason(0, NOW + 1), None);
@@ -542,21 +572,21 @@ fn firings_that_overlap_follow_the_policy() {
         (forbid.missing(second), forbid.stop_reason(0, second)),
         (0, None)
     );
-    forbid.end(0, Ending::Healthy, second + 5);
+    forbid.end(0, ran(300, second + 5), second + 5);
     assert_eq!(forbid.missing(second + 5), 0, "skipped");
     assert_eq!(forbid.lifecycle.next_due_at, second + DAY);
 
     // It had ended before the firing, and a keeper settles it late: the firing is late, not lost.
     let mut late = running(Overlap::Forbid);
     late.jobs.clear();
-    let ended = Ended {
-        ending: Ending::Healthy,
-        at: Some(second - 1),
-    };
-    late.lifecycle.settled(ended, second + 5).unwrap();
+    let ended = ran(300, second - 1);
+    late.lifecycle
+        .settled(&job(0), ended, none(), second + 5)
+        .unwrap();
     assert_eq!(late.missing(second + 5), 1);
 
     let mut replace = running(Overlap::Replace);
+    replace.take(0, second - 10);
     assert_eq!(replace.stop_reason(0, second - 1), None);
     assert_eq!(replace.stop_reason(0, second), Some(StopReason::Superseded));
     replace.list(1, second + 5);
@@ -565,6 +595,167 @@ fn firings_that_overlap_follow_the_policy() {
         Some(StopReason::Superseded)
     );
     assert_eq!(replace.stop_reason(1, second + 5), None);
+}
+
+#[test]
+fn with_replace_a_queued_job_is_the_new_firing_s() {
+    let (first, second) = (20_001 * DAY, 20_002 * DAY);
+    let mut fleet = Fleet::new(Lifecycle::draft(Settings {
+        overlap: Overlap::Replace,
+        ..settings(Strategy::Scheduled, 3)
+    }));
+    fleet.start(NOW);
+    fleet.list(3, first);
+    fleet.take(0, first + 60);
+    assert!(!fleet.lifecycle.tracks_runs(fleet.jobs(), second - 1));
+    assert!(fleet.lifecycle.tracks_runs(fleet.jobs(), second));
+    assert_eq!(fleet.missing(second), 1, "two of three are queued");
+    let stopped =
+        |fleet: &Fleet, now| [0, 1, 2].map(|index| fleet.stop_reason(index, now).is_some());
+    assert_eq!(stopped(&fleet, second), [true, false, false]);
+    fleet.list(1, second);
+    assert_eq!((fleet.lifecycle.owed, fleet.jobs.len()), (0, 4));
+
+    // A node had taken one of them before the firing, and it is shown only now.
+    fleet.take(1, second - 1);
+    assert_eq!((fleet.lifecycle.owed, fleet.missing(second)), (1, 1));
+    // The other one is taken after it.
+    fleet.take(2, second);
+    assert_eq!(fleet.lifecycle.owed, 1);
+    assert_eq!(stopped(&fleet, second), [true, true, false]);
+
+    // A queued job of a different revision is no use to the next firing.
+    let mut rolled = Fleet::new(fleet.lifecycle);
+    rolled.lifecycle.active = 0;
+    rolled.list(1, second);
+    rolled.roll(2, second);
+    assert_eq!(
+        rolled.stop_reason(0, second + DAY),
+        Some(StopReason::Superseded)
+    );
+    assert_eq!(rolled.missing(second + DAY), 3);
+}
+
+#[test]
+fn a_firing_whose_jobs_are_all_queued_is_recorded() {
+    let mut fleet = Fleet::new(Lifecycle::draft(Settings {
+        overlap: Overlap::Replace,
+        ..settings(Strategy::Scheduled, 1)
+    }));
+    fleet.start(NOW);
+    fleet.list(1, 20_001 * DAY);
+    let second = 20_002 * DAY;
+    let listing = |fleet: &Fleet, now| fleet.lifecycle.listing(fleet.jobs(), &offer(9), now);
+    assert_eq!(listing(&fleet, second - 1), Listing::NothingDue);
+    assert_eq!(
+        fleet.lifecycle.fired(fleet.jobs(), second - 1),
+        Err(Refused::Status)
+    );
+    assert_eq!(listing(&fleet, second), Listing::Fire);
+    fleet.lifecycle.fired(fleet.jobs(), second).unwrap();
+    assert_eq!(
+        (fleet.lifecycle.fired_at, fleet.lifecycle.owed),
+        (second, 0)
+    );
+    assert_eq!(listing(&fleet, second), Listing::NothingDue);
+}
+
+#[test]
+fn errors_end_by_themselves_but_for_the_fail_safe_s() {
+    let dear = Offer {
+        market: Market::Open {
+            price_per_second: 2,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
+        ..offer(9)
+    };
+    let gone = Offer {
+        market: Market::Unusable,
+        ..offer(9)
+    };
+    let mut fleet = Fleet::new(started(Strategy::Infinite, 1));
+    let rich = offer(999);
+    let listing = |fleet: &Fleet, offer: &Offer| fleet.lifecycle.listing(fleet.jobs(), offer, NOW);
+    assert_eq!(listing(&fleet, &dear), Listing::Fail(Reason::PriceAboveCap));
+    fleet
+        .lifecycle
+        .fail(Reason::PriceAboveCap, none(), NOW)
+        .unwrap();
+    assert_eq!(listing(&fleet, &dear), Listing::NothingDue);
+    assert_eq!(listing(&fleet, &gone), Listing::NothingDue);
+    assert_eq!(listing(&fleet, &offer(0)), Listing::CannotPay);
+    assert_eq!(listing(&fleet, &rich), Listing::Jobs(1));
+    fleet.list(1, NOW);
+    assert_eq!(fleet.lifecycle.status, Status::Running);
+    assert_eq!(
+        listing(&fleet, &gone),
+        Listing::Fail(Reason::MarketUnusable)
+    );
+    fleet
+        .lifecycle
+        .fail(Reason::MarketUnusable, none(), NOW)
+        .unwrap();
+    assert_eq!(listing(&fleet, &rich), Listing::Resume);
+    fleet.lifecycle.resumed().unwrap();
+    assert_eq!(
+        (fleet.lifecycle.status, fleet.lifecycle.reason),
+        (Status::Running, Reason::None)
+    );
+    assert_eq!(fleet.lifecycle.resumed(), Err(Refused::Status));
+
+    let broken = Lifecycle {
+        status: Status::Error,
+        reason: Reason::RapidCompletion,
+        ..fleet.lifecycle
+    };
+    assert_eq!(broken.listing(none(), &rich, NOW), Listing::NothingDue);
+    for refused in [
+        { broken }.resumed(),
+        { broken }.cannot_pay(none(), NOW),
+        { broken }.listed(1, none(), NOW).map(drop),
+    ] {
+        assert_eq!(refused, Err(Refused::Status));
+    }
+}
+
+#[test]
+fn jobs_that_nodes_quit_are_listed_again_as_often_as_the_owner_allows() {
+    let mut fleet = Fleet::new(Lifecycle::draft(Settings {
+        retries: 2,
+        ..settings(Strategy::Simple, 2)
+    }));
+    fleet.start(NOW);
+    fleet.list(2, NOW);
+    fleet.end(0, End::Quit, NOW);
+    fleet.end(1, End::Quit, NOW);
+    assert_eq!((fleet.lifecycle.owed, fleet.lifecycle.quit), (2, 2));
+    fleet.list(2, NOW);
+    fleet.end(2, End::Quit, NOW);
+    assert_eq!((fleet.lifecycle.owed, fleet.lifecycle.ended), (0, 1));
+    fleet.end(3, ran(9, NOW), NOW);
+    assert_eq!(
+        (fleet.lifecycle.status, fleet.lifecycle.quit),
+        (Status::Stopped, 3)
+    );
+    fleet.start(NOW);
+    assert_eq!((fleet.lifecycle.ended, fleet.lifecycle.quit), (0, 0));
+}
+
+#[test]
+fn rapid_ends_and_what_replaces_them_earn_nothing() {
+    let mut lifecycle = started(Strategy::Infinite, 3);
+    assert_eq!(lifecycle.listed(3, none(), NOW), Ok(3));
+    let paid = |lifecycle: &mut Lifecycle, end| lifecycle.settled(&job(0), end, none(), NOW + 600);
+    assert_eq!(paid(&mut lifecycle, ran(10, NOW + 10)), Ok(0));
+    assert_eq!(paid(&mut lifecycle, ran(600, NOW + 600)), Ok(1));
+    assert_eq!(paid(&mut lifecycle, End::Quit), Ok(1), "unknown");
+    assert_eq!(
+        lifecycle.listed(2, none(), NOW + 600),
+        Ok(2),
+        "of the other two"
+    );
+    assert_eq!(lifecycle.listed(1, none(), NOW + 660), Ok(0));
 }
 
 #[test]
@@ -601,7 +792,9 @@ fn rent_is_kept_for_jobs_to_come() {
     assert_eq!(fleet.lifecycle.jobs_ahead(), 0);
     fleet.start(NOW);
     fleet.list(3, NOW);
-    assert_eq!(fleet.lifecycle.jobs_ahead(), 3);
+    assert_eq!(fleet.lifecycle.jobs_ahead(), 0);
+    fleet.end(0, UNKNOWN, NOW);
+    assert_eq!(fleet.lifecycle.jobs_ahead(), 1);
     let mut simple = started(Strategy::Simple, 3);
     simple.listed(2, none(), NOW).unwrap();
     assert_eq!(simple.jobs_ahead(), 1);
@@ -647,4 +840,5 @@ fn a_broken_rule_is_named() {
     }
 }
 
+mod convergence;
 mod properties;

@@ -10,7 +10,10 @@ const VALID: Settings = Settings {
     rotation_seconds: 0,
     auto_extend: false,
     max_price_per_second: NO_PRICE_CAP,
+    max_fee_bps: DEFAULT_MAX_FEE_BPS,
     keeper_reward_lamports: 0,
+    max_rewards_lamports_per_day: DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY,
+    retries: 0,
 };
 
 const INFINITE: Settings = Settings {

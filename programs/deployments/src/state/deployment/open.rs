@@ -8,8 +8,8 @@ use crate::{
 use anchor_lang::prelude::*;
 use core::cell::RefMut;
 use deployments_domain::{
-    jobs::Job,
-    lifecycle::{Ended, Lifecycle},
+    jobs::{End, Job},
+    lifecycle::Lifecycle,
     status::{Refused, Status},
 };
 
@@ -83,30 +83,46 @@ impl<'a> OpenDeployment<'a> {
     ///
     /// # Errors
     /// The [`DeployError`] of what the transition [`Refused`].
-    pub fn apply(
+    pub fn apply<T>(
         &mut self,
-        transition: impl FnOnce(&mut Lifecycle, Jobs<'_>, i64) -> core::result::Result<(), Refused>,
-    ) -> Result<()> {
+        transition: impl FnOnce(&mut Lifecycle, Jobs<'_>, i64) -> core::result::Result<T, Refused>,
+    ) -> Result<T> {
         let jobs = Jobs(self.slots.in_use().iter());
-        transition(&mut self.lifecycle, jobs, self.now).map_err(DeployError::from)?;
-        Ok(())
+        Ok(transition(&mut self.lifecycle, jobs, self.now).map_err(DeployError::from)?)
     }
 
-    /// Frees the slot of a job that is over, and counts the job.
+    /// Notes when a node took a job, if that was not known before. Returns the job.
     ///
     /// # Errors
     /// [`DeployError::JobNotActive`] if no slot in use has this position.
-    pub fn settle(&mut self, position: usize, outcome: Outcome, ended: Ended) -> Result<()> {
-        let index = self.slots.at(position)?.index;
+    pub fn note_start(&mut self, position: usize, started_at: i64) -> Result<Job> {
+        let slot = self.slots.at(position)?;
+        if slot.view().started_at.is_some() {
+            return Ok(slot.view());
+        }
+        slot.note_start(started_at);
+        let job = slot.view();
+        self.lifecycle.started(&job);
+        Ok(job)
+    }
+
+    /// Frees the slot of a job that is over, and counts the job. Returns for how many jobs the keeper
+    /// is paid.
+    ///
+    /// # Errors
+    /// [`DeployError::JobNotActive`] if no slot in use has this position.
+    pub fn settle(&mut self, position: usize, outcome: Outcome, end: End) -> Result<u32> {
+        let job = self.slots.at(position)?.view();
+        let index = job.index;
         self.slots.free(position)?;
-        self.apply(|lifecycle, _, now| lifecycle.settled(ended, now))?;
+        let paid = self.apply(|lifecycle, jobs, now| lifecycle.settled(&job, end, jobs, now))?;
         self.header.count(outcome);
         emit!(JobSettled {
             deployment: self.key,
             index,
             outcome: outcome as u8
         });
-        Ok(())
+        Ok(paid)
     }
 
     /// As [`Self::commit`], after a transition that changed settings. No keeper's does.

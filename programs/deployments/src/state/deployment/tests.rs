@@ -26,19 +26,23 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, rotation_seconds), 272),
         (offset_of!(Deployment, replicas), 276),
         (offset_of!(Deployment, overlap), 280),
-        (offset_of!(Deployment, streak), 282),
-        (offset_of!(Deployment, owed), 284),
-        (offset_of!(Deployment, next_due_at), 288),
-        (offset_of!(Deployment, active), 312),
-        (offset_of!(Deployment, revision), 320),
-        (offset_of!(Deployment, next_job_index), 328),
-        (offset_of!(Deployment, name), 368),
-        (offset_of!(Deployment, reserved), 432),
+        (offset_of!(Deployment, max_fee_bps), 282),
+        (offset_of!(Deployment, retries), 284),
+        (offset_of!(Deployment, max_rewards_lamports_per_day), 288),
+        (offset_of!(Deployment, streak), 296),
+        (offset_of!(Deployment, owed), 300),
+        (offset_of!(Deployment, next_due_at), 312),
+        (offset_of!(Deployment, active), 344),
+        (offset_of!(Deployment, revision), 352),
+        (offset_of!(Deployment, rewards_day), 360),
+        (offset_of!(Deployment, next_job_index), 376),
+        (offset_of!(Deployment, name), 416),
+        (offset_of!(Deployment, reserved), 480),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);
     }
-    assert_eq!((Deployment::space(0), Deployment::space(3)), (496, 592));
+    assert_eq!((Deployment::space(0), Deployment::space(3)), (544, 640));
 }
 
 #[test]
@@ -88,12 +92,12 @@ fn data_that_the_program_never_writes_is_refused() {
         let data = RefMut::map(cell.borrow_mut(), |data| &mut data[..len]);
         Deployment::split(data).map(|(header, slots)| (header.version, slots.len()))
     };
-    assert!(split(528).is_err(), "no discriminator");
+    assert!(split(576).is_err(), "no discriminator");
     let header = Deployment::init(RefMut::map(cell.borrow_mut(), |data| &mut **data));
     assert_eq!(header.unwrap().version, Deployment::VERSION);
-    assert_eq!(split(528).unwrap(), (Deployment::VERSION, 1));
-    assert!(split(495).is_err());
-    assert!(split(500).is_err());
+    assert_eq!(split(576).unwrap(), (Deployment::VERSION, 1));
+    assert!(split(543).is_err());
+    assert!(split(548).is_err());
 
     let good = Deployment::zeroed();
     assert!(good.lifecycle(1).is_ok());

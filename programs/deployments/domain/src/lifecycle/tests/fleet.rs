@@ -75,11 +75,14 @@ impl Fleet {
     pub(super) fn take(&mut self, index: u64, now: i64) {
         let job = self.jobs.iter_mut().find(|job| job.index == index).unwrap();
         job.started_at = Some(now);
+        let job = *job;
+        self.lifecycle.started(&job);
     }
 
-    pub(super) fn end(&mut self, index: u64, ending: Ending, now: i64) {
-        self.jobs.retain(|job| job.index != index);
-        let at = Some(now);
-        self.lifecycle.settled(Ended { ending, at }, now).unwrap();
+    pub(super) fn end(&mut self, index: u64, end: End, now: i64) {
+        let position = self.jobs.iter().position(|job| job.index == index);
+        let job = self.jobs.remove(position.unwrap());
+        let jobs = self.jobs();
+        self.lifecycle.settled(&job, end, jobs, now).unwrap();
     }
 }

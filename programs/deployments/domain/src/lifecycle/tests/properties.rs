@@ -1,12 +1,32 @@
 //! Whatever happens in whatever order, the invariant holds.
 
 use super::*;
-use crate::{jobs::Census, settings::Strategy};
+use crate::settings::Strategy;
 use proptest::{prelude::*, strategy::Strategy as _};
 use std::vec;
 
+/// How a job ends by itself.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(super) enum Ended {
+    Healthy,
+    Rapid,
+    Quit,
+    Gone,
+}
+
+impl Ended {
+    fn at(self, now: i64) -> End {
+        match self {
+            Self::Healthy => ran(300, now),
+            Self::Rapid => ran(1, now),
+            Self::Quit => End::Quit,
+            Self::Gone => End::Gone,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
     Start,
     Stop,
     Archive,
@@ -15,16 +35,18 @@ enum Step {
     Roll(u32),
     Crank { jobs_paid: u32, dear: bool },
     Take(usize),
-    End(usize, Ending),
+    End(usize, Ended),
     StopJob(usize),
+    Reschedule,
     Wait(i64),
 }
 
-fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     let ending = prop_oneof![
-        Just(Ending::Healthy),
-        Just(Ending::Rapid),
-        Just(Ending::Unknown)
+        Just(Ended::Healthy),
+        Just(Ended::Rapid),
+        Just(Ended::Quit),
+        Just(Ended::Gone)
     ];
     prop_oneof![
         2 => Just(Step::Start),
@@ -38,13 +60,14 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         4 => (0..8usize).prop_map(Step::Take),
         3 => (0..8usize, ending).prop_map(|(job, ending)| Step::End(job, ending)),
         4 => (0..8usize).prop_map(Step::StopJob),
+        1 => Just(Step::Reschedule),
         4 => (-100..3 * DAY).prop_map(Step::Wait),
         2 => (0..3_600i64).prop_map(Step::Wait),
     ]
 }
 
 /// Applies one step; an owner's may be refused, what a decision proposes may not.
-fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
+pub(super) fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
     let at = *now;
     let jobs = fleet.jobs();
     match step {
@@ -60,6 +83,13 @@ fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
             fleet.lifecycle.configure(settings, jobs, at)?;
             fleet.make_room();
             Ok(())
+        }
+        Step::Reschedule => {
+            let settings = Settings {
+                schedule: Some(Schedule::parse("30 */6 * * *").unwrap()),
+                ..fleet.lifecycle.settings
+            };
+            fleet.lifecycle.configure(settings, jobs, at)
         }
         Step::Extend(more) => {
             fleet.lifecycle.extend(more)?;
@@ -79,30 +109,34 @@ fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
                 },
                 ..offer(0)
             };
-            match fleet.lifecycle.listing(jobs, &offer, at) {
+            match fleet.lifecycle.listing(jobs.clone(), &offer, at) {
                 Listing::Jobs(jobs) => fleet.list(jobs, at),
-                Listing::CannotPay => fleet.lifecycle.cannot_pay(at).unwrap(),
-                Listing::Fail(reason) => fleet.lifecycle.fail(reason, at).unwrap(),
-                _ => {}
+                Listing::CannotPay => fleet.lifecycle.cannot_pay(jobs, at).unwrap(),
+                Listing::Fail(reason) => fleet.lifecycle.fail(reason, jobs, at).unwrap(),
+                Listing::Fire => fleet.lifecycle.fired(jobs, at).unwrap(),
+                Listing::Resume => fleet.lifecycle.resumed().unwrap(),
+                Listing::NothingDue | Listing::NoFreeSlot | Listing::QueueFull => {}
             }
             Ok(())
         }
         Step::Take(position) => {
-            if let Some(job) = fleet.jobs.get_mut(position) {
-                job.started_at = job.started_at.or(Some(at));
+            if let Some(job) = fleet.jobs.get(position).copied() {
+                if job.started_at.is_none() {
+                    fleet.take(job.index, at);
+                }
             }
             Ok(())
         }
         Step::End(position, ending) => {
             if let Some(job) = fleet.jobs.get(position) {
-                fleet.end(job.index, ending, at);
+                fleet.end(job.index, ending.at(at), at);
             }
             Ok(())
         }
         Step::StopJob(position) => {
             if let Some(job) = fleet.jobs.get(position).copied() {
-                if fleet.stop_reason(job.index, at).is_some() {
-                    fleet.end(job.index, Ending::Unknown, at);
+                if let Some(reason) = fleet.stop_reason(job.index, at) {
+                    fleet.end(job.index, End::Stopped(reason), at);
                 }
             }
             Ok(())
@@ -116,7 +150,8 @@ fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), Refused> {
 
 /// A keeper that stops what is due never leaves fewer serving than were, unless there are enough.
 fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
-    let census: Census = fleet.lifecycle.census(fleet.jobs(), now);
+    let census = fleet.lifecycle.census(fleet.jobs(), now);
+    let replicas = fleet.lifecycle.settings.replicas;
     fleet
         .jobs
         .iter()
@@ -130,7 +165,10 @@ fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
                 };
                 census.serving > needed
             }
-            Some(StopReason::Surplus) => census.fresh > fleet.lifecycle.settings.replicas,
+            Some(StopReason::Surplus) => {
+                census.fresh > replicas - fleet.lifecycle.ended.min(replicas)
+            }
+            Some(StopReason::Rotated) => census.ready >= replicas,
             _ => true,
         })
 }
@@ -161,13 +199,13 @@ proptest! {
                 prop_assert_eq!(after, before);
             }
             if matches!(step, Step::Crank { .. }) && after.active > before.active {
-                prop_assert!(after.active <= strategy.slots(after.settings.replicas));
+                prop_assert!(after.active <= after.slots);
             }
         }
         // None is a trap: stop, end what is active, archive.
         let _ = fleet.lifecycle.stop();
         while let Some(job) = fleet.jobs.first() {
-            fleet.end(job.index, Ending::Unknown, now);
+            fleet.end(job.index, UNKNOWN, now);
         }
         if fleet.lifecycle.status != Status::Archived {
             fleet.lifecycle.archive().unwrap();

@@ -1,0 +1,148 @@
+//! Money that cannot get stuck, whatever became of a job and of its market's vault.
+
+use crate::{failure, refused};
+use deployments::{errors::DeployError, instructions::Amount};
+use deployments_domain::{settings::Strategy, status::Status};
+use deployments_tests::*;
+use nosana_deploy_client::instructions::{self as ix, market_vault_address, JobRun};
+use solana_program::pubkey::Pubkey;
+
+const UNSEEN: JobRun = JobRun {
+    index: 0,
+    run: None,
+};
+
+/// Job 0 of a new deployment, listed and quit, and its two later claims.
+async fn claimed_twice(world: &mut World) -> (Pubkey, Pubkey, [Pubkey; 2]) {
+    let key = world.started(Strategy::Simple, 1, 1).await;
+    world.list(&key, 1).await.unwrap();
+    let (job, nodes) = (world.job(&key, 0), [0, 1].map(|n| world.nodes[n].clone()));
+    let run = nodes[0].work(world).await.unwrap();
+    nodes[0].quit(world, job, run).await.unwrap();
+    let first = nodes[0].claim(world, job).await.unwrap();
+    let second = nodes[1].claim(world, job).await.unwrap();
+    (key, job, [first, second])
+}
+
+/// What the market's vault holds.
+async fn set_market_nos(world: &mut World, nos: u64) {
+    let vault = market_vault_address(&world.market);
+    let account = token_account(vault, nosana_deploy_client::jobs_program::NOS_MINT, nos);
+    world.bank.put(&vault, account);
+}
+
+#[tokio::test]
+async fn a_job_that_was_finished_and_then_quit_again_is_over_and_never_recovered() {
+    let mut world = World::new().await;
+    let (key, job, [first, second]) = claimed_twice(&mut world).await;
+    // Other people's deposits, which are not ours to take.
+    let theirs = 5 * COST;
+    set_market_nos(&mut world, COST + theirs).await;
+    let nodes = [0, 1].map(|n| world.nodes[n].clone());
+    world.set_time(NOW + 600).await;
+    nodes[0].finish(&mut world, job, first).await.unwrap();
+    nodes[1].quit(&mut world, job, second).await.unwrap();
+    let before = world.vault_funds().await;
+    world.settle(&key, &[0]).await.unwrap();
+    let deployment = world.deployment(&key).await;
+    assert_eq!(
+        (deployment.status(), deployment.header.jobs_done),
+        (Status::Stopped, 1)
+    );
+    assert_eq!(world.vault_funds().await, before);
+    let market_vault = market_vault_address(&world.market);
+    assert_eq!(world.nos(&market_vault).await, theirs);
+}
+
+#[tokio::test]
+async fn a_job_whose_market_s_vault_is_short_can_be_written_off_and_archived() {
+    for quit in [false, true] {
+        let mut world = World::new().await;
+        let key = world.started(Strategy::Simple, 1, 1).await;
+        world.list(&key, 1).await.unwrap();
+        if quit {
+            let (job, node) = (world.job(&key, 0), world.nodes[0].clone());
+            let run = node.work(&mut world).await.unwrap();
+            node.quit(&mut world, job, run).await.unwrap();
+        }
+        set_market_nos(&mut world, COST).await;
+        assert_eq!(
+            failure(world.write_off(&key, 0).await),
+            refused(DeployError::JobCanSettle)
+        );
+        set_market_nos(&mut world, COST - 1).await;
+        world.steer(ix::stop, &key).await.unwrap();
+        let nothing = refused::<()>(DeployError::NothingDue);
+        assert_eq!(failure(world.stop_jobs(&key, &[UNSEEN]).await), nothing);
+        assert_eq!(failure(world.settle(&key, &[0]).await), nothing);
+        world.write_off(&key, 0).await.unwrap();
+        world.steer(ix::archive, &key).await.unwrap();
+        world.withdraw(Amount::All, Amount::All).await.unwrap();
+
+        // Somebody fills the market's vault again: the deposit is still the vault's.
+        set_market_nos(&mut world, COST).await;
+        let reclaim = ix::reclaim_job(&world.vault, &key, &world.market, &UNSEEN);
+        world.by_keeper(reclaim).await.unwrap();
+        assert_eq!(world.vault_funds().await, (COST, JOB_RENT), "quit: {quit}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_of_a_market_that_was_closed_and_opened_anew_can_be_written_off() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 1, 1).await;
+    world.list(&key, 1).await.unwrap();
+    let mut anew = world.market_state().await;
+    world.close_market();
+    anew.queue.clear();
+    anew.queue_type = nosana_deploy_client::jobs_program::account::QUEUE_EMPTY;
+    world.set_market(&anew);
+    set_market_nos(&mut world, 0).await;
+    world.write_off(&key, 0).await.unwrap();
+    assert_eq!(world.status(&key).await, Status::Stopped);
+}
+
+#[tokio::test]
+async fn a_written_off_job_that_still_runs_can_be_ended_by_anyone_into_the_vault() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 1, 1).await;
+    world.list(&key, 1).await.unwrap();
+    let node = world.nodes[0].clone();
+    let run = node.work(&mut world).await.unwrap();
+    world.write_off(&key, 0).await.unwrap();
+    world.set_time(NOW + 600).await;
+    let running = JobRun {
+        index: 0,
+        run: Some(node.run_of_job(run)),
+    };
+    let good = ix::reclaim_job(&world.vault, &key, &world.market, &running);
+    let mut elsewhere = good.clone();
+    let node_nos = elsewhere
+        .accounts
+        .iter_mut()
+        .find(|meta| meta.pubkey == node.nos());
+    node_nos.unwrap().pubkey = world.vault.nos;
+    assert_eq!(
+        failure(world.by_keeper(elsewhere).await),
+        refused(DeployError::WrongNodeTokenAccount)
+    );
+    world.by_keeper(good.clone()).await.unwrap();
+    assert_eq!(world.vault_funds().await.0, COST - 600 * PRICE);
+    assert_eq!(world.nos(&node.nos()).await, 600 * PRICE);
+    assert!(world.by_keeper(good).await.is_err(), "once");
+}
+
+#[tokio::test]
+async fn a_create_that_says_nothing_of_the_price_is_refused() {
+    let mut world = World::new().await;
+    let (owner, spec) = (world.vault.owner, world.spec(Strategy::Simple, 1));
+    let mut args = spec.create_args(0);
+    args.settings.max_price_per_second = None;
+    let [make, mut create] = ix::create(&owner, 0, &spec);
+    let data = deployments::instruction::Create { args };
+    create.data = anchor_lang::InstructionData::data(&data);
+    let outcome = world.by_owner(&[make.clone(), create]).await;
+    assert_eq!(failure(outcome), refused(DeployError::PriceCapMissing));
+    let [_, said] = ix::create(&owner, 0, &spec);
+    world.by_owner(&[make, said]).await.unwrap();
+}
