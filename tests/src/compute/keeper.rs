@@ -10,7 +10,6 @@ use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
     jobs_program::account::{JOB_DONE, JOB_STOPPED},
     markets::Run,
-    seeds,
 };
 use solana_account::Account;
 use solana_program::instruction::Instruction;

@@ -60,7 +60,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
             }
             settle
         }
-        // Another bump than the canonical one: an honest listing at an odd address.
+        // A bump that is not the canonical one: the job would be where nobody looks for it.
         3 => {
             let mut list = ix::list_jobs(&me, &deployment, 1);
             if let Some((address, bump)) = odd_job_address(&key, next) {

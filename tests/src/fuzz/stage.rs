@@ -24,7 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Listed {
     pub(super) deployment: usize,
     pub(super) index: u64,
-    pub(super) bump: u8,
 }
 
 /// The world of one scenario.

@@ -5,7 +5,6 @@ use deployments::instructions::{Amount, UpdateArgs};
 use deployments_tests::{shown, NOW, TIMEOUT};
 use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
-    seeds, DeploymentSpec,
 };
 use solana_program::instruction::Instruction;
 
@@ -83,10 +82,9 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
         "reclaim_job" => {
             let write_off = ix::write_off(&owner, &scene.decoded(&key), 0);
             scene.send(&[write_off], &owner);
-            scene.quit();
             let job = JobRun {
                 index: 0,
-                run: None,
+                run: Some(own.run_of_job()),
             };
             ix::reclaim_job(&own.vault, &key, &scene.market, &job)
         }

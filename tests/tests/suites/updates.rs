@@ -90,6 +90,27 @@ fn change(option: &str) -> (UpdateArgs, Vec<Strategy>) {
             }),
             all,
         ),
+        "max_fee_bps" => (
+            UpdateArgs::from(SettingsArgs {
+                max_fee_bps: Some(7),
+                ..none
+            }),
+            all,
+        ),
+        "max_rewards" => (
+            UpdateArgs::from(SettingsArgs {
+                max_rewards_lamports_per_day: Some(7),
+                ..none
+            }),
+            all,
+        ),
+        "retries" => (
+            UpdateArgs::from(SettingsArgs {
+                retries: Some(7),
+                ..none
+            }),
+            vec![Strategy::Simple, Strategy::SimpleExtend],
+        ),
         "revision" => (
             UpdateArgs {
                 revision: Some(1),
@@ -128,7 +149,7 @@ fn table() -> Vec<(&'static str, Vec<(Status, &'static str)>)> {
 async fn every_option_meets_every_status_as_the_documentation_says() {
     let mut walked = 0;
     let rows = table();
-    assert_eq!(rows.len(), 10, "UpdateArgs has ten options");
+    assert_eq!(rows.len(), 13, "UpdateArgs has thirteen options");
     for (option, cells) in rows {
         let (args, strategies) = change(option);
         for strategy in strategies {
@@ -172,6 +193,9 @@ fn shown(deployment: &nosana_deploy_client::accounts::DeploymentAccount, option:
         "auto_extend" => (header.auto_extend != 0).to_string(),
         "max_price" => header.max_price_per_second.to_string(),
         "keeper_reward" => header.keeper_reward_lamports.to_string(),
+        "max_fee_bps" => header.max_fee_bps.to_string(),
+        "max_rewards" => header.max_rewards_lamports_per_day.to_string(),
+        "retries" => header.retries.to_string(),
         _ => header.revision.to_string(),
     }
 }
@@ -187,6 +211,12 @@ fn shown_by(args: &UpdateArgs, option: &str) -> String {
         "auto_extend" => args.settings.auto_extend.unwrap().to_string(),
         "max_price" => args.settings.max_price_per_second.unwrap().to_string(),
         "keeper_reward" => args.settings.keeper_reward_lamports.unwrap().to_string(),
+        "max_fee_bps" => args.settings.max_fee_bps.unwrap().to_string(),
+        "max_rewards" => {
+            let most = args.settings.max_rewards_lamports_per_day;
+            most.unwrap().to_string()
+        }
+        "retries" => args.settings.retries.unwrap().to_string(),
         _ => args.revision.unwrap().to_string(),
     }
 }
