@@ -45,7 +45,7 @@ pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
 pub fn market_on_chain(market: &MarketAccount) -> Account {
     let mut data = vec![0; MARKET_SIZE];
     market.try_serialize(&mut &mut data[..]).unwrap();
-    on_chain(JOBS_PROGRAM, data)
+    account_of(JOBS_PROGRAM, data)
 }
 
 /// The NOS mint, with a supply that all token accounts of the world hold together.
@@ -59,7 +59,7 @@ pub(crate) fn mint_on_chain(supply: u64) -> Account {
     };
     let mut data = vec![0; Mint::LEN];
     mint.pack_into_slice(&mut data);
-    on_chain(anchor_spl::token::ID, data)
+    account_of(anchor_spl::token::ID, data)
 }
 
 /// A token account for NOS, or for a different mint.
@@ -73,10 +73,11 @@ pub fn token_account(owner: Pubkey, mint: Pubkey, amount: u64) -> Account {
     };
     let mut data = vec![0; TokenAccount::LEN];
     account.pack_into_slice(&mut data);
-    on_chain(anchor_spl::token::ID, data)
+    account_of(anchor_spl::token::ID, data)
 }
 
-fn on_chain(owner: Pubkey, data: Vec<u8>) -> Account {
+/// A rent-exempt account.
+pub(crate) fn account_of(owner: Pubkey, data: Vec<u8>) -> Account {
     let lamports = solana_program::rent::Rent::default().minimum_balance(data.len());
     Account {
         lamports,

@@ -1,11 +1,13 @@
 //! What tests do to a chain, whichever VM runs it: solana-program-test's bank, or LiteSVM as [`Chain`].
 
 use crate::{
-    accounts::{elf_dir, market_on_chain, mint_on_chain, token_account},
+    accounts::{account_of, elf_dir, market_on_chain, mint_on_chain, token_account},
     Chain,
 };
 use nosana_deploy_client::{jobs_program::JOBS_PROGRAM, PROGRAM_ID};
-use nosana_jobs_interface::{nos_account_address, NOS_MINT};
+use nosana_jobs_interface::{
+    nos_account_address, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
+};
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_account::Account;
 use solana_clock::Clock;
@@ -93,6 +95,14 @@ pub trait Bank: Sized {
             let account = token_account(wallet, NOS_MINT, amount);
             self.put(&nos_account_address(&wallet), account);
         }
+    }
+
+    /// Has the markets' program take a network fee of so many basis points from now on.
+    fn put_fee(&mut self, bps: u16) {
+        let reflection = account_of(REWARDS_PROGRAM, bps.to_le_bytes().to_vec());
+        self.put(&REWARDS_REFLECTION, reflection);
+        let vault = token_account(REWARDS_PROGRAM, NOS_MINT, 0);
+        self.put(&REWARDS_VAULT, vault);
     }
 
     /// A market and its empty vault.

@@ -113,6 +113,8 @@ pub struct JobOfBatch<'a, 'o, 'info> {
     pub markets: &'a Markets<'a, 'info>,
     /// The deployment, after what was done for the jobs before this one.
     pub open: &'a mut OpenDeployment<'o>,
+    /// Which of the batch's jobs it is.
+    pub number: usize,
     /// This job's slot.
     pub position: usize,
 }
@@ -176,7 +178,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
 
     let mut ours = JobAddresses::of(&open.key);
     let (mut handled, mut paid, mut extended, mut shortage) = (0_u32, 0_u32, false, false);
-    for (index, group) in indices.iter().zip(groups) {
+    for (number, (index, group)) in indices.iter().zip(groups).enumerate() {
         let Some(position) = open.slots.position(*index) else {
             continue;
         };
@@ -184,6 +186,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         let mut job = JobOfBatch {
             markets: &markets,
             open: &mut open,
+            number,
             position,
         };
         let pays = match handle_one(&mut job, group)? {

@@ -18,19 +18,32 @@ pub fn require_ata(account: &AccountInfo, owner: &Pubkey) -> Result<()> {
     Ok(())
 }
 
-/// Pays a deposit into the market.
+/// Pays a deposit into the market, and the network fee to the rewards' vault. The real program took
+/// 10 % until May 2026, and nothing since; here the first two bytes of the reflection account say how
+/// many basis points, and without such an account it is nothing.
 pub fn pay_in<'info>(
     user: &AccountInfo<'info>,
     vault: &AccountInfo<'info>,
     payer: &AccountInfo<'info>,
+    [reflection, rewards_vault]: [&AccountInfo<'info>; 2],
     amount: u64,
 ) -> Result<()> {
-    let transfer = token::Transfer {
-        from: user.clone(),
-        to: vault.clone(),
-        authority: payer.clone(),
+    let pay = |to: &AccountInfo<'info>, amount| {
+        let transfer = token::Transfer {
+            from: user.clone(),
+            to: to.clone(),
+            authority: payer.clone(),
+        };
+        token::transfer(CpiContext::new(token::ID, transfer), amount)
     };
-    token::transfer(CpiContext::new(token::ID, transfer), amount)
+    pay(vault, amount)?;
+    let data = reflection.try_borrow_data()?;
+    let bps = data.first_chunk().map_or(0, |bps| u16::from_le_bytes(*bps));
+    drop(data);
+    match u128::from(amount).saturating_mul(bps.into()) / 10_000 {
+        0 => Ok(()),
+        fee => pay(rewards_vault, u64::try_from(fee).unwrap_or(u64::MAX)),
+    }
 }
 
 /// Pays out of the market's vault, which is its own token authority.

@@ -5,6 +5,7 @@ use deployments::instructions::{Amount, UpdateArgs};
 use deployments_tests::{shown, NOW, TIMEOUT};
 use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
+    DeploymentSpec,
 };
 use solana_program::instruction::Instruction;
 

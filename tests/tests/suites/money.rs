@@ -2,9 +2,15 @@
 
 use crate::{failure, refused};
 use deployments::{errors::DeployError, instructions::Amount};
-use deployments_domain::{settings::Strategy, status::Status};
+use deployments_domain::{
+    settings::{Settings, Strategy},
+    status::Status,
+};
 use deployments_tests::*;
-use nosana_deploy_client::instructions::{self as ix, market_vault_address, JobRun};
+use nosana_deploy_client::{
+    instructions::{self as ix, market_vault_address, JobRun},
+    DeploymentSpec,
+};
 use solana_program::pubkey::Pubkey;
 
 const UNSEEN: JobRun = JobRun {
@@ -145,4 +151,66 @@ async fn a_create_that_says_nothing_of_the_price_is_refused() {
     assert_eq!(failure(outcome), refused(DeployError::PriceCapMissing));
     let [_, said] = ix::create(&owner, 0, &spec);
     world.by_owner(&[make, said]).await.unwrap();
+}
+
+/// A started deployment that bears a fee of up to 10 %, in a vault with `nos` base units.
+async fn bearing_a_fee(world: &mut World, strategy: Strategy, nos: u64) -> Pubkey {
+    let spec = DeploymentSpec {
+        autostart: true,
+        settings: Settings {
+            max_fee_bps: 1_000,
+            auto_extend: strategy == Strategy::SimpleExtend,
+            ..world.spec(strategy, 2).settings
+        },
+        ..world.spec(strategy, 2)
+    };
+    let key = world.create(&spec).await;
+    world.fund(nos, SOL).await;
+    key
+}
+
+#[tokio::test]
+async fn a_network_fee_is_borne_up_to_the_owner_s_bound_and_refused_by_name_above_it() {
+    let mut world = World::new().await;
+    let fee = COST / 10;
+    let key = bearing_a_fee(&mut world, Strategy::SimpleExtend, 2 * COST + 3 * fee).await;
+    world.bank.put_fee(1_001);
+    assert_eq!(
+        failure(world.list(&key, 1).await),
+        refused(DeployError::FeeTooHigh)
+    );
+    assert_eq!(
+        world.status(&key).await,
+        Status::Starting,
+        "nothing changed"
+    );
+    world.bank.put_fee(1_000);
+    world.list(&key, 2).await.unwrap();
+    let deployment = world.deployment(&key).await;
+    assert_eq!(deployment.jobs.len(), 1, "two would cost a fee too many");
+    assert_eq!(world.vault_funds().await.0, COST + 2 * fee);
+
+    let node = world.nodes[0].clone();
+    let run = node.work(&mut world).await.unwrap();
+    world.set_time(NOW + i64::from(TIMEOUT) - 60).await;
+    world.bank.put_fee(1_001);
+    let running = shown(0, run);
+    assert_eq!(
+        failure(world.extend_jobs(&key, &[running]).await),
+        refused(DeployError::FeeTooHigh)
+    );
+    world.bank.put_fee(1_000);
+    world.extend_jobs(&key, &[running]).await.unwrap();
+    assert_eq!(world.vault_funds().await.0, fee);
+}
+
+#[tokio::test]
+async fn a_vault_that_cannot_bear_the_bound_cannot_pay() {
+    let mut world = World::new().await;
+    let key = bearing_a_fee(&mut world, Strategy::Simple, COST + COST / 10 - 1).await;
+    world.list(&key, 1).await.unwrap();
+    assert_eq!(world.status(&key).await, Status::InsufficientFunds);
+    world.fund(1, 0).await;
+    world.list(&key, 1).await.unwrap();
+    assert_eq!(world.status(&key).await, Status::Running);
 }

@@ -86,6 +86,24 @@ pub fn require_market_vault(market: &AccountInfo, vault: &AccountInfo) -> Result
     Ok(())
 }
 
+/// For each of `jobs`, whether it waits in the queue of `market`, which may be gone.
+///
+/// # Errors
+/// As [`is_market`].
+pub fn which_are_queued(market: &AccountInfo, jobs: &[Pubkey]) -> Result<Vec<bool>> {
+    with_market(market, |market| {
+        let mut queued = vec![false; jobs.len()];
+        if let Some(market) = market {
+            market.find_queued(jobs, |position| {
+                if let Some(flag) = queued.get_mut(position) {
+                    *flag = true;
+                }
+            });
+        }
+        queued
+    })
+}
+
 /// Whether a market can give a job's deposit back: it is there, and its vault, which the caller has
 /// checked, holds that much. After a double claim it may hold less than its jobs are owed.
 ///

@@ -68,7 +68,14 @@ pub(crate) fn list(ctx: Context<List>, ipfs_job: [u8; 32], timeout: i64) -> Resu
         None => accounts.market.enqueue(QUEUE_OF_JOBS, accounts.job.key()),
     }
     let deposit = JobAccount::deposit(price, timeout);
-    pay_in(&accounts.user, &accounts.vault, &accounts.payer, deposit)
+    let rewards = [&*accounts.rewards_reflection, &*accounts.rewards_vault];
+    pay_in(
+        &accounts.user,
+        &accounts.vault,
+        &accounts.payer,
+        rewards,
+        deposit,
+    )
 }
 
 #[derive(Accounts)]
@@ -111,7 +118,14 @@ pub(crate) fn extend(ctx: Context<Extend>, timeout: i64) -> Result<()> {
     let paid = JobAccount::deposit(job.price, job.timeout);
     let more = JobAccount::deposit(job.price, timeout).saturating_sub(paid);
     job.timeout = timeout;
-    pay_in(&accounts.user, &accounts.vault, &accounts.payer, more)
+    let rewards = [&*accounts.rewards_reflection, &*accounts.rewards_vault];
+    pay_in(
+        &accounts.user,
+        &accounts.vault,
+        &accounts.payer,
+        rewards,
+        more,
+    )
 }
 
 #[derive(Accounts)]
