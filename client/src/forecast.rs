@@ -2,7 +2,7 @@
 
 use crate::{keeper::plan::Snapshot, markets::price_per_second};
 use deployments_domain::{
-    funding::{affordable_jobs, job_cost, Funds},
+    funding::{affordable_jobs, job_cost, with_fee, Funds},
     lifecycle::Market,
     settings::Strategy,
 };
@@ -32,6 +32,9 @@ pub enum Runway {
 pub struct Forecast {
     /// NOS base units that one job deposits; `None` if the market takes no jobs.
     pub job_nos: Option<u64>,
+    /// NOS base units that the vault must hold for one job: its deposit, and the highest network fee
+    /// that the owner bears.
+    pub needed_nos: Option<u64>,
     /// NOS base units that go on average per day, as long as it lists.
     pub nos_per_day: u128,
     /// How long the vault's NOS last if nothing else draws on it. SOL is not looked at but for the
@@ -50,6 +53,8 @@ pub fn forecast(snapshot: &Snapshot) -> Forecast {
     let header = &snapshot.deployment.header;
     let price = price_per_second(&snapshot.market);
     let job_nos = price.and_then(|price| job_cost(price, header.timeout_seconds));
+    let max_fee_bps = header.max_fee_bps;
+    let needed_nos = job_nos.and_then(|nos| with_fee(nos, max_fee_bps));
     let nos_per_day = match price {
         Some(price) if snapshot.deployment.lifecycle.status.lists_jobs() => {
             nos_per_day(snapshot, price)
@@ -58,8 +63,9 @@ pub fn forecast(snapshot: &Snapshot) -> Forecast {
     };
     Forecast {
         job_nos,
+        needed_nos,
         nos_per_day,
-        runway: runway(snapshot, job_nos, nos_per_day),
+        runway: runway(snapshot, job_nos.zip(needed_nos), nos_per_day),
     }
 }
 
@@ -88,13 +94,8 @@ fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
     let per_second = u128::from(price) * u128::from(header.replicas);
     let timeout = u128::from(header.timeout_seconds);
     match snapshot.deployment.strategy() {
-        // A replica's next job is listed `rotation` before the end of the one it replaces.
-        Strategy::Infinite => {
-            let period = timeout
-                .saturating_sub(header.rotation_seconds.into())
-                .max(1);
-            per_second * DAY_SECONDS * timeout / period
-        }
+        // A job is ended, and the rest of its deposit returned, once its replacement serves.
+        Strategy::Infinite => per_second * DAY_SECONDS,
         Strategy::Scheduled => {
             let day = snapshot.now.saturating_add(86_400);
             let firings = u128::try_from(firings(snapshot, day).len()).unwrap_or(0);
@@ -108,17 +109,17 @@ fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
     }
 }
 
-fn runway(snapshot: &Snapshot, job_nos: Option<u64>, nos_per_day: u128) -> Runway {
+fn runway(snapshot: &Snapshot, of_a_job: Option<(u64, u64)>, nos_per_day: u128) -> Runway {
     let lifecycle = &snapshot.deployment.lifecycle;
     if !lifecycle.status.lists_jobs() {
         return Runway::Idle;
     }
-    let Some(job_nos) = job_nos else {
+    let Some((job_nos, needed_nos)) = of_a_job else {
         return Runway::Idle;
     };
     let slots = snapshot.jobs.iter().map(|job| job.slot.view());
     let wanted = lifecycle.missing(slots, snapshot.now);
-    let paid = affordable(snapshot, job_nos, wanted);
+    let paid = affordable(snapshot, needed_nos, wanted);
     if paid < wanted {
         return Runway::Short { paid, wanted };
     }

@@ -40,6 +40,11 @@ pub(crate) fn nos_sum(base_units: u128) -> String {
     nos(i128::try_from(base_units).unwrap_or(i128::MAX))
 }
 
+/// Basis points as a percentage: `10`, `0.25`.
+pub(crate) fn percent(bps: u16) -> String {
+    short(bps.into(), 2)
+}
+
 /// Lamports: `0.00256128 SOL`.
 pub(crate) fn sol(lamports: u64) -> String {
     format!("{} SOL", short(lamports.into(), SOL_DECIMALS))

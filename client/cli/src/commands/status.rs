@@ -109,7 +109,6 @@ impl JobLine {
             (JobState::Open(_), Some(_)) if view.is_overdue(snapshot.now) => "overdue",
             (JobState::Open(_), Some(_)) => "running",
             (JobState::Open(_), None) if job.queued => "queued",
-            // No node shows it, and it waits nowhere.
             (JobState::Open(_), None) => "lost",
         };
         let address = snapshot.deployment.job_address(job.slot.index);
@@ -136,6 +135,8 @@ impl JobLine {
                 "waits for {}",
                 span(self.now.saturating_sub(self.listed_at))
             ),
+            // Nodes show no run, and it waits nowhere: keepers can do nothing for it.
+            ("lost", _) => "write-off gives it up".into(),
             _ => "to be settled".into(),
         }
     }

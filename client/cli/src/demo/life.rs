@@ -8,7 +8,7 @@ use super::{
 };
 use anyhow::{bail, Context, Result};
 use nosana_deploy_client::domain::{
-    funding::{job_cost, listing_lamports},
+    funding::{job_cost, listing_lamports, with_fee},
     settings::Strategy,
     status::Status,
 };
@@ -260,9 +260,10 @@ impl<'a> Demo<'a> {
 
     // ── the owner ──
 
-    /// Deposits the NOS of exactly one round, and `lamports`.
+    /// Deposits the NOS of exactly one round, with the fee that its owner bears, and `lamports`.
     async fn fund(&mut self, lamports: u64) -> Result<()> {
         let cost = job_cost(self.price_per_second, self.spec.settings.timeout_seconds)
+            .and_then(|cost| with_fee(cost, self.spec.settings.max_fee_bps))
             .and_then(|cost| cost.checked_mul(u64::from(self.spec.settings.replicas)))
             .context("a round costs more NOS than there are")?;
         let vault = self.wallets.vault(self.spec.vault_index);

@@ -47,7 +47,7 @@ fn create_shows_what_it_would_cost_asks_and_creates() {
 fn a_deployment_lives_its_life_from_the_command_line() {
     let net = Net::start("life");
     let key = net.create(r#""replicas": 2, "strategy": "SIMPLE""#);
-    net.json(&["fund", "--nos", "0.72", "--sol", "0.05", "--yes"]);
+    net.json(&["fund", "--nos", "0.792", "--sol", "0.05", "--yes"]);
     net.json(&["start", "0"]);
     let twice = net.refused(1, &["start", "0"]);
     assert!(
@@ -253,6 +253,8 @@ fn a_job_whose_market_is_gone_can_be_written_off() {
     let early = net.refused(1, &["write-off", "0", "0", "--yes"]);
     assert!(early.contains("(code 6046)"), "{early}");
     net.close_market();
+    assert_eq!(net.status(&key)["jobs"][0]["state"], "lost");
+    assert!(net.text(&["status", "0"]).contains("write-off gives it up"));
     net.json(&["stop", "0"]);
     assert!(net.keep(&key).is_empty());
     assert_eq!(net.status(&key)["status"], "STOPPING");
@@ -275,21 +277,21 @@ fn an_empty_vault_is_told_with_what_a_job_needs() {
         status["why"]
             .as_str()
             .unwrap()
-            .ends_with("A job needs 0.36 NOS and rent of 0.00256128 SOL."),
+            .ends_with("A job needs 0.396 NOS, the network's highest fee included, and rent of 0.00256128 SOL."),
         "{status}"
     );
     assert_eq!(
         status["runway"],
         serde_json::json!({"kind": "short", "paid": 0, "wanted": 1})
     );
-    // 36 jobs of 0.36 NOS a day: one an hour, each replaced 20 minutes early.
+    // 0.36 NOS an hour: a job that is replaced early gives the rest of its deposit back.
     net.json(&["fund", "--nos", "1.8", "--sol", "0.1", "--yes"]);
     assert_eq!(net.keep(&key), ["list 1 job"]);
     let status = net.status(&key);
-    assert_eq!(status["nos_per_day"], 12_960_000);
+    assert_eq!(status["nos_per_day"], 8_640_000);
     let lasts = status["runway"]["until"].as_i64().unwrap() - status["now"].as_i64().unwrap();
     assert!(
-        (9_590..=9_600).contains(&lasts),
-        "four jobs of 40 minutes: {lasts}"
+        (14_390..=14_400).contains(&lasts),
+        "four hours: {lasts}"
     );
 }

@@ -117,10 +117,24 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     let reward = header.keeper_reward_lamports;
     facts.add(
         "Keeper reward",
-        format!("{} a job", sol(reward)),
+        format!(
+            "{} a job, {} a day at most",
+            sol(reward),
+            sol(header.max_rewards_lamports_per_day)
+        ),
         "keeper_reward_lamports",
         reward,
     );
+    facts.add("", "", "max_rewards_lamports_per_day", header.max_rewards_lamports_per_day);
+    let fee = format!(
+        "at most {} % of a deposit; if keepers report FeeTooHigh, raise it with update --max-fee-bps",
+        format::percent(header.max_fee_bps)
+    );
+    facts.add("Network fee", fee, "max_fee_bps", header.max_fee_bps);
+    if header.retries > 0 {
+        let shown = format!("{} of a round", counted(header.retries, "quit job"));
+        facts.add("Listed again", shown, "retries", header.retries);
+    }
     let due = header.next_due_at;
     if due < i64::MAX && deployment.status().lists_jobs() {
         facts.add(
@@ -176,10 +190,10 @@ fn why(snapshot: &Snapshot) -> String {
     match deployment.status() {
         Status::Error => deployment.reason().description().into(),
         Status::InsufficientFunds => {
-            let Forecast { job_nos, .. } = forecast(snapshot);
-            let needed = job_nos.map_or_else(String::new, |job| {
+            let Forecast { needed_nos, .. } = forecast(snapshot);
+            let needed = needed_nos.map_or_else(String::new, |job| {
                 format!(
-                    " A job needs {} and rent of {}.",
+                    " A job needs {}, the network's highest fee included, and rent of {}.",
                     nos(job),
                     sol(snapshot.rents.job)
                 )
@@ -197,6 +211,13 @@ fn why(snapshot: &Snapshot) -> String {
                 "Asked to stop; {} to be ended by keepers.",
                 counted(header.active, "job")
             )
+        }
+        // Not as if it had run.
+        Status::Stopped if header.quit > 0 => {
+            let jobs = counted(header.quit, "job");
+            let were = if header.quit == 1 { "was" } else { "were" };
+            let stopped = deployment.status().description();
+            format!("{stopped} Of its last round, {jobs} {were} quit by their nodes.")
         }
         status => status.meaning(deployment.strategy()).into(),
     }
