@@ -7,6 +7,7 @@
 mod agree;
 mod attack;
 mod check;
+mod converge;
 mod ending;
 mod keeper;
 mod market;

@@ -1,6 +1,6 @@
 //! What must hold after every step: the invariants of the design.
 
-use super::{play::is_open, scenario::Step, stage::Stage};
+use super::{agree::is_refused_fee, play::is_open, scenario::Step, stage::Stage};
 use crate::bank::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{
@@ -13,6 +13,7 @@ use nosana_deploy_client::{
     instructions::{market_vault_address, nos_account_address},
     markets::decode_market,
 };
+use nosana_jobs_interface::REWARDS_VAULT;
 use nosana_jobs_localnet::state::JobAccount;
 use solana_program::pubkey::Pubkey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub(super) struct Books {
     /// NOS and lamports in each vault's own accounts.
     in_vault: [(u64, u64); 2],
     nodes_nos: u64,
+    fees_nos: u64,
     others_nos: u64,
     keeper_lamports: u64,
     attacker_lamports: u64,
@@ -68,6 +70,7 @@ impl Books {
             lamports,
             in_vault,
             nodes_nos: stage.nodes.iter().map(nos_of).sum(),
+            fees_nos: chain.nos(&REWARDS_VAULT),
             others_nos: nos_of(&stage.keeper) + nos_of(&stage.attacker),
             keeper_lamports: chain.lamports(&stage.keeper),
             attacker_lamports: chain.lamports(&stage.attacker),
@@ -119,7 +122,7 @@ pub(super) fn after(
     money_goes_where_it_may(stage, step, before, &now)?;
     prices_are_under_the_cap(stage, before, &now)?;
     if let Step::List { count, .. } = step {
-        listing_is_as_predicted(stage.listed_last, *count, before, &now, outcome)?;
+        listing_is_as_predicted(stage, *count, before, &now, outcome)?;
     }
     Ok(())
 }
@@ -218,7 +221,7 @@ fn money_goes_where_it_may(
     if by_owner || stage.market_robbed {
         return Ok(());
     }
-    let total = |books: &Books| books.nos[0] + books.nos[1] + books.nodes_nos;
+    let total = |books: &Books| books.nos[0] + books.nos[1] + books.nodes_nos + books.fees_nos;
     ensure(total(now) == total(before), || {
         format!("NOS: {} became {}", total(before), total(now))
     })?;
@@ -261,12 +264,13 @@ fn prices_are_under_the_cap(stage: &Stage, before: &Books, now: &Books) -> Resul
 
 /// The domain crate decides, the program enforces, the client predicts: all the same.
 fn listing_is_as_predicted(
-    d: usize,
+    stage: &Stage,
     count: u32,
     before: &Books,
     now: &Books,
     outcome: &Result<(), Failure>,
 ) -> Result<(), String> {
+    let d = stage.listed_last;
     let (Some(was), Some(is), Some(predicted)) = (
         &before.deployments[d],
         &now.deployments[d],
@@ -284,6 +288,9 @@ fn listing_is_as_predicted(
         Listing::Fail(reason) => (is.status(), is.reason()) == (Status::Error, reason),
         Listing::Fire | Listing::Resume => {
             outcome.is_ok() && is.lifecycle.active == was.lifecycle.active
+        }
+        Listing::Jobs(_) if stage.fee_bps > was.header.max_fee_bps && outcome.is_err() => {
+            is_refused_fee(outcome)
         }
         Listing::Jobs(jobs) => {
             outcome.is_ok()

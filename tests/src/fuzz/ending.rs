@@ -2,7 +2,7 @@
 //! owner empties the vaults.
 
 use super::{keeper::jobs_and_runs, owner::write_off, stage::Stage};
-use crate::bank::Failure;
+
 use deployments::instructions::Amount;
 use deployments_domain::status::Status;
 use nosana_deploy_client::instructions as ix;
@@ -55,12 +55,7 @@ fn archive(stage: &mut Stage, d: usize) -> Result<(), String> {
             .map(|job| write_off(stage, d, job))
             .find(Result::is_ok);
         if outcome.is_none() {
-            return match (settled, stopped) {
-                // A market that robbed its depositors has nothing left to pay out. Its jobs can be
-                // neither settled nor given up until it has: the markets' own loss.
-                (Err(Failure::Code(_)), Err(Failure::Code(_))) if !stage.market_closed => Ok(()),
-                other => Err(format!("{status}: stranded: {other:?}")),
-            };
+            return Err(format!("{status}: stranded: {settled:?}, {stopped:?}"));
         }
     }
     Ok(())

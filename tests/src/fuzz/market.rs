@@ -1,7 +1,10 @@
 //! What nodes and the market's authority do.
 
 use super::{play::nothing, scenario::Step, stage::Stage};
-use crate::bank::Failure;
+use crate::{
+    accounts::{market_account, market_on_chain},
+    bank::Failure,
+};
 use nosana_deploy_client::{
     instructions::{market_vault_address, nos_account_address},
     jobs_program::{
@@ -49,6 +52,18 @@ pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Failur
         }
         Step::Price { price } => update_market(stage, |market| market.job_price = price),
         Step::JobType { job_type } => update_market(stage, |market| market.job_type = job_type),
+        Step::Fee { bps } => {
+            stage.set_fee(bps);
+            Ok(())
+        }
+        Step::OpenAnew => {
+            if stage.chain.account(&market).is_some() {
+                return nothing();
+            }
+            let anew = market_account(stage.authority, &market);
+            stage.chain.set(&market, market_on_chain(&anew));
+            Ok(())
+        }
         Step::CloseMarket => {
             let authority = stage.authority;
             let close = Close {
@@ -58,7 +73,6 @@ pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Failur
                 authority: &authority,
             };
             stage.chain.send(&[close.instruction()], &authority)?;
-            stage.market_closed = true;
             stage.market_robbed = true;
             Ok(())
         }
@@ -94,7 +108,7 @@ fn update_market(
         return nothing();
     };
     change(&mut market);
-    let (key, account) = (stage.market, crate::accounts::market_on_chain(&market));
+    let (key, account) = (stage.market, market_on_chain(&market));
     stage.chain.set(&key, account);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{
     agree, attack,
     check::{self, Books},
-    ending,
+    converge, ending,
     keeper::by_a_keeper,
     market::{on_the_market, pick_running},
     owner::by_the_owner,
@@ -59,6 +59,7 @@ pub fn play(
         }
     }
     played.jobs = u32::try_from(stage.jobs.len()).unwrap();
+    converge::in_a_fair_world(&stage)?;
     ending::reach(&mut stage).map_err(|broken| format!("at the end: {broken}"))?;
     Ok(played)
 }
@@ -77,7 +78,9 @@ fn act(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
         | Step::LeaveQueue { .. }
         | Step::Price { .. }
         | Step::JobType { .. }
-        | Step::CloseMarket => on_the_market(stage, step),
+        | Step::Fee { .. }
+        | Step::CloseMarket
+        | Step::OpenAnew => on_the_market(stage, step),
         Step::List { .. }
         | Step::Settle { .. }
         | Step::StopJobs { .. }

@@ -148,6 +148,11 @@ pub enum Step {
         job_type: u8,
     },
     CloseMarket,
+    OpenAnew,
+    // Nosana, which can change the markets' program.
+    Fee {
+        bps: u16,
+    },
     // Time, which never goes back on one fork.
     Wait {
         seconds: i64,
@@ -260,12 +265,15 @@ fn market_step() -> impl Strategy<Value = Step> {
         10 => n.clone().prop_map(|n| Step::Work { n }),
         5 => job.clone().prop_map(|job| Step::Finish { job }),
         3 => job.clone().prop_map(|job| Step::Quit { job }),
-        1 => (n.clone(), job).prop_map(|(n, job)| Step::Claim { n, job }),
+        2 => (n.clone(), job).prop_map(|(n, job)| Step::Claim { n, job }),
         1 => n.prop_map(|n| Step::LeaveQueue { n }),
         1 => prop_oneof![1 => Just(0), 1 => Just(1), 4 => Just(100), 2 => Just(101), 1 => Just(1_000_000), 1 => Just(u64::MAX)]
             .prop_map(|price| Step::Price { price }),
         1 => prop_oneof![5 => Just(0u8), 1 => Just(255u8)]
             .prop_map(|job_type| Step::JobType { job_type }),
+        1 => prop_oneof![3 => Just(0), 1 => Just(1_000), 1 => Just(1_001)]
+            .prop_map(|bps| Step::Fee { bps }),
+        1 => Just(Step::OpenAnew),
     ]
 }
 

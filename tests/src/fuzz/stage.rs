@@ -13,7 +13,10 @@ use nosana_deploy_client::{
     markets::Run,
     seeds, DeploymentSpec,
 };
-use nosana_jobs_interface::node::{Assignment, Node};
+use nosana_jobs_interface::{
+    node::{Assignment, Node},
+    REWARDS_VAULT,
+};
 use nosana_jobs_localnet::state::{JobAccount, RunAccount};
 use sha2::{Digest, Sha256};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -27,6 +30,7 @@ pub(super) struct Listed {
 }
 
 /// The world of one scenario.
+#[derive(Clone)]
 pub(super) struct Stage {
     pub(super) chain: Chain,
     pub(super) now: i64,
@@ -45,7 +49,8 @@ pub(super) struct Stage {
     pub(super) written_off: BTreeSet<Pubkey>,
     /// The market's authority took the deposits, or a second claim was paid out of them.
     pub(super) market_robbed: bool,
-    pub(super) market_closed: bool,
+    /// The network fee that the markets' program takes now.
+    pub(super) fee_bps: u16,
     /// The deployment that a keeper last tried to list jobs of.
     pub(super) listed_last: usize,
     keys: u64,
@@ -71,12 +76,13 @@ impl Stage {
             runs: BTreeSet::new(),
             written_off: BTreeSet::new(),
             market_robbed: false,
-            market_closed: false,
+            fee_bps: 0,
             listed_last: 0,
             keys: 0,
             seed: scenario.seed,
         };
         stage.chain.set_time(NOW);
+        stage.chain.put_fee(0);
         let [owner, keeper, attacker, authority, first, second] = [(); 6].map(|()| stage.wallet());
         stage.owner = owner;
         stage.keeper = keeper;
@@ -116,6 +122,14 @@ impl Stage {
         market.job_expiration = job_expiration;
         self.chain.put_market(key, &market);
         key
+    }
+
+    /// Changes the network fee that the markets' program takes.
+    pub(super) fn set_fee(&mut self, bps: u16) {
+        let taken = self.chain.account(&REWARDS_VAULT).unwrap();
+        self.chain.put_fee(bps);
+        self.chain.set(&REWARDS_VAULT, taken);
+        self.fee_bps = bps;
     }
 
     fn create(&mut self, number: usize, plan: &Plan) {

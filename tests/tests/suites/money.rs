@@ -189,7 +189,7 @@ async fn a_network_fee_is_borne_up_to_the_owner_s_bound_and_refused_by_name_abov
     let deployment = world.deployment(&key).await;
     assert_eq!(deployment.jobs.len(), 1, "for two it lacks a unit");
     assert_eq!(world.vault_funds().await.0, COST + fee - 1);
-    world.fund(1, 0).await;
+    world.fund(COST, 0).await;
 
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_network_fee_is_borne_up_to_the_owner_s_bound_and_refused_by_name_abov
     );
     world.bank.put_fee(1_000);
     world.extend_jobs(&key, &[running]).await.unwrap();
-    assert_eq!(world.vault_funds().await.0, 0);
+    assert_eq!(world.vault_funds().await.0, COST - 1);
 }
 
 #[tokio::test]

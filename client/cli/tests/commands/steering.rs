@@ -290,8 +290,5 @@ fn an_empty_vault_is_told_with_what_a_job_needs() {
     let status = net.status(&key);
     assert_eq!(status["nos_per_day"], 8_640_000);
     let lasts = status["runway"]["until"].as_i64().unwrap() - status["now"].as_i64().unwrap();
-    assert!(
-        (14_390..=14_400).contains(&lasts),
-        "four hours: {lasts}"
-    );
+    assert!((14_390..=14_400).contains(&lasts), "four hours: {lasts}");
 }

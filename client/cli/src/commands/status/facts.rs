@@ -125,7 +125,12 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
         "keeper_reward_lamports",
         reward,
     );
-    facts.add("", "", "max_rewards_lamports_per_day", header.max_rewards_lamports_per_day);
+    facts.add(
+        "",
+        "",
+        "max_rewards_lamports_per_day",
+        header.max_rewards_lamports_per_day,
+    );
     let fee = format!(
         "at most {} % of a deposit; if keepers report FeeTooHigh, raise it with update --max-fee-bps",
         format::percent(header.max_fee_bps)
