@@ -59,10 +59,14 @@ impl World {
 impl<B: Bank> World<B> {
     /// A world at [`NOW`] with a funded owner and an empty vault.
     pub async fn on_a_bank() -> Self {
+        Self::on(B::start().await).await
+    }
+
+    /// A world on a chain that has the programs and the NOS mint.
+    pub async fn on(mut bank: B) -> Self {
         let (owner, keeper, authority) = (Keypair::new(), Keypair::new(), Keypair::new());
         let nodes = [Node::new(), Node::new()];
         let market = Pubkey::new_unique();
-        let mut bank = B::start().await;
         bank.put_market(market, &market_account(authority.pubkey(), &market));
         bank.put_wallet(owner.pubkey(), 100 * SOL, Some(OWNER_NOS));
         for node in &nodes {

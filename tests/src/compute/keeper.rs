@@ -163,7 +163,9 @@ fn ended(bench: &Bench, count: u32, state: u8) -> (Scene, Vec<Run>) {
     scene.wait(1_000);
     scene.change_jobs(|job| {
         job.state = state;
-        (job.time_start, job.time_end) = (now, now + 900);
+        if state == JOB_DONE {
+            (job.time_start, job.time_end) = (now, now + 900);
+        }
     });
     (scene, Vec::new())
 }

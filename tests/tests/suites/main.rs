@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod assembly;
+mod changed_program;
 mod create;
 mod edges;
 mod fail_safe;
