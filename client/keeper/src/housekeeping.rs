@@ -5,7 +5,7 @@ use crate::Keeper;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::JobPhase,
-    instructions::{clean_job, reclaim_job, JobRun, Vault},
+    instructions::{clean_job, clean_jobs, reclaim_job, JobRun, Vault},
     markets::{decode_job_expiration, JobOver},
     rpc::ClusterError,
     seeds,
@@ -20,6 +20,21 @@ pub(crate) struct Watched {
     pub(crate) by_vault: HashMap<Pubkey, Vec<DeploymentAccount>>,
     /// On-chain time, unix seconds.
     pub(crate) now: i64,
+}
+
+/// Jobs that one instruction cleans, so that it fits into a transaction.
+const JOBS_AT_ONCE: usize = 12;
+
+impl Watched {
+    /// The deployment that listed the job at an address which a vault paid for, and the job's index.
+    fn find(&self, job: &Pubkey, vault: &Pubkey) -> Option<(&DeploymentAccount, u64)> {
+        let candidates = self.by_vault.get(vault).into_iter().flatten();
+        candidates.into_iter().find_map(|account| {
+            let of_index = |index: &u64| seeds::job_address(&account.address, *index).0 == *job;
+            let index = (0..account.header.next_job_index).rev().find(of_index)?;
+            Some((account, index))
+        })
+    }
 }
 
 impl Keeper {
@@ -60,9 +75,26 @@ impl Keeper {
                 .get(&job.market)
                 .is_some_and(|seconds| watched.now > job.ended_at.saturating_add(*seconds))
         });
-        let cleaning: Vec<Instruction> = expired
-            .map(|(key, job)| clean_job(&key, &job.market, &job.payer))
-            .collect();
+        // With a reward where the deployment is known, without one else.
+        let mut of_deployments: HashMap<(Pubkey, Pubkey), (Vault, Vec<u64>)> = HashMap::new();
+        let mut cleaning = Vec::new();
+        for (key, job) in expired {
+            match watched.find(&key, &job.payer) {
+                Some((account, index)) => {
+                    let vault = Vault::new(account.header.owner, account.header.vault_index);
+                    let place = (account.address, job.market);
+                    let (_, indices) = of_deployments.entry(place).or_insert((vault, Vec::new()));
+                    indices.push(index);
+                }
+                None => cleaning.push(clean_job(&key, &job.market, &job.payer)),
+            }
+        }
+        for ((deployment, market), (vault, indices)) in of_deployments {
+            for some in indices.chunks(JOBS_AT_ONCE) {
+                let keeper = self.address();
+                cleaning.push(clean_jobs(&keeper, &vault, &deployment, &market, some));
+            }
+        }
         self.submit_all("clean", &cleaning).await
     }
 
@@ -92,18 +124,15 @@ impl Keeper {
         let mut reclaiming = Vec::new();
         // One that ended before it was quit again has nothing left to give back.
         for (job, over) in quit.into_iter().filter(|(_, over)| over.ended_at == 0) {
-            let candidates = watched.by_vault.get(&over.payer).into_iter().flatten();
-            for account in candidates.filter(|account| writing_off(account)) {
-                let key = &account.address;
+            let found = watched.find(&job, &over.payer);
+            let Some((account, index)) = found.filter(|(account, _)| writing_off(account)) else {
+                continue;
+            };
+            if !account.job_addresses().contains(&job) {
                 let header = &account.header;
-                let is_active = account.job_addresses().contains(&job);
-                let of_index = |index: &u64| seeds::job_address(key, *index).0 == job;
-                let index = (0..header.next_job_index).find(of_index);
-                if let Some(index) = index.filter(|_| !is_active) {
-                    let vault = Vault::new(header.owner, header.vault_index);
-                    let job = JobRun { index, run: None };
-                    reclaiming.push(reclaim_job(&vault, key, &over.market, &job));
-                }
+                let vault = Vault::new(header.owner, header.vault_index);
+                let job = JobRun { index, run: None };
+                reclaiming.push(reclaim_job(&vault, &account.address, &over.market, &job));
             }
         }
         self.submit_all("reclaim", &reclaiming).await

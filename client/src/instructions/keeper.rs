@@ -7,7 +7,7 @@ use crate::{accounts::DeploymentAccount, markets::Run, seeds};
 use anchor_spl::token;
 use deployments::{
     accounts, instruction,
-    instructions::{JobBumps, ReclaimArgs},
+    instructions::{CleanArgs, CleanedJob, JobBumps, ReclaimArgs},
 };
 use nosana_jobs_interface::{
     instruction::Clean, JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
@@ -187,8 +187,42 @@ fn writing_to(market: &Pubkey, mut instruction: Instruction) -> Instruction {
     instruction
 }
 
+/// Closes done and expired jobs of one deployment and one market, at most some twenty at once: their
+/// rent returns to the vault, which pays a twentieth of it to the keeper. Signer: any keeper.
+/// `deployment` may be closed by now.
+pub fn clean_jobs(
+    keeper: &Pubkey,
+    vault: &Vault,
+    deployment: &Pubkey,
+    market: &Pubkey,
+    indices: &[u64],
+) -> Instruction {
+    let accounts = accounts::CleanJobs {
+        keeper: *keeper,
+        deployment: *deployment,
+        vault: vault.address,
+        market: *market,
+        jobs_program: JOBS_PROGRAM,
+        system_program: SYSTEM_PROGRAM,
+    };
+    let (jobs, addresses): (Vec<_>, Vec<_>) = indices
+        .iter()
+        .map(|index| {
+            let (address, bump) = seeds::job_address(deployment, *index);
+            let index = *index;
+            (CleanedJob { index, bump }, address)
+        })
+        .unzip();
+    let args = CleanArgs {
+        owner: vault.owner,
+        vault_index: vault.index,
+        jobs,
+    };
+    build(accounts, instruction::CleanJobs { args }, addresses)
+}
+
 /// Closes a done and expired job of the markets' program, whose rent then returns to the vault that
-/// paid for it. No signer; `market` may be any whose `job_expiration` has passed for the job.
+/// paid for it, for no reward. No signer; `market` may be any whose `job_expiration` has passed for the job.
 pub fn clean_job(job: &Pubkey, market: &Pubkey, vault: &Pubkey) -> Instruction {
     Clean {
         job,

@@ -160,6 +160,21 @@ pub struct JobExtended {
     pub timeout_seconds: u32,
 }
 
+/// Finished jobs were closed, and their rent came back to the vault.
+#[event]
+pub struct JobsCleaned {
+    /// The deployment that listed them, closed or not.
+    pub deployment: Pubkey,
+    /// Who was paid.
+    pub keeper: Pubkey,
+    /// How many.
+    pub count: u32,
+    /// Lamports that came back to the vault.
+    pub returned_lamports: u64,
+    /// How many of them the vault paid to the keeper.
+    pub reward_lamports: u64,
+}
+
 /// The deposit of a job that has no slot any more came back to the vault.
 #[event]
 pub struct JobReclaimed {

@@ -2,6 +2,7 @@
 //! handler.
 
 pub mod add_revision;
+pub mod clean_jobs;
 pub mod close;
 pub mod close_revision;
 pub mod create;
@@ -19,6 +20,7 @@ pub mod withdraw;
 pub mod write_off;
 
 pub use add_revision::*;
+pub use clean_jobs::*;
 pub use close::*;
 pub use close_revision::*;
 pub use create::*;

@@ -149,7 +149,12 @@ pub mod deployments {
         extend_jobs::handler(ctx, indices)
     }
 
-    /// Anyone: the deposit of a job that was written off and then quit returns to its vault.
+    /// Anyone: closes finished jobs; their rent returns to the vault, which pays a part of it.
+    pub fn clean_jobs<'info>(ctx: Context<'info, CleanJobs<'info>>, args: CleanArgs) -> Result<()> {
+        clean_jobs::handler(ctx, args)
+    }
+
+    /// Anyone: what is left of a written-off job's deposit returns to its vault.
     pub fn reclaim_job(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
         reclaim_job::handler(ctx, args)
     }

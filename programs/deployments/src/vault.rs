@@ -203,7 +203,12 @@ impl<'a, 'info> Guard<'a, 'info> {
         })
     }
 
-    /// After a call that spends: at most this much NOS and these rents.
+    /// Notes that the vault received lamports besides.
+    pub fn received(&mut self, lamports: u64) {
+        self.lamports = self.lamports.saturating_add(lamports);
+    }
+
+    /// After calls that spend: at most this much NOS and these rents.
     ///
     /// # Errors
     /// [`DeployError::FeeTooHigh`], and as [`Self::require_a_vault`].

@@ -13,7 +13,7 @@ use solana_program::instruction::Instruction;
 pub(crate) fn remaining(instruction: &str) -> &'static [&'static str] {
     match instruction {
         "list_jobs" => &["new_job", "new_run"],
-        "settle_jobs" => &["job"],
+        "settle_jobs" | "clean_jobs" => &["job"],
         "stop_jobs" => &["job", "run", "node_nos", "run_payer"],
         "track_jobs" | "extend_jobs" => &["job", "run"],
         _ => &[],
@@ -88,6 +88,13 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
                 run: Some(own.run_of_job()),
             };
             ix::reclaim_job(&own.vault, &key, &scene.market, &job)
+        }
+        "clean_jobs" => {
+            scene.finish();
+            let settle = ix::settle_jobs(&keeper, &scene.decoded(&key), &[0]);
+            scene.send(&[settle], &keeper);
+            scene.chain.set_time(NOW + 100 * i64::from(TIMEOUT));
+            ix::clean_jobs(&keeper, &own.vault, &key, &scene.market, &[0])
         }
         other => panic!("the IDL has an instruction {other} that this test does not know"),
     };

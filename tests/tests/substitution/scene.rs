@@ -178,20 +178,25 @@ impl Scene {
 
     /// The node that runs the own deployment's job gives it up.
     pub(crate) fn quit(&mut self) {
-        let Running {
-            job,
-            run,
-            node,
-            vault,
-            ..
-        } = self.own;
+        let (node, assignment) = self.assignment();
+        self.send(&[node.quit(&assignment)], &node.0);
+    }
+
+    /// The node that runs the own deployment's job finishes it.
+    pub(crate) fn finish(&mut self) {
+        let (node, assignment) = self.assignment();
+        self.send(&[node.finish(&assignment, &[1; 32])], &node.0);
+    }
+
+    fn assignment(&self) -> (Node, Assignment) {
+        let own = self.own;
         let assignment = Assignment {
-            job,
-            job_payer: vault.address,
-            run,
-            run_payer: node,
+            job: own.job,
+            job_payer: own.vault.address,
+            run: own.run,
+            run_payer: own.node,
             market: self.market,
         };
-        self.send(&[Node(node).quit(&assignment)], &node);
+        (Node(own.node), assignment)
     }
 }

@@ -12,6 +12,7 @@ use nosana_deploy_client::{
     DeploymentSpec,
 };
 use solana_program::pubkey::Pubkey;
+use solana_signer::Signer;
 
 const UNSEEN: JobRun = JobRun {
     index: 0,
@@ -214,4 +215,59 @@ async fn a_vault_that_cannot_bear_the_bound_cannot_pay() {
     world.fund(1, 0).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Running);
+}
+
+#[tokio::test]
+async fn whoever_cleans_finished_jobs_is_paid_out_of_the_rent_that_returns() {
+    let mut world = World::new().await;
+    let key = world.started(Strategy::Simple, 2, 2).await;
+    world.list(&key, 2).await.unwrap();
+    for index in 0..2 {
+        let job = world.job(&key, index);
+        world.run_next_job(0, job, NOW, 60).await;
+    }
+    let (keeper, vault, market) = (world.keeper.insecure_clone(), world.vault, world.market);
+    let build = |indices: &[u64]| ix::clean_jobs(&keeper.pubkey(), &vault, &key, &market, indices);
+    let clean = build(&[0, 1]);
+    let early = world.by_keeper(clean.clone()).await;
+    assert_eq!(failure(early), refused(DeployError::JobStillActive));
+    world.settle(&key, &[0, 1]).await.unwrap();
+    let early = world.by_keeper(clean.clone()).await;
+    assert_eq!(
+        failure(early),
+        Err(Failure::Code(6005)),
+        "the markets' JobNotExpired"
+    );
+    world.set_time(NOW + DAY).await;
+
+    // With an impatient market of one's own the result of a job would be gone too soon.
+    let impatient = Pubkey::new_unique();
+    let mut state = world.market_state().await;
+    state.job_expiration = -1;
+    world.bank.put_market(impatient, &state);
+    let mut elsewhere = clean.clone();
+    elsewhere.accounts[3].pubkey = impatient;
+    assert_eq!(
+        failure(world.by_keeper(elsewhere).await),
+        refused(DeployError::WrongMarket)
+    );
+
+    let before = (
+        world.lamports(&keeper.pubkey()).await,
+        world.vault_funds().await.1,
+    );
+    world.by_keeper(clean.clone()).await.unwrap();
+    let reward = 2 * JOB_RENT / 20;
+    assert_eq!(
+        world.lamports(&keeper.pubkey()).await,
+        before.0 + reward - 5_000
+    );
+    assert_eq!(
+        world.vault_funds().await.1,
+        before.1 + 2 * JOB_RENT - reward
+    );
+    let again = world.by_keeper(clean).await;
+    assert_eq!(failure(again), refused(DeployError::NothingDue));
+    let none = world.by_keeper(build(&[])).await;
+    assert_eq!(failure(none), refused(DeployError::NothingDue));
 }

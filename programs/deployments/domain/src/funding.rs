@@ -110,6 +110,12 @@ pub fn with_fee(cost: u64, max_fee_bps: u16) -> Option<u64> {
 /// Basis points of the whole.
 pub const BPS_OF_ALL: u16 = 10_000;
 
+/// Lamports that a keeper is paid for closing finished jobs, out of the rent that returned: a twentieth,
+/// so that it follows the cluster's rent.
+pub const fn cleaning_reward(returned_lamports: u64) -> u64 {
+    returned_lamports / 20
+}
+
 /// What a deployment has paid to keepers on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewards {

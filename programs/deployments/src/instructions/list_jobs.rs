@@ -13,7 +13,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{
-    funding::{job_cost, with_fee, Funds},
+    funding::{job_cost, listing_lamports, with_fee, Funds},
     lifecycle::{Listing, Market, Offer},
 };
 
@@ -94,7 +94,9 @@ fn list<'info>(
     let timeout_seconds = open.lifecycle.settings.timeout_seconds;
     let cost = job_cost(price_per_second, timeout_seconds).ok_or(DeployError::Overflow)?;
     let count = u32::try_from(bumps.len()).map_err(|_| DeployError::Overflow)?;
-    let most = with_fee(cost, open.lifecycle.settings.max_fee_bps).ok_or(DeployError::Overflow)?;
+    let most = with_fee(cost, open.lifecycle.settings.max_fee_bps)
+        .and_then(|cost| cost.checked_mul(count.into()))
+        .ok_or(DeployError::Overflow)?;
 
     let paid = open.apply(|lifecycle, jobs, now| lifecycle.listed(count, jobs, now))?;
     let (key, first_index) = (open.key, open.header.next_job_index);
@@ -127,6 +129,8 @@ fn list<'info>(
         timeout_seconds,
     );
     let mut ours = JobAddresses::of(&key);
+    let mut guard = Guard::new(&common.vault, &common.vault_nos)?;
+    let mut runs = 0_u32;
     for (slot, [job, run]) in new.iter_mut().zip(addresses) {
         let index = slot.index.to_le_bytes();
         let (job_bump, run_bump) = ([slot.job_bump], [slot.run_bump]);
@@ -137,18 +141,18 @@ fn list<'info>(
                 && ours.is_canonical_run(run.key, slot.index, slot.run_bump),
             DeployError::WrongJobAddress
         );
-        sweep(job, &common.vault, &job_seeds)?;
-        sweep(run, &common.vault, &run_seeds)?;
-        let guard = Guard::new(&common.vault, &common.vault_nos)?;
+        guard.received(sweep(job, &common.vault, &job_seeds)?);
+        guard.received(sweep(run, &common.vault, &run_seeds)?);
         lister.list(job, run, &job_seeds, &run_seeds)?;
         // The market creates the run only if a node was waiting, which then has the job already.
-        let mut rents = offer.rents.job;
         if run.lamports() > 0 {
             slot.note_start(slot.listed_at);
-            rents = rents.saturating_add(offer.rents.run);
+            runs = runs.saturating_add(1);
         }
-        guard.require_spent_at_most(most, rents)?;
     }
+    // Once for all calls: what counts is what the transaction leaves behind.
+    let rents = listing_lamports(count, runs, &offer.rents).ok_or(DeployError::Overflow)?;
+    guard.require_spent_at_most(most, rents)?;
     emit!(JobsListed {
         deployment: key,
         first_index,
@@ -159,14 +163,15 @@ fn list<'info>(
 }
 
 /// Anyone can send lamports to a future job's or run's address, which the markets' program would then
-/// refuse to create. They become the vault's: the attack pays its victim.
+/// refuse to create. They become the vault's: the attack pays its victim. Returns how many they were.
 fn sweep<'info>(
     address: &AccountInfo<'info>,
     vault: &AccountInfo<'info>,
     signer: &[&[u8]],
-) -> Result<()> {
-    match address.lamports() {
-        0 => Ok(()),
-        lamports => send_lamports(address, vault, lamports, signer),
+) -> Result<u64> {
+    let lamports = address.lamports();
+    if lamports > 0 {
+        send_lamports(address, vault, lamports, signer)?;
     }
+    Ok(lamports)
 }

@@ -25,6 +25,21 @@ pub fn job_state(account: &AccountInfo) -> Result<JobState> {
     }
 }
 
+/// The market of a job, or `None` if the account is gone.
+///
+/// # Errors
+/// As [`job_state`].
+pub fn job_market(account: &AccountInfo) -> Result<Option<Pubkey>> {
+    if *account.owner != JOBS_PROGRAM {
+        return Ok(None);
+    }
+    let data = account.try_borrow_data()?;
+    match Job::parse(&data) {
+        Ok(Some(job)) => Ok(Some(job.market)),
+        Ok(None) | Err(Truncated) => err!(DeployError::CorruptAccount),
+    }
+}
+
 /// The run of `job`, or `None` if the account is not a run of it.
 ///
 /// # Errors
