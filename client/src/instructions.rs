@@ -85,3 +85,49 @@ fn build(
         data: data.data(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounts::DeploymentAccount, keeper::plan::tests::snapshot, markets::Run};
+    use deployments_domain::{settings::Strategy, status::Status};
+
+    #[test]
+    fn the_market_is_locked_for_writing_only_to_list_and_to_delist() {
+        let deployment: DeploymentAccount = snapshot(Strategy::Infinite, Status::Running)
+            .with(|header| header.market = Pubkey::new_unique())
+            .deployment;
+        let (keeper, market) = (Pubkey::new_unique(), deployment.header.market);
+        let vault = Vault::new(Pubkey::new_unique(), 0);
+        let job = |run| JobRun { index: 0, run };
+        let [address, node, payer] = [(); 3].map(|()| Pubkey::new_unique());
+        let run = Run {
+            address,
+            node,
+            payer,
+            ..Run::default()
+        };
+        let (queued, running) = (job(None), job(Some(run)));
+        let writes = |instruction: Instruction| {
+            let mut metas = instruction.accounts.into_iter();
+            metas.any(|meta| meta.pubkey == market && meta.is_writable)
+        };
+        let reclaim = |job| reclaim_job(&vault, &deployment.address, &market, &job);
+        for writing in [
+            list_jobs(&keeper, &deployment, 1),
+            stop_jobs(&keeper, &deployment, &[running, queued]),
+            reclaim(queued),
+        ] {
+            assert!(writes(writing));
+        }
+        for reading in [
+            settle_jobs(&keeper, &deployment, &[0]),
+            track_jobs(&keeper, &deployment, &[running]),
+            extend_jobs(&keeper, &deployment, &[running]),
+            stop_jobs(&keeper, &deployment, &[running]),
+            reclaim(running),
+        ] {
+            assert!(!writes(reading));
+        }
+    }
+}

@@ -58,14 +58,14 @@ fn what_lists_nothing_burns_nothing() {
 }
 
 #[test]
-fn infinite_pays_for_the_overlap_of_rotations_too() {
+fn infinite_pays_for_each_replica_s_time() {
     let mut fleet = snapshot(Strategy::Infinite, Status::Running)
         .and_job(OPEN, Some(NOON))
         .and_job(OPEN, Some(NOON));
-    // An hour of two replicas is paid every 40 minutes: 36 times a day.
-    fleet.funds.nos = 36 * 2 * JOB;
+    // A job that is replaced early gives the rest of its deposit back.
+    fleet.funds.nos = 24 * 2 * JOB;
     let forecast = forecast(&fleet);
-    assert_eq!(forecast.nos_per_day, u128::from(36 * 2 * JOB));
+    assert_eq!(forecast.nos_per_day, u128::from(24 * 2 * JOB));
     assert_eq!(
         forecast.runway,
         Runway::Until(Some(NOON + HOUR + 24 * HOUR))

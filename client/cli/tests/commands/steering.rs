@@ -71,7 +71,8 @@ fn a_deployment_lives_its_life_from_the_command_line() {
     let status = net.status(&key);
     assert_eq!(
         (&status["status"], &status["vault_nos"]),
-        (&"RUNNING".into(), &0.into())
+        (&"RUNNING".into(), &72_000.into()),
+        "the network took no fee"
     );
     let states: Vec<_> = status["jobs"]
         .as_array()

@@ -57,7 +57,7 @@ fn ten_replicas_every_minute_go_in_batches_and_pay_their_keeper() {
     let lines = lines(
         "ten_replicas",
         r#""replicas": 10, "strategy": "SCHEDULED", "schedule": "* * * * *",
-           "keeper_reward": 10000000, "vault": 3, "autostart": true"#,
+           "keeper_reward": 10000000, "max_rewards": 1000000000, "vault": 3, "autostart": true"#,
     );
     assert_eq!(statuses(&lines, "create"), ["STARTING"]);
     assert!(statuses(&lines, "start").is_empty());
@@ -74,7 +74,8 @@ fn ten_replicas_every_minute_go_in_batches_and_pay_their_keeper() {
     assert_eq!(statuses(&lines, "node finishes").len(), 10);
     assert_eq!(statuses(&lines, "stop_jobs"), ["STOPPING", "STOPPED"]);
 
-    // Ten jobs listed, settled, listed again and stopped, at 0.01 SOL each.
+    // Ten jobs listed, settled, listed again and stopped, at 0.01 SOL each. When the shortage was recorded,
+    // the vault had nothing to spare.
     let books = lines.last().unwrap()["books"].as_array().unwrap();
     let keeper = books.iter().find(|row| row["account"] == "keeper").unwrap();
     let held = |when: &str| -> i64 { keeper[when]["lamports"].as_str().unwrap().parse().unwrap() };

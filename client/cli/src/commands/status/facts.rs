@@ -16,6 +16,9 @@ use nosana_deploy_client::{
 };
 use serde_json::{json, Value};
 
+/// What a transaction with one signature costs, without a priority fee.
+const FEE_LAMPORTS: u64 = 5_000;
+
 pub(super) fn facts(snapshot: &Snapshot) -> Facts {
     let (deployment, now) = (&snapshot.deployment, snapshot.now);
     let header = &deployment.header;
@@ -118,9 +121,14 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     facts.add(
         "Keeper reward",
         format!(
-            "{} a job, {} a day at most",
+            "{} a job, {} a day at most{}",
             sol(reward),
-            sol(header.max_rewards_lamports_per_day)
+            sol(header.max_rewards_lamports_per_day),
+            match reward {
+                0 => "; only a keeper of your own works for nothing",
+                1..=FEE_LAMPORTS => "; a single job does not pay for a transaction",
+                _ => "",
+            }
         ),
         "keeper_reward_lamports",
         reward,
