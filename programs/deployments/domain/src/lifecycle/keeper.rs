@@ -143,7 +143,7 @@ impl Lifecycle {
             match self.settings.strategy {
                 Strategy::Simple | Strategy::SimpleExtend => self.count_end(end),
                 Strategy::Infinite => self.note_health(job, end, jobs, now)?,
-                Strategy::Scheduled => {}
+                Strategy::Scheduled => self.note_late_start(job, end),
             }
         }
         self.note_if_over()?;
@@ -177,6 +177,16 @@ impl Lifecycle {
             false => &mut self.ended,
         };
         *counter = counter.saturating_add(1).min(self.settings.replicas);
+    }
+
+    /// A job may be over before anyone has shown its run.
+    fn note_late_start(&mut self, job: &Job, end: End) {
+        if let (None, End::Finished { started_at, .. }) = (job.started_at, end) {
+            self.started(&Job {
+                started_at: Some(started_at),
+                ..*job
+            });
+        }
     }
 
     /// Tells the fail-safe, and ends listing if it says so.

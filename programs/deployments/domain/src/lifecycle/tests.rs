@@ -637,6 +637,26 @@ fn with_replace_a_queued_job_is_the_new_firing_s() {
 }
 
 #[test]
+fn a_running_job_that_ends_before_anyone_shows_its_run_costs_no_firing() {
+    let second = 20_002 * DAY;
+    for (started_at, owed) in [(second - 10, 1), (second, 0)] {
+        let mut fleet = Fleet::new(Lifecycle::draft(Settings {
+            overlap: Overlap::Replace,
+            ..settings(Strategy::Scheduled, 1)
+        }));
+        fleet.start(NOW);
+        fleet.list(1, 20_001 * DAY);
+        fleet.lifecycle.fired(fleet.jobs(), second).unwrap();
+        let end = End::Finished {
+            started_at,
+            ended_at: second + 60,
+        };
+        fleet.end(0, end, second + 60);
+        assert_eq!(fleet.lifecycle.owed, owed);
+    }
+}
+
+#[test]
 fn a_firing_whose_jobs_are_all_queued_is_recorded() {
     let mut fleet = Fleet::new(Lifecycle::draft(Settings {
         overlap: Overlap::Replace,
