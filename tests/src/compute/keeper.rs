@@ -37,6 +37,7 @@ pub(super) fn measure(bench: &Bench) -> Vec<Row> {
         };
         batches(bench, &mut rows, "stop_jobs, queued", queue, prepare, stop);
     }
+    cleans(bench, &mut rows);
     reclaims(bench, &mut rows);
     rows
 }
@@ -199,6 +200,19 @@ fn stop(scene: &Scene, runs: &[Run], count: u32) -> Instruction {
     let jobs = indices(scene, count).zip(runs.chain(std::iter::repeat(None)));
     let jobs: Vec<JobRun> = jobs.map(|(index, run)| JobRun { index, run }).collect();
     ix::stop_jobs(&scene.keeper, &scene.deployment(), &jobs)
+}
+
+/// Finished jobs that are settled and expired.
+fn cleans(bench: &Bench, rows: &mut Vec<Row>) {
+    for count in [1, 8] {
+        let (mut scene, _) = ended(bench, count, JOB_DONE);
+        let jobs: Vec<u64> = indices(&scene, count).collect();
+        scene.keeps(ix::settle_jobs(&scene.keeper, &scene.deployment(), &jobs));
+        scene.wait(10_000);
+        let (keeper, vault, key) = (scene.keeper, scene.vault, scene.key);
+        let clean = ix::clean_jobs(&keeper, &vault, &key, &named("market"), &jobs);
+        rows.push(scene.of_keeper(&format!("clean_jobs: {count}"), count, clean));
+    }
 }
 
 /// The deposit of a job that was written off and quit, when its deployment is gone.
