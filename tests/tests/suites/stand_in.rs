@@ -342,3 +342,56 @@ async fn the_market_closing_sweeps_deposits_but_traps_no_deployment() {
     assert!(withdrawn.is_ok());
     assert_eq!(world.vault_funds().await, (0, 0));
 }
+
+fn end(world: &World, node: &Node, job: Pubkey, run: Pubkey) -> Instruction {
+    let end = ix::End {
+        job: &job,
+        market: &world.market,
+        run: &run,
+        deposit: &owner_nos(world),
+        user: &node.nos(),
+        vault: &market_vault_address(&world.market),
+        payer: &node.wallet.pubkey(),
+        authority: &world.owner.pubkey(),
+    };
+    end.instruction()
+}
+
+#[tokio::test]
+async fn no_run_ends_before_it_began_and_no_result_is_nothing() {
+    let mut world = World::new().await;
+    let job = list_directly(&mut world, 100).await.unwrap();
+    let node = world.nodes[0].clone();
+    let run = node.work(&mut world).await.unwrap();
+    world.set_time(NOW - 1).await;
+    let by_node = finish(&world, &node, job, run, [1; 32]);
+    let outcome = world.send(&[by_node], &[&node.wallet]).await;
+    assert!(matches!(outcome, Err(Failure::Crash(_))), "{outcome:?}");
+    let by_owner = end(&world, &node, job, run);
+    let outcome = world.by_owner(&[by_owner.clone()]).await;
+    assert!(matches!(outcome, Err(Failure::Crash(_))), "{outcome:?}");
+    world.set_time(NOW).await;
+    world.by_owner(&[by_owner]).await.unwrap();
+    for (result, outcome) in [
+        ([0; 32], coded(6006)),
+        ([1; 32], Ok(())),
+        ([1; 32], coded(6010)),
+    ] {
+        let complete = node.actor().complete(&job, &result);
+        let completed = world.send(&[complete], &[&node.wallet]).await;
+        assert_eq!(completed.map(drop), outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_was_quit_and_claimed_can_be_ended_whatever_its_state() {
+    let mut world = World::new().await;
+    let job = list_directly(&mut world, 100).await.unwrap();
+    let node = world.nodes[0].clone();
+    let run = node.work(&mut world).await.unwrap();
+    let quit = node.actor().quit(&assignment(&world, &node, job, run));
+    world.send(&[quit], &[&node.wallet]).await.unwrap();
+    let claim = node.claim(&mut world, job).await.unwrap();
+    let end = end(&world, &node, job, claim);
+    world.by_owner(&[end]).await.unwrap();
+}
