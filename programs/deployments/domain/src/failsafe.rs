@@ -162,6 +162,9 @@ mod tests {
             assert_eq!(seen, (1, held, 160));
         }
         assert_eq!((fail_safe.held_back(159), fail_safe.held_back(160)), (3, 0));
+        // Listed in the second in which the round was noticed: still of it.
+        assert!(!fail_safe.note(Ending::Rapid, 100, || false, 10_000));
+        assert_eq!(fail_safe.streak, 1);
         assert!(!fail_safe.note(Ending::Rapid, 101, || false, 10_000));
         assert_eq!(fail_safe.streak, 2);
     }
@@ -202,6 +205,41 @@ mod tests {
         assert!(!last(Ending::RapidQuit, false, false));
         assert!(!last(Ending::Rapid, true, false));
         assert!(last(Ending::Rapid, false, true), "the streak began after");
+    }
+
+    #[test]
+    fn what_a_streak_has_seen_counts_until_it_ends() {
+        // Each step is an end, and whether a different job serves by then.
+        let is_error = |steps: &[(Ending, bool)]| {
+            let mut fail_safe = FailSafe::default();
+            let mut last = false;
+            for (now, (ending, serves)) in (1..).zip(steps) {
+                last = fail_safe.note(*ending, now, || *serves, now);
+            }
+            last
+        };
+        let eight = |first: (Ending, bool), others: (Ending, bool)| {
+            let mut steps = Vec::from([others; 8]);
+            steps[0] = first;
+            steps
+        };
+        let (crash, quit) = ((Ending::Rapid, false), (Ending::RapidQuit, false));
+        assert!(is_error(&eight(crash, quit)), "one crash among quits");
+        assert!(
+            !is_error(&eight((Ending::Rapid, true), crash)),
+            "served once"
+        );
+        // A healthy run ends a streak of one; the next one begins with nothing.
+        let anew = |mut first: Vec<(Ending, bool)>, second: Vec<(Ending, bool)>| {
+            first.push((Ending::Healthy, false));
+            first.extend(second);
+            is_error(&first)
+        };
+        assert!(!anew(Vec::from([crash]), eight(quit, quit)));
+        assert!(anew(
+            Vec::from([(Ending::Rapid, true)]),
+            eight(crash, crash)
+        ));
     }
 
     #[test]
