@@ -740,6 +740,45 @@ fn errors_end_by_themselves_but_for_the_fail_safe_s() {
 }
 
 #[test]
+fn while_nothing_is_missing_a_price_is_no_error_and_a_shortage_ends_when_the_vault_can_pay() {
+    let mut fleet = Fleet::new(started(Strategy::Simple, 1));
+    fleet.list(1, NOW);
+    let listing = |fleet: &Fleet, offer: &Offer| fleet.lifecycle.listing(fleet.jobs(), offer, NOW);
+    let dear = Offer {
+        market: Market::Open {
+            price_per_second: 2,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
+        ..offer(9)
+    };
+    assert_eq!(listing(&fleet, &dear), Listing::NothingDue);
+    fleet.lifecycle.cannot_pay(none(), NOW).unwrap();
+    assert_eq!(listing(&fleet, &dear), Listing::NothingDue);
+    assert_eq!(listing(&fleet, &offer(0)), Listing::NothingDue);
+    assert_eq!(listing(&fleet, &offer(1)), Listing::Resume);
+    fleet.lifecycle.resumed().unwrap();
+    assert_eq!(fleet.lifecycle.status, Status::Running);
+}
+
+#[test]
+fn a_schedule_s_slots_are_for_its_firings_however_few_jobs_each_lists() {
+    let mut daily = Fleet::new(started(Strategy::Scheduled, 10));
+    daily.list(10, 20_001 * DAY);
+    daily.scale(1, 20_001 * DAY);
+    let next = 20_002 * DAY;
+    let listing = daily.lifecycle.listing(daily.jobs(), &offer(9), next);
+    assert_eq!(listing, Listing::Jobs(1));
+    // Any other strategy keeps to its replicas.
+    let mut fleet = Fleet::new(started(Strategy::Infinite, 3));
+    fleet.list(3, NOW);
+    fleet.scale(1, NOW);
+    fleet.roll(2, NOW);
+    let listing = fleet.lifecycle.listing(fleet.jobs(), &offer(99), NOW);
+    assert_eq!(listing, Listing::NoFreeSlot);
+}
+
+#[test]
 fn jobs_that_nodes_quit_are_listed_again_as_often_as_the_owner_allows() {
     let mut fleet = Fleet::new(Lifecycle::draft(Settings {
         retries: 2,
