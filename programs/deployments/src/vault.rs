@@ -211,7 +211,7 @@ impl<'a, 'info> Guard<'a, 'info> {
     /// After calls that spend: at most this much NOS and these rents.
     ///
     /// # Errors
-    /// [`DeployError::FeeTooHigh`], and as [`Self::require_a_vault`].
+    /// [`DeployError::FeeTooHigh`], [`DeployError::VaultChanged`], [`DeployError::VaultSolTaken`].
     pub fn require_spent_at_most(&self, nos: u64, rents_lamports: u64) -> Result<()> {
         self.require_a_vault(rents_lamports)?;
         let least = self.nos.checked_sub(nos).ok_or(DeployError::FeeTooHigh)?;
@@ -225,7 +225,7 @@ impl<'a, 'info> Guard<'a, 'info> {
     /// After a call that gives back: at least this much NOS.
     ///
     /// # Errors
-    /// [`DeployError::RefundTooLow`], and as [`Self::require_a_vault`].
+    /// [`DeployError::RefundTooLow`], [`DeployError::VaultChanged`], [`DeployError::VaultSolTaken`].
     pub fn require_got_back(&self, nos: u64) -> Result<()> {
         self.require_a_vault(0)?;
         let least = self.nos.checked_add(nos).ok_or(DeployError::Overflow)?;

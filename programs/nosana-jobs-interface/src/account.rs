@@ -13,7 +13,7 @@ pub type Discriminator = [u8; 8];
 /// Bytes of a market's account; the queue fills what its header leaves.
 pub const MARKET_SIZE: usize = 10_232;
 /// Keys that fit into the queue of a market of [`MARKET_SIZE`].
-pub const QUEUE_CAPACITY: u32 = ((MARKET_SIZE - size_of::<MarketHeader>()) / 32) as u32;
+pub const QUEUE_CAPACITY: u32 = 315;
 /// Bytes of a job's account, of which 233 are used.
 pub const JOB_SIZE: usize = 240;
 /// Bytes of a run's account, of which 113 are used.
@@ -429,5 +429,6 @@ impl Run {
 // Released layouts never change. `nosana-jobs-localnet` has them a second time, as Borsh structs;
 // its tests compare every field.
 const _: () = assert!(size_of::<MarketHeader>() == 151);
+const _: () = assert!((MARKET_SIZE - size_of::<MarketHeader>()) / 32 == QUEUE_CAPACITY as usize);
 const _: () = assert!(size_of::<Job>() == 233);
 const _: () = assert!(size_of::<Run>() == 113);

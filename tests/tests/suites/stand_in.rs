@@ -368,7 +368,7 @@ async fn no_run_ends_before_it_began_and_no_result_is_nothing() {
     let outcome = world.send(&[by_node], &[&node.wallet]).await;
     assert!(matches!(outcome, Err(Failure::Crash(_))), "{outcome:?}");
     let by_owner = end(&world, &node, job, run);
-    let outcome = world.by_owner(&[by_owner.clone()]).await;
+    let outcome = world.by_owner(std::slice::from_ref(&by_owner)).await;
     assert!(matches!(outcome, Err(Failure::Crash(_))), "{outcome:?}");
     world.set_time(NOW).await;
     world.by_owner(&[by_owner]).await.unwrap();
