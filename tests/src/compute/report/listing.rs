@@ -82,9 +82,9 @@ pub(super) fn listed_job(rows: &[Row]) -> String {
          | | each job | once for {} jobs |\n|---|--:|--:|\n{}\n\
          The runtime of Agave 3.1 charges nothing for the addresses that sign, and some {} for the call, where the\n\
          target allows 5,500: the stricter line above is against what it charges. Most of the instructions read the job's\n\
-         and the run's accounts, which the entry point of every Solana program does, and hand them on to the call. Not\n\
-         to hash the run's address would meet that line too; a wrong one would then be refused by the runtime, and not\n\
-         by name. Where the owner sets no reward, a full batch takes {} units of ours for each job.\n\n",
+         and the run's accounts, which the entry point of every Solana program does, and hand them on to the call. The\n\
+         search for higher bumps of both addresses takes some 600 units of it: without it a keeper could list at an address\n\
+         where no tool looks. Where the owner sets no reward, a full batch takes {} units of ours for each job.\n\n",
         listed.jobs,
         lines.concat(),
         grouped(listed.call),
