@@ -6,6 +6,7 @@ use crate::{
     markets::{job_state, run_of, which_are_queued, RunAccounts},
 };
 use anchor_lang::prelude::*;
+use core::cell::OnceCell;
 use deployments_domain::jobs::End;
 use nosana_jobs_interface::account::JobState;
 
@@ -20,11 +21,21 @@ pub(crate) fn handler<'info>(
     indices: Vec<u64>,
 ) -> Result<()> {
     let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
-    // One pass over the queue, which can hold 315 keys, for the whole batch: taking one job off leaves
-    // the others where they are.
     let jobs = groups::<4>(remaining, indices.len())?;
-    let jobs: Vec<Pubkey> = jobs.iter().map(|[job, ..]| *job.key).collect();
-    let queued = which_are_queued(&accounts.market, &jobs)?;
+    // One pass over the queue, which can hold 315 keys, for the whole batch, and none if every job
+    // runs. Taking one job off leaves the others where they are.
+    let queued = OnceCell::new();
+    let is_queued = |number: usize| -> Result<bool> {
+        let found: &Vec<bool> = match queued.get() {
+            Some(found) => found,
+            None => {
+                let jobs: Vec<Pubkey> = jobs.iter().map(|[job, ..]| *job.key).collect();
+                let found = which_are_queued(&accounts.market, &jobs)?;
+                queued.get_or_init(|| found)
+            }
+        };
+        Ok(found.get(number) == Some(&true))
+    };
     handle::<4>(
         accounts,
         remaining,
@@ -52,7 +63,7 @@ pub(crate) fn handler<'info>(
                     batch.markets.end(job, &of_run, &deposit, seconds)?;
                     Outcome::Ended
                 }
-                None if queued.get(batch.number) == Some(&true) => {
+                None if is_queued(batch.number)? => {
                     batch.markets.delist(job, &deposit)?;
                     Outcome::Delisted
                 }

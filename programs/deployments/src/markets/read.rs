@@ -10,19 +10,27 @@ use nosana_jobs_interface::{
     JOBS_PROGRAM,
 };
 
+/// Shows a job, whose address the caller has checked, to `look`; `None` if its account is gone.
+///
+/// # Errors
+/// [`DeployError::CorruptAccount`] for data that the markets' program never writes.
+fn with_job<T>(account: &AccountInfo, look: impl FnOnce(&Job) -> T) -> Result<Option<T>> {
+    if *account.owner != JOBS_PROGRAM {
+        return Ok(None);
+    }
+    let data = account.try_borrow_data()?;
+    match Job::parse(&data) {
+        Ok(Some(job)) => Ok(Some(look(job))),
+        Ok(None) | Err(Truncated) => err!(DeployError::CorruptAccount),
+    }
+}
+
 /// What became of a job, whose address the caller has checked.
 ///
 /// # Errors
 /// [`DeployError::CorruptAccount`] for data that the markets' program never writes.
 pub fn job_state(account: &AccountInfo) -> Result<JobState> {
-    if *account.owner != JOBS_PROGRAM {
-        return Ok(JobState::Gone);
-    }
-    let data = account.try_borrow_data()?;
-    match Job::parse(&data) {
-        Ok(Some(job)) => Ok(job.outcome()),
-        Ok(None) | Err(Truncated) => err!(DeployError::CorruptAccount),
-    }
+    Ok(with_job(account, Job::outcome)?.unwrap_or(JobState::Gone))
 }
 
 /// The market of a job, or `None` if the account is gone.
@@ -30,14 +38,7 @@ pub fn job_state(account: &AccountInfo) -> Result<JobState> {
 /// # Errors
 /// As [`job_state`].
 pub fn job_market(account: &AccountInfo) -> Result<Option<Pubkey>> {
-    if *account.owner != JOBS_PROGRAM {
-        return Ok(None);
-    }
-    let data = account.try_borrow_data()?;
-    match Job::parse(&data) {
-        Ok(Some(job)) => Ok(Some(job.market)),
-        Ok(None) | Err(Truncated) => err!(DeployError::CorruptAccount),
-    }
+    with_job(account, |job| job.market)
 }
 
 /// The run of `job`, or `None` if the account is not a run of it.
