@@ -12,7 +12,7 @@ use nosana_deploy_client::{
     transaction::{assemble, Budget, Lifetime},
 };
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The deployments that the keeper watches.
 pub(crate) struct Watched {
@@ -26,14 +26,28 @@ pub(crate) struct Watched {
 const JOBS_AT_ONCE: usize = 12;
 
 impl Watched {
-    /// The deployment that listed the job at an address which a vault paid for, and the job's index.
-    fn find(&self, job: &Pubkey, vault: &Pubkey) -> Option<(&DeploymentAccount, u64)> {
-        let candidates = self.by_vault.get(vault).into_iter().flatten();
-        candidates.into_iter().find_map(|account| {
-            let of_index = |index: &u64| seeds::job_address(&account.address, *index).0 == *job;
-            let index = (0..account.header.next_job_index).rev().find(of_index)?;
-            Some((account, index))
-        })
+    /// The deployment that listed each of these jobs, and the job's index, as far as a watched one
+    /// did. Each vault's addresses are derived once, the newest first, until its jobs are found.
+    fn locate(&self, jobs: &[(Pubkey, JobOver)]) -> HashMap<Pubkey, (&DeploymentAccount, u64)> {
+        let mut wanted: HashMap<Pubkey, HashSet<Pubkey>> = HashMap::new();
+        for (job, over) in jobs {
+            wanted.entry(over.payer).or_default().insert(*job);
+        }
+        let mut found = HashMap::new();
+        for (vault, mut jobs) in wanted {
+            for account in self.by_vault.get(&vault).into_iter().flatten() {
+                for index in (0..account.header.next_job_index).rev() {
+                    if jobs.is_empty() {
+                        break;
+                    }
+                    let job = seeds::job_address(&account.address, index).0;
+                    if jobs.remove(&job) {
+                        found.insert(job, (account, index));
+                    }
+                }
+            }
+        }
+        found
     }
 }
 
@@ -70,21 +84,26 @@ impl Keeper {
             .filter(|(key, job)| is_ours(job) && !unsettled(key, job))
             .collect();
         let expirations = self.expirations(&ours).await?;
-        let expired = ours.into_iter().filter(|(_, job)| {
+        let is_expired = |job: &JobOver| {
             expirations
                 .get(&job.market)
                 .is_some_and(|seconds| watched.now > job.ended_at.saturating_add(*seconds))
-        });
+        };
+        let expired: Vec<_> = ours
+            .into_iter()
+            .filter(|(_, job)| is_expired(job))
+            .collect();
+        let located = watched.locate(&expired);
         // With a reward where the deployment is known, without one else.
         let mut of_deployments: HashMap<(Pubkey, Pubkey), (Vault, Vec<u64>)> = HashMap::new();
         let mut cleaning = Vec::new();
         for (key, job) in expired {
-            match watched.find(&key, &job.payer) {
+            match located.get(&key) {
                 Some((account, index)) => {
                     let vault = Vault::new(account.header.owner, account.header.vault_index);
                     let place = (account.address, job.market);
                     let (_, indices) = of_deployments.entry(place).or_insert((vault, Vec::new()));
-                    indices.push(index);
+                    indices.push(*index);
                 }
                 None => cleaning.push(clean_job(&key, &job.market, &job.payer)),
             }
@@ -123,15 +142,21 @@ impl Keeper {
         let quit = self.cluster.jobs_over(JobPhase::Quit).await?;
         let mut reclaiming = Vec::new();
         // One that ended before it was quit again has nothing left to give back.
-        for (job, over) in quit.into_iter().filter(|(_, over)| over.ended_at == 0) {
-            let found = watched.find(&job, &over.payer);
+        let quit: Vec<_> = quit
+            .into_iter()
+            .filter(|(_, over)| over.ended_at == 0)
+            .collect();
+        let located = watched.locate(&quit);
+        for (job, over) in quit {
+            let found = located.get(&job);
             let Some((account, index)) = found.filter(|(account, _)| writing_off(account)) else {
                 continue;
             };
             if !account.job_addresses().contains(&job) {
                 let header = &account.header;
                 let vault = Vault::new(header.owner, header.vault_index);
-                let job = JobRun { index, run: None };
+                let (index, run) = (*index, None);
+                let job = JobRun { index, run };
                 reclaiming.push(reclaim_job(&vault, &account.address, &over.market, &job));
             }
         }
