@@ -81,14 +81,8 @@ pub struct JobRun {
 pub fn stop_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, jobs: &[JobRun]) -> Instruction {
     let accounts = jobs.iter().flat_map(|job| {
         let address = deployment.job_address(job.index);
-        match job.run {
-            Some(run) => {
-                let node_nos = nos_account_address(&run.node);
-                [address, run.address, node_nos, run.payer]
-            }
-            // Queued: the program looks at the job alone, so any account stands in.
-            None => [address; 4],
-        }
+        let [run, node_nos, run_payer] = accounts_of_run(job, address);
+        [address, run, node_nos, run_payer]
     });
     let indices = jobs.iter().map(|job| job.index).collect();
     let stop = build(
@@ -148,11 +142,7 @@ pub fn reclaim_job(
     job: &JobRun,
 ) -> Instruction {
     let (address, job_bump) = seeds::job_address(deployment, job.index);
-    // Not running: any account stands in for the run's.
-    let [run, node_nos, run_payer] = match job.run {
-        Some(run) => [run.address, nos_account_address(&run.node), run.payer],
-        None => [address; 3],
-    };
+    let [run, node_nos, run_payer] = accounts_of_run(job, address);
     let accounts = accounts::ReclaimJob {
         deployment: *deployment,
         vault: vault_accounts(vault),
@@ -175,6 +165,15 @@ pub fn reclaim_job(
     match job.run {
         Some(_) => reclaim,
         None => writing_to(market, reclaim),
+    }
+}
+
+/// What ending a job at `address` needs of its run: the run, where its node is paid, who gets its rent. A
+/// queued job has none of them, and the program looks at the job alone: any account stands in.
+fn accounts_of_run(job: &JobRun, address: Pubkey) -> [Pubkey; 3] {
+    match job.run {
+        Some(run) => [run.address, nos_account_address(&run.node), run.payer],
+        None => [address; 3],
     }
 }
 

@@ -129,9 +129,7 @@ impl Snapshot {
 
     /// Jobs that a node has taken, whose run is not known.
     pub fn jobs_without_run(&self) -> impl Iterator<Item = Pubkey> + '_ {
-        let unknown = self.jobs.iter().filter(|job| {
-            matches!(job.state, JobState::Open(_)) && !job.queued && job.run.is_none()
-        });
+        let unknown = self.jobs.iter().filter(|job| job.is_missing());
         unknown.map(|job| self.deployment.job_address(job.slot.index))
     }
 }

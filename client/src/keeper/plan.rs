@@ -43,6 +43,11 @@ impl ObservedJob {
         JobRun { index, run }
     }
 
+    /// Whether it neither waits in the queue nor has a run that is known: a node has it, or it is lost.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.state, JobState::Open(_)) && !self.queued && self.run.is_none()
+    }
+
     /// The job as rules see it once its run has been shown.
     pub fn view(&self) -> Job {
         let mut slot = self.slot;

@@ -13,7 +13,6 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, market_vault_address},
     jobs_program::{account::QUEUE_OF_JOBS, NOS_MINT},
-    markets::JobState,
 };
 use nosana_jobs_interface::node::Node;
 use nosana_jobs_localnet::state::{MarketAccount, RunAccount};
@@ -120,10 +119,7 @@ fn keep(fair: &mut Stage, d: usize) -> Result<(), String> {
             return Ok(());
         }
         let snapshot = observe(fair, deployment);
-        let lost = snapshot
-            .jobs
-            .iter()
-            .find(|job| matches!(job.state, JobState::Open(_)) && !job.queued && job.run.is_none());
+        let lost = snapshot.jobs.iter().find(|job| job.is_missing());
         if let Some(lost) = lost {
             let write_off = ix::write_off(&fair.owner, &snapshot.deployment, lost.slot.index);
             fair.by_owner(write_off)

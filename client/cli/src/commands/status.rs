@@ -108,8 +108,8 @@ impl JobLine {
             (JobState::Gone, _) => "cleaned",
             (JobState::Open(_), Some(_)) if view.is_overdue(snapshot.now) => "overdue",
             (JobState::Open(_), Some(_)) => "running",
-            (JobState::Open(_), None) if job.queued => "queued",
-            (JobState::Open(_), None) => "lost",
+            (JobState::Open(_), None) if job.is_missing() => "lost",
+            (JobState::Open(_), None) => "queued",
         };
         let address = snapshot.deployment.job_address(job.slot.index);
         Self {
