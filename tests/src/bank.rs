@@ -113,32 +113,25 @@ pub trait Bank: Sized {
     }
 }
 
-/// A bank in which the markets' program can be a different one.
-pub trait StartWith {
-    /// A chain with our program, the NOS mint, and whatever `add` adds.
-    #[allow(async_fn_in_trait)]
-    async fn start_with(add: impl FnOnce(&mut ProgramTest)) -> Self;
-}
-
-impl StartWith for ProgramTestContext {
-    async fn start_with(add: impl FnOnce(&mut ProgramTest)) -> Self {
-        // solana-program-test looks for ELFs there.
-        std::env::set_var("SBF_OUT_DIR", elf_dir());
-        let mut test = ProgramTest::default();
-        test.prefer_bpf(true);
-        test.add_program("deployments", PROGRAM_ID, None);
-        add(&mut test);
-        let mut context = test.start_with_context().await;
-        context.put_mint(u64::MAX);
-        context
-    }
+/// A bank with our program, the NOS mint, and whatever `add` adds: the markets' program can be a
+/// different one.
+pub async fn bank_with(add: impl FnOnce(&mut ProgramTest)) -> ProgramTestContext {
+    // solana-program-test looks for ELFs there.
+    std::env::set_var("SBF_OUT_DIR", elf_dir());
+    let mut test = ProgramTest::default();
+    test.prefer_bpf(true);
+    test.add_program("deployments", PROGRAM_ID, None);
+    add(&mut test);
+    let mut context = test.start_with_context().await;
+    context.put_mint(u64::MAX);
+    context
 }
 
 impl Bank for ProgramTestContext {
     async fn start() -> Self {
         let stand_in =
             |test: &mut ProgramTest| test.add_program("nosana_jobs_localnet", JOBS_PROGRAM, None);
-        Self::start_with(stand_in).await
+        bank_with(stand_in).await
     }
 
     fn put(&mut self, key: &Pubkey, account: Account) {

@@ -14,7 +14,7 @@ mod world;
 use deployments_domain::funding::Rents;
 
 pub use accounts::{elf_dir, market_account, market_on_chain, token_account};
-pub use bank::{Bank, Failure, Receipt, StartWith};
+pub use bank::{bank_with, Bank, Failure, Receipt};
 pub use chain::Chain;
 pub use node::{shown, Node};
 pub use world::World;

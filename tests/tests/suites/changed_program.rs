@@ -26,7 +26,7 @@ use solana_program::{
     account_info::AccountInfo, entrypoint::ProgramResult, instruction::Instruction,
     program::invoke, program_error::ProgramError, pubkey::Pubkey,
 };
-use solana_program_test::{processor, ProgramTestContext};
+use solana_program_test::processor;
 use solana_signer::Signer;
 use solana_system_interface::instruction as system;
 
@@ -97,7 +97,7 @@ fn changed(program: &Pubkey, accounts: &[AccountInfo], data: &[u8]) -> ProgramRe
 
 /// A deployment whose job 0 is listed, on a market whose program is not what it was.
 async fn world(strategy: Strategy) -> (World, Pubkey) {
-    let bank = ProgramTestContext::start_with(|test| {
+    let bank = bank_with(|test| {
         test.prefer_bpf(false);
         test.add_program("a_changed_program", JOBS_PROGRAM, processor!(changed));
     })

@@ -45,6 +45,13 @@ async fn set_price(world: &mut World, price: u64) {
     world.set_market(&market);
 }
 
+/// 255: the market takes no jobs.
+async fn set_job_type(world: &mut World, job_type: u8) {
+    let mut market = world.market_state().await;
+    market.job_type = job_type;
+    world.set_market(&market);
+}
+
 /// A node takes the first waiting job, job number `index`; its run.
 async fn take(world: &mut World, key: &Pubkey, index: u64) -> (Pubkey, Pubkey) {
     let node = world.nodes[0].clone();
@@ -226,13 +233,10 @@ async fn a_market_that_takes_jobs_again_ends_the_error_even_if_nothing_is_missin
     let mut world = World::new().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
-    let open = world.market_state().await;
-    let mut closed = world.market_state().await;
-    closed.job_type = 255;
-    world.set_market(&closed);
+    set_job_type(&mut world, 255).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Error);
-    world.set_market(&open);
+    set_job_type(&mut world, 0).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Running);
 }
@@ -402,13 +406,10 @@ async fn a_finished_round_in_error_is_over_and_start_begins_a_new_one() {
     let mut world = World::new().await;
     let key = world.started(Strategy::Simple, 2, 9).await;
     world.list(&key, 2).await.unwrap();
-    let open = world.market_state().await;
-    let mut closed = world.market_state().await;
-    closed.job_type = 255;
-    world.set_market(&closed);
+    set_job_type(&mut world, 255).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::Error);
-    world.set_market(&open);
+    set_job_type(&mut world, 0).await;
     for index in 0..2 {
         run_and_settle(&mut world, &key, index, NOW, 60).await;
     }

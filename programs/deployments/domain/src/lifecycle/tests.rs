@@ -88,6 +88,18 @@ fn offer(jobs: u32) -> Offer {
     }
 }
 
+/// The same on a market that asks more than the cap.
+fn dear(jobs: u32) -> Offer {
+    Offer {
+        market: Market::Open {
+            price_per_second: 2,
+            nodes_waiting: 0,
+            queue_room: 315,
+        },
+        ..offer(jobs)
+    }
+}
+
 #[test]
 fn simple_lists_each_replica_once_and_stops() {
     let mut simple = started(Strategy::Simple, 3);
@@ -190,14 +202,7 @@ fn what_can_never_be_listed_is_an_error_before_it_is_a_shortage() {
         simple.listing(none(), &gone, NOW),
         Listing::Fail(Reason::MarketUnusable)
     );
-    let dear = Offer {
-        market: Market::Open {
-            price_per_second: 2,
-            nodes_waiting: 0,
-            queue_room: 315,
-        },
-        ..offer(0)
-    };
+    let dear = dear(0);
     assert_eq!(
         simple.listing(none(), &dear, NOW),
         Listing::Fail(Reason::PriceAboveCap)
@@ -682,14 +687,7 @@ fn a_firing_whose_jobs_are_all_queued_is_recorded() {
 
 #[test]
 fn errors_end_by_themselves_but_for_the_fail_safe_s() {
-    let dear = Offer {
-        market: Market::Open {
-            price_per_second: 2,
-            nodes_waiting: 0,
-            queue_room: 315,
-        },
-        ..offer(9)
-    };
+    let dear = dear(9);
     let gone = Offer {
         market: Market::Unusable,
         ..offer(9)
@@ -744,14 +742,7 @@ fn while_nothing_is_missing_a_price_is_no_error_and_a_shortage_ends_when_the_vau
     let mut fleet = Fleet::new(started(Strategy::Simple, 1));
     fleet.list(1, NOW);
     let listing = |fleet: &Fleet, offer: &Offer| fleet.lifecycle.listing(fleet.jobs(), offer, NOW);
-    let dear = Offer {
-        market: Market::Open {
-            price_per_second: 2,
-            nodes_waiting: 0,
-            queue_room: 315,
-        },
-        ..offer(9)
-    };
+    let dear = dear(9);
     assert_eq!(listing(&fleet, &dear), Listing::NothingDue);
     fleet.lifecycle.cannot_pay(none(), NOW).unwrap();
     assert_eq!(listing(&fleet, &dear), Listing::NothingDue);
