@@ -11,13 +11,13 @@ pub use keeper::*;
 pub use nosana_jobs_interface::{market_vault_address, nos_account_address};
 pub use owner::*;
 
-use crate::{seeds, PROGRAM_ID};
+use crate::{events::EVENT_AUTHORITY, seeds, PROGRAM_ID};
 use anchor_lang::{InstructionData, ToAccountMetas};
 use anchor_spl::{
     associated_token::spl_associated_token_account::instruction::create_associated_token_account_idempotent,
     token,
 };
-use deployments::accounts::VaultAccounts;
+use deployments::accounts::{Telling, VaultAccounts};
 use nosana_jobs_interface::NOS_MINT;
 use solana_program::{
     instruction::{AccountMeta, Instruction},
@@ -58,6 +58,12 @@ impl Vault {
 pub fn create_nos_account(payer: &Pubkey, owner: &Pubkey) -> Instruction {
     create_associated_token_account_idempotent(payer, owner, &NOS_MINT, &token::ID)
 }
+
+/// By which every instruction tells what it did.
+const TELLING: Telling = Telling {
+    event_authority: EVENT_AUTHORITY,
+    program: PROGRAM_ID,
+};
 
 fn vault_accounts(vault: &Vault) -> VaultAccounts {
     VaultAccounts {

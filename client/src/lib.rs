@@ -15,11 +15,13 @@
 //! | [`forecast`] | what a deployment costs, and how long its vault lasts |
 //! | `rpc` | a cluster over JSON-RPC: reading, simulating, sending (feature `rpc`) |
 //! | `localnet` | a validator inside this process (feature `embedded`) |
+//! | [`events`] | what a call of the program did, from what its transaction called |
 //! | [`errors`] | turns error codes of every program involved into sentences |
 
 pub mod accounts;
 pub mod digest;
 pub mod errors;
+pub mod events;
 pub mod filters;
 pub mod forecast;
 pub mod instructions;
@@ -35,7 +37,7 @@ pub mod rpc;
 pub mod spec;
 pub mod transaction;
 
-pub use deployments::{errors::DeployError, events, state::seeds, ID as PROGRAM_ID};
+pub use deployments::{errors::DeployError, state::seeds, ID as PROGRAM_ID};
 pub use deployments_domain as domain;
 pub use nosana_jobs_interface as jobs_program;
 pub use spec::DeploymentSpec;

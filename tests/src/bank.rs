@@ -4,7 +4,11 @@ use crate::{
     accounts::{account_of, elf_dir, market_on_chain, mint_on_chain, token_account},
     Chain,
 };
-use nosana_deploy_client::{jobs_program::JOBS_PROGRAM, PROGRAM_ID};
+use nosana_deploy_client::{
+    events::{event, Event},
+    jobs_program::JOBS_PROGRAM,
+    PROGRAM_ID,
+};
 use nosana_jobs_interface::{
     nos_account_address, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
 };
@@ -13,6 +17,9 @@ use solana_account::Account;
 use solana_clock::Clock;
 use solana_instruction::error::InstructionError;
 use solana_keypair::Keypair;
+use solana_message::{
+    compiled_instruction::CompiledInstruction, inner_instruction::InnerInstruction, Message,
+};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_program_test::{ProgramTest, ProgramTestContext};
 use solana_signer::Signer;
@@ -24,8 +31,30 @@ use solana_transaction_error::TransactionError;
 pub struct Receipt {
     /// Compute units it took.
     pub compute_units: u64,
-    /// Its log lines; tests look for events there, never for errors.
-    pub logs: Vec<String>,
+    /// What our program told.
+    pub events: Vec<Event>,
+}
+
+impl Receipt {
+    /// Of a message, and what its instructions called.
+    pub(crate) fn new(
+        message: &Message,
+        compute_units: u64,
+        called: &[Vec<InnerInstruction>],
+    ) -> Self {
+        let event_of = |inner: &InnerInstruction| {
+            let CompiledInstruction {
+                program_id_index,
+                data,
+                ..
+            } = &inner.instruction;
+            event(&message.account_keys[usize::from(*program_id_index)], data)
+        };
+        Self {
+            compute_units,
+            events: called.iter().flatten().filter_map(event_of).collect(),
+        }
+    }
 }
 
 /// Why a transaction was refused.
@@ -159,6 +188,11 @@ impl Bank for ProgramTestContext {
         let transaction =
             Transaction::new_signed_with_payer(instructions, Some(&payer), signers, blockhash);
         let client = &mut self.banks_client;
+        // Only a simulation says what was called.
+        let foreseen = client.simulate_transaction(transaction.clone()).await;
+        let foreseen = foreseen.unwrap().simulation_details;
+        let called = foreseen.and_then(|details| details.inner_instructions);
+        let message = transaction.message.clone();
         let done = client
             .process_transaction_with_metadata(transaction)
             .await
@@ -166,11 +200,12 @@ impl Bank for ProgramTestContext {
         let logs = done.metadata.as_ref().map(|details| &details.log_messages);
         done.result
             .map_err(|error| Failure::new(&error, logs.map_or(&[], Vec::as_slice)))?;
-        let details = done.metadata.unwrap();
-        Ok(Receipt {
-            compute_units: details.compute_units_consumed,
-            logs: details.log_messages,
-        })
+        let compute_units = done.metadata.unwrap().compute_units_consumed;
+        Ok(Receipt::new(
+            &message,
+            compute_units,
+            &called.unwrap_or_default(),
+        ))
     }
 }
 

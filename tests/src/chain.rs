@@ -118,12 +118,14 @@ impl Chain {
         payer: &Pubkey,
     ) -> Result<Receipt, Failure> {
         let transaction = Transaction::new_with_payer(instructions, Some(payer));
+        let message = transaction.message.clone();
         let outcome = self.0.send_transaction(transaction);
         let meta = outcome.map_err(|failed| failure(&failed))?;
-        Ok(Receipt {
-            compute_units: meta.compute_units_consumed,
-            logs: meta.logs,
-        })
+        Ok(Receipt::new(
+            &message,
+            meta.compute_units_consumed,
+            &meta.inner_instructions,
+        ))
     }
 
     /// Adds a lookup table that can be used at once.

@@ -2,8 +2,9 @@
 
 use super::{
     build, market_vault_address, nos_account_address, vault_accounts, Vault, SYSTEM_PROGRAM,
+    TELLING,
 };
-use crate::{accounts::DeploymentAccount, markets::Run, seeds};
+use crate::{accounts::DeploymentAccount, events::EVENT_AUTHORITY, markets::Run, seeds};
 use anchor_spl::token;
 use deployments::{
     accounts, instruction,
@@ -25,6 +26,7 @@ pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
         JOBS_PROGRAM,
         token::ID,
         SYSTEM_PROGRAM,
+        EVENT_AUTHORITY,
     ]
 }
 
@@ -154,6 +156,7 @@ pub fn reclaim_job(
         run_payer,
         jobs_program: JOBS_PROGRAM,
         token_program: token::ID,
+        telling: TELLING,
     };
     let args = ReclaimArgs {
         owner: vault.owner,
@@ -203,6 +206,7 @@ pub fn clean_jobs(
         market: *market,
         jobs_program: JOBS_PROGRAM,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     let (jobs, addresses): (Vec<_>, Vec<_>) = indices
         .iter()
@@ -251,5 +255,6 @@ fn handle_jobs(keeper: &Pubkey, deployment: &DeploymentAccount) -> accounts::Han
         jobs_program: JOBS_PROGRAM,
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     build, create_nos_account, market_vault_address, nos_account_address, vault_accounts, Vault,
-    SYSTEM_PROGRAM,
+    SYSTEM_PROGRAM, TELLING,
 };
 use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
 use anchor_spl::token;
@@ -27,6 +27,7 @@ pub fn create(owner: &Pubkey, id: u64, spec: &DeploymentSpec) -> [Instruction; 2
         nos_mint: NOS_MINT,
         market: spec.market,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     let args = spec.create_args(id);
     [
@@ -45,6 +46,7 @@ pub fn fund(funder: &Pubkey, vault: &Vault, nos: u64, lamports: u64) -> [Instruc
         funder_nos: nos_account_address(funder),
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     let args = FundArgs {
         vault_index: vault.index,
@@ -67,6 +69,7 @@ pub fn withdraw(vault: &Vault, nos: Amount, lamports: Amount) -> [Instruction; 2
         owner_nos: nos_account_address(&owner),
         token_program: token::ID,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     let args = WithdrawArgs {
         vault_index: vault.index,
@@ -105,6 +108,7 @@ pub fn update(owner: &Pubkey, deployment: &Pubkey, args: UpdateArgs) -> Instruct
         deployment: *deployment,
         revision,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     build(accounts, instruction::Update { args }, [])
 }
@@ -122,6 +126,7 @@ pub fn add_revision(
         deployment: *deployment,
         revision: seeds::revision_address(deployment, number).0,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     let args = AddRevisionArgs {
         number,
@@ -136,6 +141,7 @@ pub fn close_revision(owner: &Pubkey, deployment: &Pubkey, number: u32) -> Instr
         owner: *owner,
         revision: seeds::revision_address(deployment, number).0,
         deployment: *deployment,
+        telling: TELLING,
     };
     build(accounts, instruction::CloseRevision {}, [])
 }
@@ -147,6 +153,7 @@ pub fn extend(owner: &Pubkey, deployment: &Pubkey, more: u32) -> Instruction {
         owner: *owner,
         deployment: *deployment,
         system_program: SYSTEM_PROGRAM,
+        telling: TELLING,
     };
     build(accounts, instruction::Extend { more }, [])
 }
@@ -159,6 +166,7 @@ pub fn write_off(owner: &Pubkey, deployment: &DeploymentAccount, index: u64) -> 
         market: deployment.header.market,
         market_vault: market_vault_address(&deployment.header.market),
         job: deployment.job_address(index),
+        telling: TELLING,
     };
     build(accounts, instruction::WriteOff { index }, [])
 }
@@ -168,6 +176,7 @@ pub fn close(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
     let accounts = accounts::Close {
         owner: *owner,
         deployment: *deployment,
+        telling: TELLING,
     };
     build(accounts, instruction::Close {}, [])
 }
@@ -176,5 +185,6 @@ fn steer(owner: &Pubkey, deployment: &Pubkey) -> accounts::Steer {
     accounts::Steer {
         owner: *owner,
         deployment: *deployment,
+        telling: TELLING,
     }
 }

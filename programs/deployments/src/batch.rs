@@ -1,16 +1,20 @@
 //! What `list_jobs`, `settle_jobs`, `stop_jobs`, `track_jobs` and `extend_jobs` share: accounts, finding
 //! a job's slot, noting what became of it, paying the keeper.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
-    events::{JobExtended, JobStarted, Outcome},
+    events::*,
     markets::{require_market_vault, Markets, Rewards},
     state::{seeds::JobAddresses, ActiveJob, Deployment, OpenDeployment},
-    vault::{commit_and_pay, rents, VaultSeeds},
+    vault::{rents, send_lamports, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use anchor_spl::token::Token;
-use deployments_domain::jobs::{End, Job};
+use deployments_domain::{
+    funding::Rents,
+    jobs::{End, Job},
+};
 use nosana_jobs_interface::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
 
 /// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
@@ -50,6 +54,7 @@ pub struct HandleJobs<'info> {
 
     pub token_program: Program<'info, Token>,
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 /// Accounts of `list_jobs` and `extend_jobs`, which spend. After these come, for each job, what the
@@ -196,22 +201,11 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
                 continue;
             }
             Effect::Ended { outcome, end } => open.settle(position, outcome, end)?,
-            Effect::Started => {
-                let started_at = open.slots.at(position)?.view().started_at;
-                emit!(JobStarted {
-                    deployment: open.key,
-                    index: *index,
-                    started_at: started_at.unwrap_or(open.now),
-                });
-                1
-            }
+            Effect::Started => 1,
             Effect::Extended => {
                 extended = true;
-                emit!(JobExtended {
-                    deployment: open.key,
-                    index: *index,
-                    timeout_seconds: open.slots.at(position)?.timeout_seconds,
-                });
+                let timeout_seconds = open.slots.at(position)?.timeout_seconds;
+                open.note(*index, JobEvent::Extended { timeout_seconds });
                 1
             }
         };
@@ -226,13 +220,34 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     } else if extended {
         open.apply(|lifecycle, jobs, now| lifecycle.extended(jobs, now))?;
     }
-    commit_and_pay(
-        &mut open,
-        &accounts.vault,
-        &accounts.keeper,
-        paid,
-        &rents()?,
-    )
+    commit_and_pay(&mut open, accounts, paid, &rents()?)
+}
+
+/// Commits what a keeper's call changed, and pays the keeper for `jobs` jobs: only out of what the
+/// vault holds above its floor and the rents of jobs to come, and what the owner allows a day.
+///
+/// # Errors
+/// [`DeployError::InvariantBroken`], and whatever the system program returns.
+pub fn commit_and_pay(
+    open: &mut OpenDeployment,
+    accounts: &HandleJobs,
+    jobs: u32,
+    rents: &Rents,
+) -> Result<()> {
+    let (vault, keeper, now) = (&accounts.vault, &accounts.keeper, open.now);
+    let lamports = open
+        .lifecycle
+        .pay_keeper(jobs, vault.lamports(), rents, now);
+    let reward = (lamports > 0).then(|| Reward {
+        keeper: *keeper.key,
+        lamports,
+    });
+    open.commit(&accounts.telling, reward)?;
+    if lamports == 0 {
+        return Ok(());
+    }
+    let seeds = VaultSeeds::of(&open.header);
+    send_lamports(vault, keeper, lamports, &seeds.as_slices())
 }
 
 /// The accounts passed for each of `jobs` jobs, all of them and no more.

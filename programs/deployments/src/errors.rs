@@ -132,6 +132,8 @@ pub enum DeployError {
     MaxFeeOutOfRange, // 6054
     #[msg("retries: out of range, or the strategy has no round to retry in")]
     RetriesOutOfRange, // 6055
+    #[msg("event_authority, program: not those by which this program tells its events")]
+    WrongEventAccount, // 6056
 }
 
 impl From<InvalidSettings> for DeployError {

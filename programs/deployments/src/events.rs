@@ -1,9 +1,58 @@
-//! The events that the program emits. Fields are append-only.
+//! What the program tells: one event for each call, with everything that the call did in it.
+//!
+//! Logs are cut off at 10,000 bytes, so an event is no log line. It is the data of an instruction that the
+//! program calls on itself, as Anchor's `emit_cpi!` does it, and stays with the transaction. Fields
+//! are append-only.
 
-use anchor_lang::prelude::*;
+use crate::errors::DeployError;
+use anchor_lang::{
+    event::EVENT_IX_TAG_LE,
+    prelude::*,
+    solana_program::{instruction::Instruction, program::invoke_signed},
+    Discriminator, Event,
+};
+
+/// Accounts of every instruction, by which it tells what it did.
+#[derive(Accounts)]
+pub struct Telling<'info> {
+    /// CHECK: by address. It signs for this program alone, so nobody else can tell an event.
+    #[account(address = crate::EVENT_AUTHORITY_AND_BUMP.0 @ DeployError::WrongEventAccount)]
+    pub event_authority: UncheckedAccount<'info>,
+
+    /// CHECK: by address: this program, which calls itself.
+    #[account(address = crate::ID @ DeployError::WrongEventAccount)]
+    pub program: UncheckedAccount<'info>,
+}
+
+/// Room for the events of most calls.
+const USUAL_EVENT_BYTES: usize = 512;
+
+impl Telling<'_> {
+    /// Tells an event.
+    ///
+    /// # Errors
+    /// None of its own; the runtime's, for example if the transaction's trace is full.
+    pub fn tell<E: Event>(&self, event: &E) -> Result<()> {
+        let mut data = Vec::with_capacity(USUAL_EVENT_BYTES);
+        data.extend_from_slice(EVENT_IX_TAG_LE);
+        data.extend_from_slice(E::DISCRIMINATOR);
+        event.serialize(&mut data)?;
+        let authority = &self.event_authority;
+        let instruction = Instruction {
+            program_id: crate::ID,
+            accounts: vec![AccountMeta::new_readonly(*authority.key, true)],
+            data,
+        };
+        let bump = [crate::EVENT_AUTHORITY_AND_BUMP.1];
+        let seeds: [&[u8]; 2] = [b"__event_authority", &bump];
+        invoke_signed(&instruction, &[authority.to_account_info()], &[&seeds])?;
+        Ok(())
+    }
+}
 
 /// A deployment was created.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeploymentCreated {
     /// The deployment's account.
     pub deployment: Pubkey,
@@ -15,70 +64,92 @@ pub struct DeploymentCreated {
     pub vault: Pubkey,
     /// sha2-256 digest of the job definition.
     pub job_definition: [u8; 32],
-}
-
-/// A deployment's status changed; one event for every transition.
-#[event]
-pub struct StatusChanged {
-    /// The deployment's account.
-    pub deployment: Pubkey,
-    /// Status byte before.
-    pub from: u8,
-    /// Status byte after.
-    pub to: u8,
-    /// Reason byte, not zero in ERROR.
-    pub reason: u8,
+    /// Status byte: DRAFT or STARTING.
+    pub status: u8,
     /// Cluster time, unix seconds.
     pub at: i64,
 }
 
-/// Jobs with consecutive indices were listed on the market.
+/// A call changed a deployment: its owner's, or a keeper's.
 #[event]
-pub struct JobsListed {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentChanged {
     /// The deployment's account.
     pub deployment: Pubkey,
-    /// Index of the first one.
-    pub first_index: u64,
-    /// How many.
-    pub count: u32,
-    /// NOS base units that the market took for each.
-    pub deposit_per_job: u64,
+    /// Cluster time, unix seconds.
+    pub at: i64,
+    /// Status byte before.
+    pub from: u8,
+    /// Status byte after.
+    pub to: u8,
+    /// Reason byte after, not zero in ERROR.
+    pub reason: u8,
+    /// Replicas from now on.
+    pub replicas: u32,
+    /// Revision that new jobs run from now on.
+    pub revision: u32,
+    /// sha2-256 digest of that revision's job definition.
+    pub job_definition: [u8; 32],
+    /// What happened to which jobs, in that order.
+    pub jobs: Vec<JobChange>,
+    /// What the vault paid for the call, if anything.
+    pub reward: Option<Reward>,
 }
 
-/// How a job's life ended. The numbers are part of [`JobSettled`] and never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Outcome {
-    /// The node finished it, or someone ended it elsewhere.
-    Done = 0,
-    /// The node quit; the deposit came back to the vault.
-    Recovered = 1,
-    /// Its account is gone: finished and cleaned.
-    Gone = 2,
-    /// Taken off the queue; the deposit came back to the vault.
-    Delisted = 3,
-    /// Ended while running; the node was paid for its time, the rest came back.
-    Ended = 4,
-    /// Given up by the owner.
-    WrittenOff = 5,
-}
-
-/// A job's slot was freed.
-#[event]
-pub struct JobSettled {
-    /// The deployment's account.
-    pub deployment: Pubkey,
+/// What happened to one job.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobChange {
     /// The job's index.
     pub index: u64,
-    /// An [`Outcome`].
-    pub outcome: u8,
+    /// What happened.
+    pub what: JobEvent,
 }
 
-/// A keeper was paid for the jobs it handled.
-#[event]
-pub struct KeeperRewarded {
-    /// The deployment's account.
-    pub deployment: Pubkey,
+/// What can happen to a job. The numbers are part of [`DeploymentChanged`] and never change.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobEvent {
+    /// It was listed on the market.
+    Listed {
+        /// NOS base units that the market holds for it.
+        deposit: u64,
+    },
+    /// A node was seen running it.
+    Started {
+        /// Unix seconds.
+        started_at: i64,
+    },
+    /// It was prolonged while running.
+    Extended {
+        /// Longest run from its start, from now on.
+        timeout_seconds: u32,
+    },
+    /// It is over, and its slot is free.
+    Settled {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// How a job's life ended.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The node finished it, or someone ended it elsewhere.
+    Done,
+    /// The node quit; the deposit came back to the vault.
+    Recovered,
+    /// Its account is gone: finished and cleaned.
+    Gone,
+    /// Taken off the queue; the deposit came back to the vault.
+    Delisted,
+    /// Ended while running; the node was paid for its time, the rest came back.
+    Ended,
+    /// Given up by the owner.
+    WrittenOff,
+}
+
+/// What a keeper was paid.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reward {
     /// Who was paid.
     pub keeper: Pubkey,
     /// How much.
@@ -87,6 +158,7 @@ pub struct KeeperRewarded {
 
 /// A vault received funds through `fund`.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultFunded {
     /// The vault.
     pub vault: Pubkey,
@@ -100,6 +172,7 @@ pub struct VaultFunded {
 
 /// An owner withdrew from a vault.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultWithdrawn {
     /// The vault.
     pub vault: Pubkey,
@@ -111,75 +184,44 @@ pub struct VaultWithdrawn {
 
 /// A deployment's account was closed; its id is never used again.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeploymentClosed {
     /// The account that is gone.
     pub deployment: Pubkey,
 }
 
-/// An owner changed settings of a deployment.
+/// A revision's account was closed; nothing can be rolled back to it any more.
 #[event]
-pub struct DeploymentUpdated {
-    /// The deployment's account.
-    pub deployment: Pubkey,
-    /// Replicas from now on.
-    pub replicas: u32,
-    /// Revision that new jobs run from now on.
-    pub revision: u32,
-}
-
-/// A deployment got a new revision of its job definition, and runs it from now on.
-#[event]
-pub struct RevisionAdded {
-    /// The deployment's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionClosed {
+    /// The deployment whose revision it was, closed or not.
     pub deployment: Pubkey,
     /// From 2.
     pub number: u32,
-    /// sha2-256 digest of the job definition.
-    pub job_definition: [u8; 32],
-}
-
-/// A node was seen running a job.
-#[event]
-pub struct JobStarted {
-    /// The deployment's account.
-    pub deployment: Pubkey,
-    /// The job's index.
-    pub index: u64,
-    /// Unix seconds.
-    pub started_at: i64,
-}
-
-/// A running job was prolonged.
-#[event]
-pub struct JobExtended {
-    /// The deployment's account.
-    pub deployment: Pubkey,
-    /// The job's index.
-    pub index: u64,
-    /// Longest run from its start, from now on.
-    pub timeout_seconds: u32,
 }
 
 /// Finished jobs were closed, and their rent came back to the vault.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobsCleaned {
     /// The deployment that listed them, closed or not.
     pub deployment: Pubkey,
-    /// Who was paid.
-    pub keeper: Pubkey,
-    /// How many.
-    pub count: u32,
+    /// The jobs' indices.
+    pub indices: Vec<u64>,
     /// Lamports that came back to the vault.
     pub returned_lamports: u64,
-    /// How many of them the vault paid to the keeper.
-    pub reward_lamports: u64,
+    /// What the vault paid out of them.
+    pub reward: Reward,
 }
 
-/// The deposit of a job that has no slot any more came back to the vault.
+/// The deposit of a job that has no slot any more, or what was left of it, came back to the vault.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobReclaimed {
     /// The deployment that listed it, closed or not.
     pub deployment: Pubkey,
     /// The job's index.
     pub index: u64,
+    /// How: recovered, delisted or ended.
+    pub outcome: Outcome,
 }

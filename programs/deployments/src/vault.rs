@@ -2,8 +2,7 @@
 
 use crate::{
     errors::DeployError,
-    events::KeeperRewarded,
-    state::{seeds, Deployment, OpenDeployment},
+    state::{seeds, Deployment},
 };
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token;
@@ -263,36 +262,6 @@ impl<'a, 'info> Guard<'a, 'info> {
         );
         Ok(())
     }
-}
-
-/// Commits what a keeper's call changed, and pays the keeper for `jobs` jobs: only out of what the
-/// vault holds above its floor and the rents of jobs to come, and what the owner allows a day.
-///
-/// # Errors
-/// [`DeployError::InvariantBroken`], and whatever the system program returns.
-pub fn commit_and_pay<'info>(
-    open: &mut OpenDeployment,
-    vault: &AccountInfo<'info>,
-    keeper: &AccountInfo<'info>,
-    jobs: u32,
-    rents: &Rents,
-) -> Result<()> {
-    let now = open.now;
-    let lamports = open
-        .lifecycle
-        .pay_keeper(jobs, vault.lamports(), rents, now);
-    open.commit()?;
-    if lamports == 0 {
-        return Ok(());
-    }
-    let seeds = VaultSeeds::of(&open.header);
-    send_lamports(vault, keeper, lamports, &seeds.as_slices())?;
-    emit!(KeeperRewarded {
-        deployment: open.key,
-        keeper: keeper.key(),
-        lamports
-    });
-    Ok(())
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub(crate) fn impostors(scene: &Scene, account: &str) -> Vec<(&'static str, Pubk
         "run_payer" => vec![("another node's", foreign.node)],
         "keeper" | "funder" | "payer" => vec![("somebody else", foreign.owner)],
         "rewards_reflection" | "rewards_vault" => vec![("the market's", scene.market)],
+        "event_authority" => vec![("an event authority's impostor", scene.keeper)],
+        "program" => vec![("the jobs program", nosana_jobs_interface::JOBS_PROGRAM)],
         "rewards_program" | "jobs_program" | "token_program" | "system_program" => vec![
             ("the deployments program", nosana_deploy_client::PROGRAM_ID),
             (

@@ -8,6 +8,7 @@ use deployments_domain::{
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
+    events::{DeploymentChanged, Event, JobChange, JobEvent, Reward},
     instructions::{self as ix, JobRun},
     DeploymentSpec,
 };
@@ -358,10 +359,25 @@ async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
     // 2 × 5,000 were promised, 7,000 are spare above the floor; the fee is 5,000.
     assert_eq!(world.lamports(&keeper).await, before + 7_000 - 5_000);
     assert_eq!(world.vault_funds().await, (0, FLOOR));
-    let events = receipt
-        .logs
-        .iter()
-        .filter(|line| line.starts_with("Program data:"))
-        .count();
-    assert_eq!(events, 3, "listed, status changed, keeper rewarded");
+    let header = world.deployment(&key).await.header;
+    let listed = |index| JobChange {
+        index,
+        what: JobEvent::Listed { deposit: COST },
+    };
+    let told = DeploymentChanged {
+        deployment: key,
+        at: NOW,
+        from: Status::Starting as u8,
+        to: Status::Running as u8,
+        reason: 0,
+        replicas: 2,
+        revision: 1,
+        job_definition: header.job_definition,
+        jobs: vec![listed(0), listed(1)],
+        reward: Some(Reward {
+            keeper,
+            lamports: 7_000,
+        }),
+    };
+    assert_eq!(receipt.events, [Event::DeploymentChanged(told)]);
 }

@@ -7,6 +7,7 @@ mod assembly;
 mod changed_program;
 mod create;
 mod edges;
+mod events;
 mod fail_safe;
 mod funds;
 mod griefing;

@@ -51,12 +51,14 @@ async fn list_jobs_believes_no_account() {
         (6, stranger, code(DeployError::WrongJobsProgram)),
         (7, stranger, NOT_A_PROGRAM),
         (8, stranger, NOT_A_PROGRAM),
-        (9, stranger, code(DeployError::WrongRewardsAccount)),
-        (10, stranger, code(DeployError::WrongRewardsAccount)),
+        (9, stranger, code(DeployError::WrongEventAccount)),
+        (10, stranger, code(DeployError::WrongEventAccount)),
         (11, stranger, code(DeployError::WrongRewardsAccount)),
-        (12, stranger, code(DeployError::WrongJobAddress)),
-        (13, stranger, code(DeployError::WrongJobAddress)),
-        (12, world.job(&other, 0), code(DeployError::WrongJobAddress)),
+        (12, stranger, code(DeployError::WrongRewardsAccount)),
+        (13, stranger, code(DeployError::WrongRewardsAccount)),
+        (14, stranger, code(DeployError::WrongJobAddress)),
+        (15, stranger, code(DeployError::WrongJobAddress)),
+        (14, world.job(&other, 0), code(DeployError::WrongJobAddress)),
     ];
     refuse_all(&mut world, &good, &cases).await;
 
@@ -110,7 +112,7 @@ async fn settle_jobs_believes_no_account() {
         (5, node.nos(), code(DeployError::WrongMarketVault)),
         (6, stranger, code(DeployError::WrongJobsProgram)),
         (7, stranger, NOT_A_PROGRAM),
-        (9, stranger, code(DeployError::WrongJobAddress)),
+        (11, stranger, code(DeployError::WrongJobAddress)),
     ];
     refuse_all(&mut world, &good, &cases).await;
     world.by_keeper(good).await.unwrap();

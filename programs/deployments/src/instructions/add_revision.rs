@@ -1,8 +1,9 @@
 //! `add_revision`: a new job definition, which the deployment runs from now on.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
-    events::RevisionAdded,
+    events::*,
     room::make_account,
     state::{seeds, Deployment, OpenDeployment, Revision},
 };
@@ -32,6 +33,7 @@ pub struct AddRevision<'info> {
     pub revision: UncheckedAccount<'info>,
 
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 impl AddRevision<'_> {
@@ -68,11 +70,6 @@ pub(crate) fn handler(ctx: Context<AddRevision>, args: AddRevisionArgs) -> Resul
     open.apply(|lifecycle, jobs, now| lifecycle.change_revision(args.number, jobs, now))?;
     open.header.latest_revision = args.number;
     open.header.job_definition = args.job_definition;
-    emit!(RevisionAdded {
-        deployment: open.key,
-        number: args.number,
-        job_definition: args.job_definition,
-    });
-    open.commit()?;
+    open.commit(&accounts.telling, None)?;
     accounts.make_revision(&args, open.now)
 }

@@ -1,10 +1,11 @@
 //! `clean_jobs`: closes finished jobs of the markets' program, whose rent returns to the vault that paid
 //! it. The keeper is paid out of that rent, so that nobody has to do it for charity.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     batch::groups,
     errors::DeployError,
-    events::JobsCleaned,
+    events::*,
     markets::job_market,
     state::{
         seeds::{self, JobAddresses},
@@ -58,6 +59,7 @@ pub struct CleanJobs<'info> {
     pub jobs_program: UncheckedAccount<'info>,
 
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 impl<'info> CleanJobs<'info> {
@@ -116,20 +118,21 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CleanJobs<'info>>, args: CleanA
     }
     let returned = accounts.vault.lamports().saturating_sub(before);
     require!(returned > 0, DeployError::NothingDue);
-    let reward = cleaning_reward(returned);
+    let reward = Reward {
+        keeper: accounts.keeper.key(),
+        lamports: cleaning_reward(returned),
+    };
     let seeds = VaultSeeds::new(args.owner, args.vault_index, bump);
     send_lamports(
         &accounts.vault,
         &accounts.keeper,
-        reward,
+        reward.lamports,
         &seeds.as_slices(),
     )?;
-    emit!(JobsCleaned {
+    accounts.telling.tell(&JobsCleaned {
         deployment: accounts.deployment.key(),
-        keeper: accounts.keeper.key(),
-        count: u32::try_from(jobs.len()).map_err(|_| DeployError::Overflow)?,
+        indices: args.jobs.iter().map(|job| job.index).collect(),
         returned_lamports: returned,
-        reward_lamports: reward,
-    });
-    Ok(())
+        reward,
+    })
 }

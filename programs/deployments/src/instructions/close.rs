@@ -1,6 +1,7 @@
 //! `close`: gives a deployment's rent back to its owner.
 
-use crate::{errors::DeployError, events::DeploymentClosed, state::Deployment};
+// All of `events`: Anchor's derive needs what it made of `Telling`.
+use crate::{errors::DeployError, events::*, state::Deployment};
 use anchor_lang::prelude::*;
 use deployments_domain::status::{transition, Event, Status};
 
@@ -12,6 +13,7 @@ pub struct Close<'info> {
 
     #[account(mut, has_one = owner @ DeployError::WrongOwner, close = owner)]
     pub deployment: AccountLoader<'info, Deployment>,
+    pub telling: Telling<'info>,
 }
 
 /// Closes a DRAFT or ARCHIVED deployment. Its id stays used: the owner's counter never goes back.
@@ -20,8 +22,7 @@ pub(crate) fn handler(ctx: Context<Close>) -> Result<()> {
     let status = Status::from_byte(deployment.load()?.status);
     let status = status.ok_or(DeployError::CorruptAccount)?;
     transition(status, Event::Close).map_err(DeployError::from)?;
-    emit!(DeploymentClosed {
-        deployment: deployment.key()
-    });
-    Ok(())
+    ctx.accounts.telling.tell(&DeploymentClosed {
+        deployment: deployment.key(),
+    })
 }

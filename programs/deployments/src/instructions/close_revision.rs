@@ -1,7 +1,9 @@
 //! `close_revision`: gives a revision's rent back, even after its deployment is closed.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
+    events::*,
     state::{Deployment, Revision},
 };
 use anchor_lang::prelude::*;
@@ -24,19 +26,29 @@ pub struct CloseRevision<'info> {
 
     /// CHECK: pinned by `revision`; may be closed, and its id is used once.
     pub deployment: UncheckedAccount<'info>,
+    pub telling: Telling<'info>,
 }
 
 /// A closed revision can no longer be rolled back to. The one that runs stays.
 pub(crate) fn handler(ctx: Context<CloseRevision>) -> Result<()> {
     let accounts = &*ctx.accounts;
-    if *accounts.deployment.owner != crate::ID {
-        return Ok(());
-    }
-    let data = accounts.deployment.try_borrow_mut_data()?;
-    let (header, _) = Deployment::split(RefMut::map(data, |data| &mut **data))?;
+    let number = accounts.revision.number;
     require!(
-        header.status == Status::Archived as u8 || header.revision != accounts.revision.number,
+        !runs(&accounts.deployment, number)?,
         DeployError::RevisionInUse
     );
-    Ok(())
+    accounts.telling.tell(&RevisionClosed {
+        deployment: accounts.deployment.key(),
+        number,
+    })
+}
+
+/// Whether the deployment exists and runs this revision.
+fn runs(deployment: &AccountInfo, revision: u32) -> Result<bool> {
+    if *deployment.owner != crate::ID {
+        return Ok(false);
+    }
+    let data = deployment.try_borrow_mut_data()?;
+    let (header, _) = Deployment::split(RefMut::map(data, |data| &mut **data))?;
+    Ok(header.status != Status::Archived as u8 && header.revision == revision)
 }

@@ -1,8 +1,9 @@
 //! `create`: stores a new deployment.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
-    events::DeploymentCreated,
+    events::*,
     markets::is_market,
     room::make_account,
     settings::SettingsArgs,
@@ -83,6 +84,7 @@ pub struct Create<'info> {
     pub market: UncheckedAccount<'info>,
 
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 /// Canonical bumps of the accounts' addresses.
@@ -184,15 +186,18 @@ pub(crate) fn handler(ctx: Context<Create>, args: CreateArgs) -> Result<()> {
     open.header.created_at = open.now;
     open.header.status_changed_at = open.now;
     open.lifecycle = Lifecycle::draft(settings);
-    emit!(DeploymentCreated {
+    if args.autostart {
+        open.apply(|lifecycle, jobs, now| lifecycle.start(jobs, now))?;
+    }
+    open.header.set_settings(&open.lifecycle.settings);
+    open.store()?;
+    accounts.telling.tell(&DeploymentCreated {
         deployment: open.key,
         owner: open.header.owner,
         market: open.header.market,
         vault: open.header.vault,
         job_definition: args.job_definition,
-    });
-    if args.autostart {
-        open.apply(|lifecycle, jobs, now| lifecycle.start(jobs, now))?;
-    }
-    open.commit_settings()
+        status: open.header.status,
+        at: open.now,
+    })
 }

@@ -1,7 +1,9 @@
 //! `extend`: adds replicas to a SIMPLE-EXTEND deployment, while it runs and after completion.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
+    events::*,
     room::make_room,
     state::{Deployment, OpenDeployment},
 };
@@ -19,6 +21,7 @@ pub struct Extend<'info> {
     pub deployment: AccountLoader<'info, Deployment>,
 
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 /// `more` jobs: during a round on top of its replicas, 1 to what is left up to the limit; after its end
@@ -35,5 +38,5 @@ pub(crate) fn handler(ctx: Context<Extend>, more: u32) -> Result<()> {
 
     let mut open = OpenDeployment::load(accounts.deployment.as_ref())?;
     open.apply(|lifecycle, _, _| lifecycle.extend(more))?;
-    open.commit_settings()
+    open.commit_settings(&accounts.telling)
 }

@@ -1,7 +1,7 @@
 //! `fund`: adds NOS and SOL to a vault.
 
-// All of `vault`: Anchor's derive needs what it made of `VaultAccounts`.
-use crate::{errors::DeployError, events::VaultFunded, vault::*};
+// All of `events` and of `vault`: Anchor's derive needs what it made of their accounts.
+use crate::{errors::DeployError, events::*, vault::*};
 use anchor_lang::{prelude::*, system_program};
 use anchor_spl::token::{self, Token, TokenAccount};
 
@@ -34,6 +34,7 @@ pub struct Fund<'info> {
 
     pub token_program: Program<'info, Token>,
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 /// Moves the funds. Sending NOS or SOL to the vault's accounts directly does as well.
@@ -59,11 +60,10 @@ pub(crate) fn handler(ctx: Context<Fund>, args: FundArgs) -> Result<()> {
         };
         system_program::transfer(CpiContext::new(system_program::ID, transfer), args.lamports)?;
     }
-    emit!(VaultFunded {
+    accounts.telling.tell(&VaultFunded {
         vault: vault.vault.key(),
         funder: accounts.funder.key(),
         nos: args.nos,
         lamports: args.lamports,
-    });
-    Ok(())
+    })
 }

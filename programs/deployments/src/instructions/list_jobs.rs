@@ -1,15 +1,15 @@
 //! `list_jobs`: lists what is due on the market, or records why nothing can be.
 
 use crate::{
-    batch::{groups, SpendOnJobs},
+    batch::{commit_and_pay, groups, SpendOnJobs},
     errors::DeployError,
-    events::JobsListed,
+    events::{JobChange, JobEvent},
     markets::{market, require_market_vault, Lister},
     state::{
         seeds::{self, JobAddresses},
         ActiveJob, OpenDeployment,
     },
-    vault::{commit_and_pay, nos_balance, rents, send_lamports, Guard, VaultSeeds},
+    vault::{nos_balance, rents, send_lamports, Guard, VaultSeeds},
 };
 use anchor_lang::prelude::*;
 use deployments_domain::{
@@ -72,7 +72,7 @@ pub(crate) fn handler<'info>(
             list(accounts, &mut open, &offer, addresses, bumps)?
         }
     };
-    commit_and_pay(&mut open, &common.vault, &common.keeper, paid, &offer.rents)
+    commit_and_pay(&mut open, common, paid, &offer.rents)
 }
 
 /// Takes a slot for each pair of bumps, lists a job at each of the first addresses, and checks what that
@@ -144,21 +144,24 @@ fn list<'info>(
         guard.received(sweep(job, &common.vault, &job_seeds)?);
         guard.received(sweep(run, &common.vault, &run_seeds)?);
         lister.list(job, run, &job_seeds, &run_seeds)?;
+        open.changes.push(JobChange {
+            index: slot.index,
+            what: JobEvent::Listed { deposit: cost },
+        });
         // The market creates the run only if a node was waiting, which then has the job already.
         if run.lamports() > 0 {
-            slot.note_start(slot.listed_at);
+            let started_at = slot.listed_at;
+            slot.note_start(started_at);
+            open.changes.push(JobChange {
+                index: slot.index,
+                what: JobEvent::Started { started_at },
+            });
             runs = runs.saturating_add(1);
         }
     }
     // Once for all calls: what counts is what the transaction leaves behind.
     let rents = listing_lamports(count, runs, &offer.rents).ok_or(DeployError::Overflow)?;
     guard.require_spent_at_most(most, rents)?;
-    emit!(JobsListed {
-        deployment: key,
-        first_index,
-        count,
-        deposit_per_job: cost
-    });
     Ok(paid)
 }
 

@@ -1,12 +1,12 @@
 //! `reclaim_job`: what is left of a written-off job's deposit, back into the vault: of one that a node
 //! quit, that still waits in the queue, or that still runs.
 
+// All of `events` and of `vault`: Anchor's derive needs what it made of their accounts.
 use crate::{
     errors::DeployError,
-    events::JobReclaimed,
+    events::*,
     markets::{is_queued, job_state, require_market_vault, run_of, Markets, RunAccounts},
     state::{seeds::JobAddresses, OpenDeployment},
-    // All of it: Anchor's derive needs what it made of `VaultAccounts`.
     vault::*,
 };
 use anchor_lang::prelude::*;
@@ -63,6 +63,7 @@ pub struct ReclaimJob<'info> {
     pub jobs_program: UncheckedAccount<'info>,
 
     pub token_program: Program<'info, Token>,
+    pub telling: Telling<'info>,
 }
 
 impl ReclaimJob<'_> {
@@ -107,23 +108,28 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         vault_seeds: &seeds.as_slices(),
     };
     let job = &accounts.job;
-    match (job_state(job)?, run_of(&accounts.run, job.key)?) {
-        (JobState::Quit(deposit), _) => markets.recover(job, &deposit)?,
+    let outcome = match (job_state(job)?, run_of(&accounts.run, job.key)?) {
+        (JobState::Quit(deposit), _) => {
+            markets.recover(job, &deposit)?;
+            Outcome::Recovered
+        }
         (JobState::Open(deposit), Some(found)) => {
             let (node_nos, payer) = (&accounts.node_nos, &accounts.run_payer);
             let of_run = RunAccounts::check(&accounts.run, &found, node_nos, payer)?;
             let now = Clock::get()?.unix_timestamp;
             let seconds = now.saturating_sub(found.started_at());
             markets.end(job, &of_run, &deposit, seconds)?;
+            Outcome::Ended
         }
         (JobState::Open(deposit), None) if is_queued(&accounts.market, job.key)? => {
             markets.delist(job, &deposit)?;
+            Outcome::Delisted
         }
         _ => return err!(DeployError::NothingDue),
-    }
-    emit!(JobReclaimed {
+    };
+    accounts.telling.tell(&JobReclaimed {
         deployment: accounts.deployment.key(),
-        index: args.index
-    });
-    Ok(())
+        index: args.index,
+        outcome,
+    })
 }

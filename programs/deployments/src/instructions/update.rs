@@ -1,8 +1,9 @@
 //! `update`: changes settings, the name or the revision, in any status but ARCHIVED.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
-    events::DeploymentUpdated,
+    events::*,
     room::make_room,
     settings::SettingsArgs,
     state::{deployment::FIRST_REVISION, Deployment, OpenDeployment, Revision},
@@ -45,6 +46,7 @@ pub struct Update<'info> {
     pub revision: Option<Account<'info, Revision>>,
 
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 impl Update<'_> {
@@ -76,10 +78,5 @@ pub(crate) fn handler(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
         open.header.job_definition = accounts.digest(&open.header, revision)?;
         open.apply(|lifecycle, jobs, now| lifecycle.change_revision(revision, jobs, now))?;
     }
-    emit!(DeploymentUpdated {
-        deployment: open.key,
-        replicas: open.lifecycle.settings.replicas,
-        revision: open.lifecycle.revision
-    });
-    open.commit_settings()
+    open.commit_settings(&accounts.telling)
 }

@@ -1,11 +1,7 @@
 //! `withdraw`: takes NOS and SOL out of a vault, at any time and in any status.
 
-use crate::{
-    errors::DeployError,
-    events::VaultWithdrawn,
-    // All of it: Anchor's derive needs what it made of `VaultAccounts`.
-    vault::*,
-};
+// All of `events` and of `vault`: Anchor's derive needs what it made of their accounts.
+use crate::{errors::DeployError, events::*, vault::*};
 use anchor_lang::prelude::*;
 use anchor_spl::token::{Token, TokenAccount};
 
@@ -54,6 +50,7 @@ pub struct Withdraw<'info> {
 
     pub token_program: Program<'info, Token>,
     pub system_program: Program<'info, System>,
+    pub telling: Telling<'info>,
 }
 
 /// Moves the funds. Active jobs keep running: their refunds arrive in the vault later.
@@ -84,10 +81,9 @@ pub(crate) fn handler(ctx: Context<Withdraw>, args: WithdrawArgs) -> Result<()> 
     if lamports > 0 {
         send_lamports(&vault.vault, &accounts.owner, lamports, &seeds.as_slices())?;
     }
-    emit!(VaultWithdrawn {
+    accounts.telling.tell(&VaultWithdrawn {
         vault: vault.vault.key(),
         nos,
-        lamports
-    });
-    Ok(())
+        lamports,
+    })
 }

@@ -1,8 +1,9 @@
 //! `write_off`: the owner gives up a job that can no longer settle.
 
+// All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
-    events::Outcome,
+    events::*,
     markets::{can_refund, is_queued, job_state, require_market_vault},
     state::{seeds::JobAddresses, Deployment, OpenDeployment},
 };
@@ -30,6 +31,7 @@ pub struct WriteOff<'info> {
 
     /// CHECK: the job; its address is checked against its slot.
     pub job: UncheckedAccount<'info>,
+    pub telling: Telling<'info>,
 }
 
 /// Frees the job's slot. Whatever the job still gives back later goes to the vault: a node that
@@ -60,5 +62,5 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     require!(!can_settle, DeployError::JobCanSettle);
 
     open.settle(position, Outcome::WrittenOff, End::WrittenOff)?;
-    open.commit()
+    open.commit(&accounts.telling, None)
 }

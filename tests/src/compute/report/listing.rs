@@ -69,7 +69,7 @@ pub(super) fn listed_job(rows: &[Row]) -> String {
             String::new(),
         ),
         (
-            "the clock, the rent, the log, and paying the keeper",
+            "the clock, the rent, the event, and paying the keeper",
             String::new(),
             once(listed.all - listed.all_steps, listed.hashing + listed.call),
         ),

@@ -3,7 +3,7 @@
 use super::{slots::Slots, ActiveJob, Deployment};
 use crate::{
     errors::DeployError,
-    events::{JobSettled, Outcome, StatusChanged},
+    events::{DeploymentChanged, JobChange, JobEvent, Outcome, Reward, Telling},
 };
 use anchor_lang::prelude::*;
 use core::cell::RefMut;
@@ -26,6 +26,8 @@ pub struct OpenDeployment<'a> {
     pub slots: Slots<'a>,
     /// The facts that decide; written to the header by [`Self::commit`].
     pub lifecycle: Lifecycle,
+    /// What happened to jobs since it was opened; [`Self::commit`] tells it.
+    pub changes: Vec<JobChange>,
 }
 
 /// The active jobs, for a transition to look at.
@@ -61,6 +63,7 @@ impl<'a> OpenDeployment<'a> {
             slots: Slots::new(slots, lifecycle.active)?,
             header,
             lifecycle,
+            changes: Vec::new(),
         })
     }
 
@@ -91,6 +94,11 @@ impl<'a> OpenDeployment<'a> {
         Ok(transition(&mut self.lifecycle, jobs, self.now).map_err(DeployError::from)?)
     }
 
+    /// Notes what happened to a job, for [`Self::commit`] to tell.
+    pub fn note(&mut self, index: u64, what: JobEvent) {
+        self.changes.push(JobChange { index, what });
+    }
+
     /// Notes when a node took a job, if that was not known before. Returns the job.
     ///
     /// # Errors
@@ -103,6 +111,7 @@ impl<'a> OpenDeployment<'a> {
         slot.note_start(started_at);
         let job = slot.view();
         self.lifecycle.started(&job);
+        self.note(job.index, JobEvent::Started { started_at });
         Ok(job)
     }
 
@@ -113,15 +122,10 @@ impl<'a> OpenDeployment<'a> {
     /// [`DeployError::JobNotActive`] if no slot in use has this position.
     pub fn settle(&mut self, position: usize, outcome: Outcome, end: End) -> Result<u32> {
         let job = self.slots.at(position)?.view();
-        let index = job.index;
         self.slots.free(position)?;
         let paid = self.apply(|lifecycle, jobs, now| lifecycle.settled(&job, end, jobs, now))?;
         self.header.count(outcome);
-        emit!(JobSettled {
-            deployment: self.key,
-            index,
-            outcome: outcome as u8
-        });
+        self.note(job.index, JobEvent::Settled { outcome });
         Ok(paid)
     }
 
@@ -129,17 +133,40 @@ impl<'a> OpenDeployment<'a> {
     ///
     /// # Errors
     /// As [`Self::commit`].
-    pub fn commit_settings(&mut self) -> Result<()> {
+    pub fn commit_settings(&mut self, telling: &Telling) -> Result<()> {
         self.header.set_settings(&self.lifecycle.settings);
-        self.commit()
+        self.commit(telling, None)
     }
 
-    /// Checks the invariant, writes the progress to the account and reports a new status.
+    /// Stores what changed, and tells it together with what the keeper is paid.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    #[inline(always)] // called once by each handler
+    pub fn commit(&mut self, telling: &Telling, reward: Option<Reward>) -> Result<()> {
+        let from = self.header.status;
+        self.store()?;
+        let header = &*self.header;
+        telling.tell(&DeploymentChanged {
+            deployment: self.key,
+            at: self.now,
+            from,
+            to: header.status,
+            reason: header.reason,
+            replicas: header.replicas,
+            revision: header.revision,
+            job_definition: header.job_definition,
+            jobs: core::mem::take(&mut self.changes),
+            reward,
+        })
+    }
+
+    /// Checks the invariant and writes the progress to the account.
     ///
     /// # Errors
     /// [`DeployError::InvariantBroken`], which undoes the instruction; the log names the rule.
-    #[inline(always)] // called once by each handler
-    pub fn commit(&mut self) -> Result<()> {
+    #[inline(always)] // as above
+    pub fn store(&mut self) -> Result<()> {
         let (lifecycle, header) = (&self.lifecycle, &mut *self.header);
         if let Err(broken) = lifecycle.invariant() {
             msg!("Broken: {}", broken.rule());
@@ -149,17 +176,10 @@ impl<'a> OpenDeployment<'a> {
             u32::try_from(self.slots.in_use().len()) == Ok(lifecycle.active),
             DeployError::InvariantBroken
         );
-        let (from, to) = (header.status, lifecycle.status as u8);
+        let from = header.status;
         header.set_progress(lifecycle);
-        if from != to {
+        if from != header.status {
             header.status_changed_at = self.now;
-            emit!(StatusChanged {
-                deployment: self.key,
-                from,
-                to,
-                reason: header.reason,
-                at: self.now
-            });
         }
         Ok(())
     }
