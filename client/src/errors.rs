@@ -133,7 +133,7 @@ pub fn explain(error: &TransactionError, programs: &[Pubkey], logs: &[String]) -
             "the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce"
                 .into()
         }
-        T::AlreadyProcessed => "this very transaction was processed before".into(),
+        T::AlreadyProcessed => "this very transaction was processed before; look its signature up".into(),
         T::SignatureFailure => "a signature does not fit the message; sign it again".into(),
         T::InstructionError(index, reason) => {
             let program = programs.get(usize::from(*index));

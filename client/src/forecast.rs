@@ -4,7 +4,7 @@ use crate::{keeper::plan::Snapshot, markets::price_per_second};
 use deployments_domain::{
     funding::{affordable_jobs, job_cost, with_fee, Funds},
     lifecycle::Market,
-    settings::Strategy,
+    settings::{Settings, Strategy},
 };
 
 /// How long a vault lasts.
@@ -89,23 +89,69 @@ pub fn firings(snapshot: &Snapshot, until: i64) -> Vec<i64> {
 }
 
 fn nos_per_day(snapshot: &Snapshot, price: u64) -> u128 {
-    let header = &snapshot.deployment.header;
+    let lifecycle = &snapshot.deployment.lifecycle;
+    let day = snapshot.now.saturating_add(86_400);
+    let firings = firings(snapshot, day).len();
+    day_nos(&lifecycle.settings, price, firings, lifecycle.active)
+}
+
+/// NOS base units that go on average per day at a price per second, with so many firings and so many
+/// jobs active: 0 for a strategy whose round ends.
+fn day_nos(settings: &Settings, price: u64, firings: usize, active: u32) -> u128 {
     // No product here reaches 2^128: price below 2^64, replicas below 2^7, times below 2^32.
-    let per_second = u128::from(price) * u128::from(header.replicas);
-    let timeout = u128::from(header.timeout_seconds);
-    match snapshot.deployment.strategy() {
+    let per_second = u128::from(price) * u128::from(settings.replicas);
+    match settings.strategy {
         // A job is ended, and the rest of its deposit returned, once its replacement serves.
         Strategy::Infinite => per_second * DAY_SECONDS,
         Strategy::Scheduled => {
-            let day = snapshot.now.saturating_add(86_400);
-            let firings = u128::try_from(firings(snapshot, day).len()).unwrap_or(0);
-            per_second * timeout * firings
+            let firings = u128::try_from(firings).unwrap_or(0);
+            per_second * u128::from(settings.timeout_seconds) * firings
         }
-        Strategy::SimpleExtend if header.auto_extend != 0 => {
-            let active = u128::from(header.active.max(header.replicas));
+        Strategy::SimpleExtend if settings.auto_extend => {
+            let active = u128::from(active.max(settings.replicas));
             u128::from(price) * active * DAY_SECONDS
         }
         Strategy::Simple | Strategy::SimpleExtend => 0,
+    }
+}
+
+/// What a deployment of these settings would spend if it were started now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// NOS base units that one job deposits.
+    pub job_nos: u64,
+    /// NOS base units that a round deposits: a job for each replica.
+    pub round_nos: u64,
+    /// NOS base units that go on average per day; `None` if there is but one round.
+    pub day_nos: Option<u128>,
+}
+
+impl Spending {
+    /// At this price per second. `None` if a deposit does not fit 64 bits: no vault can pay it.
+    pub fn new(settings: &Settings, price: u64, now: i64) -> Option<Self> {
+        let job_nos = job_cost(price, settings.timeout_seconds)?;
+        let day = now.saturating_add(86_400);
+        let mut firings = 0_usize;
+        let mut time = now;
+        while let Some(next) = settings
+            .schedule
+            .and_then(|schedule| schedule.next_after(time))
+        {
+            if next > day {
+                break;
+            }
+            (firings, time) = (firings.saturating_add(1), next);
+        }
+        let ends = match settings.strategy {
+            Strategy::Simple => true,
+            Strategy::SimpleExtend => !settings.auto_extend,
+            Strategy::Scheduled | Strategy::Infinite => false,
+        };
+        Some(Self {
+            job_nos,
+            round_nos: job_nos.checked_mul(settings.replicas.into())?,
+            day_nos: (!ends).then(|| day_nos(settings, price, firings, 0)),
+        })
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`instructions`] | a builder for every instruction of the program |
 //! | [`accounts`], [`markets`] | decode the accounts of both programs |
 //! | [`filters`] | what to ask an RPC node for |
+//! | [`text`] | shows what somebody else wrote without letting it steer a terminal |
 //! | [`transaction`] | a message to sign: version 0, lookup tables, compute budget, priority fee, nonce |
 //! | [`keeper`] | what a keeper would do now, from accounts however they were read |
 //! | [`forecast`] | what a deployment costs, and how long its vault lasts |
@@ -35,6 +36,7 @@ pub mod path;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 pub mod spec;
+pub mod text;
 pub mod transaction;
 
 pub use deployments::{errors::DeployError, state::seeds, ID as PROGRAM_ID};

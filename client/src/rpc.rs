@@ -49,7 +49,7 @@ impl Cluster {
 }
 
 /// Scheme and host of a URL; providers put their keys behind them, or a password before.
-fn without_secrets(url: &str) -> String {
+pub fn without_secrets(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();

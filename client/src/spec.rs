@@ -4,12 +4,11 @@
 use crate::{digest, job, json};
 use deployments::{instructions::CreateArgs, settings::SettingsArgs};
 use deployments_domain::settings::{
-    InvalidSettings, Overlap, Settings, Strategy, DEFAULT_MAX_FEE_BPS,
+    default_price_cap, InvalidSettings, Overlap, Settings, Strategy, DEFAULT_MAX_FEE_BPS,
     DEFAULT_MAX_REWARDS_LAMPORTS_PER_DAY, MAX_NAME_BYTES, MIN_INFINITE_TIMEOUT_SECONDS,
     NO_PRICE_CAP,
 };
 use fields::Fields;
-use jsonc_parser::ParseOptions;
 use serde_json::Value;
 use solana_program::pubkey::Pubkey;
 use std::{fmt, str::FromStr};
@@ -28,6 +27,8 @@ pub struct DeploymentSpec {
     /// A vault of its own: whoever sends `create` sets [`Self::vault_index`] to
     /// [`unused_vault`]'s number first.
     pub new_vault: bool,
+    /// The JSON names no `max_price`: whoever sends `create` calls [`Self::cap_price`] first.
+    pub default_price_cap: bool,
     /// Start as soon as it is created.
     pub autostart: bool,
     /// What the nodes run.
@@ -149,7 +150,9 @@ impl DeploymentSpec {
             value.as_str().and_then(Strategy::from_name)
         });
         let market = fields.required("market", "use the market's base58 public key", |value| {
-            value.as_str().and_then(|text| Pubkey::from_str(text).ok())
+            value
+                .as_str()
+                .and_then(|text| Pubkey::from_str(text.trim()).ok())
         });
         let valid_name = format!("use at most {MAX_NAME_BYTES} bytes of UTF-8");
         let name = fields.required("name", valid_name, |value| {
@@ -159,33 +162,29 @@ impl DeploymentSpec {
         let replicas = fields.required("replicas", InvalidSettings::Replicas, as_u32);
         // Out of range stays out of range, so the settings' own check refuses it.
         let seconds = fields.required("timeout", InvalidSettings::Timeout, |value| {
-            let seconds = value.as_u64()?.saturating_mul(60);
+            let seconds = whole(value)?.saturating_mul(60);
             Some(u32::try_from(seconds).unwrap_or(u32::MAX))
         });
         let job_definition = fields.job_definition();
         let max_price = fields.optional(
             "max_price",
-            "use NOS base units per second, a whole number",
-            Value::as_u64,
+            "use NOS base units per second, a whole number, or \"none\"",
+            |value| match value.as_str() {
+                Some("none") => Some(NO_PRICE_CAP),
+                _ => whole(value),
+            },
         );
-        let keeper_reward = fields.optional(
-            "keeper_reward",
-            InvalidSettings::KeeperReward,
-            Value::as_u64,
-        );
+        let keeper_reward = fields.optional("keeper_reward", InvalidSettings::KeeperReward, whole);
         let max_fee = fields.optional("max_fee_bps", InvalidSettings::MaxFee, |value| {
-            u16::try_from(value.as_u64()?).ok()
+            u16::try_from(whole(value)?).ok()
         });
-        let max_rewards = fields.optional(
-            "max_rewards",
-            "use lamports a day, a whole number",
-            Value::as_u64,
-        );
+        let max_rewards =
+            fields.optional("max_rewards", "use lamports a day, a whole number", whole);
         let retries = fields.optional("retries", InvalidSettings::Retries, as_u32);
         let vault = fields.optional(
             "vault",
             "use the number of one of your vaults, 0 to 65535",
-            |value| u16::try_from(value.as_u64()?).ok(),
+            |value| u16::try_from(whole(value)?).ok(),
         );
         let new_vault = fields.optional("new_vault", "use true or false", Value::as_bool);
         if new_vault == Some(true) && vault.is_some() {
@@ -220,10 +219,18 @@ impl DeploymentSpec {
             settings,
             vault_index: vault.unwrap_or(0),
             new_vault: new_vault.unwrap_or(false),
+            default_price_cap: max_price.is_none(),
             autostart: autostart.unwrap_or(false),
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
         })
+    }
+
+    /// Takes the default cap, half as much again as the market's price, unless the JSON names one.
+    pub fn cap_price(&mut self, price_per_second: u64) {
+        if self.default_price_cap {
+            self.settings.max_price_per_second = default_price_cap(price_per_second);
+        }
     }
 
     /// The arguments of `create` for the owner's deployment number `id`.
@@ -241,7 +248,18 @@ impl DeploymentSpec {
 }
 
 fn as_u32(value: &Value) -> Option<u32> {
-    u32::try_from(value.as_u64()?).ok()
+    u32::try_from(whole(value)?).ok()
+}
+
+/// A whole number, however it is written: 60, 60.0, 6e1.
+fn whole(value: &Value) -> Option<u64> {
+    /// Up to here a float holds every whole number.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(number);
+    let written_as_float = || value.as_f64().filter(is_whole);
+    value
+        .as_u64()
+        .or_else(|| written_as_float().map(|number| number as u64))
 }
 
 const NO_OBJECT: &str = "use an object: {...}";
@@ -252,19 +270,6 @@ fn no_json(value: Option<String>, valid: impl fmt::Display) -> SpecErrors {
         value,
         valid: valid.to_string(),
     }])
-}
-
-/// Reads JSON in which comments and trailing commas are allowed.
-///
-/// # Errors
-/// [`SpecErrors`] with the place of what is not JSON.
-pub fn parse_json(text: &str) -> Result<Value, SpecErrors> {
-    let parsed = jsonc_parser::parse_to_serde_value(text, &ParseOptions::default());
-    let value = parsed.map_err(|error| {
-        let (line, column) = (error.line_display(), error.column_display());
-        no_json(Some(format!("line {line}, column {column}")), error.kind())
-    })?;
-    value.ok_or_else(|| no_json(None, NO_OBJECT))
 }
 
 /// A value short enough for a one-line error.
@@ -278,6 +283,9 @@ pub(crate) fn shorten(value: &Value) -> String {
 }
 
 mod fields;
+mod read;
 pub mod schema;
+
+pub use read::{parse_json, MAX_JSON_BYTES};
 #[cfg(test)]
 mod tests;

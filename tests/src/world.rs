@@ -138,6 +138,7 @@ impl<B: Bank> World<B> {
             market: self.market,
             vault_index: 0,
             new_vault: false,
+            default_price_cap: false,
             autostart: false,
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,

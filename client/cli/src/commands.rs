@@ -16,11 +16,25 @@ pub(crate) mod watch;
 
 use crate::exit::invalid;
 use anyhow::Result;
-use std::path::Path;
+use nosana_deploy_client::spec::MAX_JSON_BYTES;
+use std::{io::Read, path::Path};
 
 /// A file's text.
 pub(crate) fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|error| invalid(format!("{}: {error}", file.display())))
+    let failed = |error| invalid(format!("{}: {error}", file.display()));
+    let most = u64::try_from(MAX_JSON_BYTES).unwrap_or(u64::MAX);
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    let mut text = String::new();
+    // One byte more, so that what is too long is known to be.
+    let mut limited = opened.take(most.saturating_add(1));
+    limited.read_to_string(&mut text).map_err(failed)?;
+    match text.len() > MAX_JSON_BYTES {
+        true => Err(invalid(format!(
+            "{}: larger than {MAX_JSON_BYTES} bytes",
+            file.display()
+        ))),
+        false => Ok(text),
+    }
 }
 
 /// The seconds in so many minutes; what does not fit is out of range anyway.

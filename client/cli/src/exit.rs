@@ -1,6 +1,12 @@
 //! Errors for people, and exit statuses for scripts.
 
-use nosana_deploy_client::{rpc::ClusterError, spec::SpecErrors, transaction::AssemblyError};
+use nosana_deploy_client::{
+    rpc::ClusterError,
+    spec::SpecErrors,
+    text::{printable, printable_line},
+    transaction::AssemblyError,
+};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The exit statuses, for `--help` and the README.
@@ -9,12 +15,18 @@ pub(crate) const STATUSES: &str = "Exit statuses:
   1  refused by a program, a node or you; nothing changed but perhaps a fee
   2  the command line, a file or an address is not valid; nothing was sent
   3  the cluster cannot be reached, limits requests, or lacks the program; nothing was sent
-  4  sent, but not confirmed in time: look before you send it again";
+  4  sent, but not confirmed in time: look before you send it again
+  5  done, but the result could not be printed";
 
 /// Input that is not valid: nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Invalid(pub(crate) String);
+
+/// The result could not be printed. A transaction that it is about took effect.
+#[derive(Debug, thiserror::Error)]
+#[error("the result cannot be printed: {0}")]
+pub(crate) struct Unprinted(#[from] pub(crate) std::io::Error);
 
 /// An [`Invalid`] as an error.
 pub(crate) fn invalid(message: impl Into<String>) -> anyhow::Error {
@@ -31,6 +43,10 @@ fn number(error: &anyhow::Error) -> u8 {
     const INVALID: u8 = 2;
     const CLUSTER: u8 = 3;
     const UNKNOWN: u8 = 4;
+    const UNPRINTED: u8 = 5;
+    if error.is::<Unprinted>() {
+        return UNPRINTED;
+    }
     if error.is::<Invalid>() || error.is::<SpecErrors>() || error.is::<AssemblyError>() {
         return INVALID;
     }
@@ -42,7 +58,7 @@ fn number(error: &anyhow::Error) -> u8 {
             | ClusterError::RateLimited(_)
             | ClusterError::NotDeployed(_),
         ) => CLUSTER,
-        Some(ClusterError::Expired(_)) => UNKNOWN,
+        Some(ClusterError::Expired(_) | ClusterError::Unconfirmed { .. }) => UNKNOWN,
         Some(ClusterError::Refused(_) | ClusterError::Failed { .. } | ClusterError::Rpc { .. })
         | None => REFUSED,
     }
@@ -51,10 +67,12 @@ fn number(error: &anyhow::Error) -> u8 {
 /// Prints a failure: a line, or a line for each mistake of a file.
 pub(crate) fn report(error: &anyhow::Error) {
     let text = format!("{error:#}");
-    match error.downcast_ref::<SpecErrors>() {
-        Some(_) => eprintln!("error: {text}"),
-        None => eprintln!("error: {}", text.replace('\n', " ")),
-    }
+    let text = match error.downcast_ref::<SpecErrors>() {
+        Some(_) => text.lines().map(printable).collect::<Vec<_>>().join("\n"),
+        None => printable_line(&text),
+    };
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 
 #[cfg(test)]
@@ -65,13 +83,23 @@ mod tests {
     #[test]
     fn every_failure_has_the_status_that_is_documented() {
         let url = || "http://localhost".to_owned();
-        let cases: [(anyhow::Error, u8); 8] = [
+        let unprinted = std::io::Error::other("full");
+        let cases: [(anyhow::Error, u8); 10] = [
             (invalid("x"), 2),
             (AssemblyError::TooLarge { bytes: 1_233 }.into(), 2),
             (ClusterError::Refused(url()).into(), 1),
             (ClusterError::RateLimited(url()).into(), 3),
             (ClusterError::NotDeployed(url()).into(), 3),
             (ClusterError::Expired(url()).into(), 4),
+            (
+                ClusterError::Unconfirmed {
+                    signature: url(),
+                    until: url(),
+                }
+                .into(),
+                4,
+            ),
+            (Unprinted(unprinted).into(), 5),
             (
                 ClusterError::Missing {
                     what: "deployment",

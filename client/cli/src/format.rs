@@ -152,17 +152,6 @@ pub(crate) fn grouped(value: u64) -> String {
     out
 }
 
-/// Somebody else's text, without what would steer a terminal or turn its reading direction.
-pub(crate) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| if steers(c) { '?' } else { c })
-        .collect()
-}
-
 /// `1 job`, `2 jobs`.
 pub(crate) fn counted(count: impl Into<u64>, what: &str) -> String {
     let count = count.into();
@@ -247,12 +236,6 @@ mod tests {
             (counted(1_u32, "job"), counted(2_u32, "job")),
             ("1 job".into(), "2 jobs".into())
         );
-    }
-
-    #[test]
-    fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(printable("Jupyter ä 日本"), "Jupyter ä 日本");
-        assert_eq!(printable("\u{1b}[31mred\n\u{202e}\u{9b}"), "?[31mred???");
     }
 
     #[test]

@@ -2,11 +2,40 @@
 
 use crate::exit::invalid;
 use anyhow::{bail, Context, Result};
-use nosana_deploy_client::digest;
+use nosana_deploy_client::{digest, rpc::without_secrets};
 use serde_json::Value;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A job definition to be pinned once its owner has said yes.
+pub(crate) struct Pin {
+    ipfs: Ipfs,
+    content: String,
+    digest: [u8; 32],
+}
+
+impl Pin {
+    /// Nothing is sent yet.
+    pub(crate) fn new(url: &str, content: String, digest: [u8; 32]) -> Result<Self> {
+        let ipfs = Ipfs::new(url)?;
+        Ok(Self {
+            ipfs,
+            content,
+            digest,
+        })
+    }
+
+    /// Where it is pinned, as people may see it: an address may hold a key.
+    pub(crate) fn host(&self) -> String {
+        without_secrets(&self.ipfs.base)
+    }
+
+    /// Publishes it.
+    pub(crate) async fn publish(&self) -> Result<()> {
+        self.ipfs.pin(&self.content, &self.digest).await
+    }
+}
 
 /// An IPFS node's HTTP API, for example `http://127.0.0.1:5001`.
 pub(crate) struct Ipfs {
@@ -27,7 +56,7 @@ impl Ipfs {
     }
 
     /// Pins a file and makes sure that it got the name that is on chain.
-    pub(crate) async fn pin(&self, content: &str, digest: &[u8; 32]) -> Result<()> {
+    async fn pin(&self, content: &str, digest: &[u8; 32]) -> Result<()> {
         let cid = digest::cid(digest);
         // A boundary that the content cannot hold: the content would have to hold its own digest.
         let body = format!(

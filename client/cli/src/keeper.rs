@@ -2,7 +2,7 @@
 
 mod flags;
 
-use crate::{context::Context, exit::invalid};
+use crate::{context::Context, exit::invalid, secrets::refuse_secret};
 use anyhow::Result;
 use clap::Args;
 use flags::{Flags, LogFormat, Logging};
@@ -29,6 +29,7 @@ impl KeeperCommand {
         let (config, logging) = self.flags.complete(context.rpc_url())?;
         start_logging(&logging)?;
         let path = context.keypair_path().to_owned();
+        refuse_secret("--keypair", &path)?;
         let wallet = read_keypair_file(&path).map_err(|error| {
             invalid(format!(
                 "--keypair {path}: {error}; a keeper needs a file, because no one is there to sign"

@@ -8,7 +8,9 @@ mod format;
 mod ipfs;
 mod keeper;
 mod output;
+mod secrets;
 mod submit;
+mod terms;
 mod wallet;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -71,8 +73,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Cli { options, command } = Cli::parse();
-    let code = match run(&options, command) {
+    let outcome = secrets::refuse_secrets(std::env::args_os()).and_then(|()| {
+        let Cli { options, command } = Cli::parse();
+        run(&options, command)
+    });
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             exit::report(&error);

@@ -1,5 +1,6 @@
 //! What a command says: for people, or as JSON.
 
+use crate::exit::Unprinted;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -51,23 +52,19 @@ impl Output {
 /// Goes away when it is dropped.
 pub(crate) struct Spinner(ProgressBar);
 
-impl Spinner {
-    pub(crate) fn now(&self, what: &str) {
-        self.0.set_message(what.to_owned());
-    }
-}
-
 impl Drop for Spinner {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
-/// A line on stdout, without colours unless it is a terminal and NO_COLOR is unset. A reader that
-/// left is an error, so that the command ends.
+/// A line on stdout, without colours unless it is a terminal and NO_COLOR is unset. A full disk or a
+/// reader that left is an error, so that the command ends.
 pub(crate) fn say(line: impl fmt::Display) -> anyhow::Result<()> {
     use std::io::Write;
-    Ok(writeln!(anstream::stdout(), "{line}")?)
+    let mut out = anstream::stdout();
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    Ok(written.map_err(Unprinted)?)
 }
 
 /// Text in bold.

@@ -2,22 +2,25 @@
 
 mod dry_run;
 mod offline;
+mod owned;
 
 use crate::{
     context::Context,
     exit::invalid,
+    ipfs::Pin,
     output::{say, Facts},
     wallet::{Presigned, Signers},
 };
 use anyhow::{anyhow, Context as _, Result};
 use clap::Args;
-use dry_run::DryRun;
+use dry_run::{DryRun, Preview};
 use nosana_deploy_client::{
-    accounts::DeploymentAccount,
     instructions::Vault,
+    rpc::{Receipt, Simulation},
     transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
 };
 use offline::SignedOffline;
+pub(crate) use owned::Owned;
 use solana_hash::Hash;
 use solana_message::VersionedMessage;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
@@ -100,10 +103,14 @@ impl FromStr for UnitPrice {
 #[derive(Default)]
 pub(crate) struct TransactionPlan {
     pub(crate) instructions: Vec<Instruction>,
-    /// Asked before anything is signed, if it moves funds or cannot be undone.
-    pub(crate) question: Option<String>,
+    /// Asked before anything is signed.
+    pub(crate) question: String,
+    /// What is agreed to besides what a simulation shows: prices, limits, what a vault holds.
+    pub(crate) terms: Facts,
     /// What the result says besides the signature.
     pub(crate) facts: Facts,
+    /// What is published once the question is answered with yes.
+    pub(crate) pin: Option<Pin>,
     /// Names of accounts, for the dry run.
     pub(crate) names: Vec<(Pubkey, String)>,
 }
@@ -117,7 +124,7 @@ impl TransactionPlan {
     }
 
     pub(crate) fn ask(mut self, question: impl Into<String>) -> Self {
-        self.question = Some(question.into());
+        self.question = question.into();
         self
     }
 
@@ -145,32 +152,33 @@ impl TransactionOptions {
     }
 
     /// Submits what the wallet sends to one of its deployments. Online, the deployment is read first: it
-    /// must be the wallet's. `prepare` gets the owner, and the deployment if it was read.
+    /// must be the wallet's. `prepare` gets the owner, and what was read.
     pub(crate) fn submit_to(
         &self,
         context: &Context,
         deployment: &Pubkey,
-        prepare: impl FnOnce(
-            &mut TransactionPlan,
-            &Pubkey,
-            Option<&DeploymentAccount>,
-        ) -> Result<Instruction>,
+        prepare: impl FnOnce(&mut TransactionPlan, &Pubkey, Option<&Owned>) -> Result<Instruction>,
     ) -> Result<()> {
         let signers = self.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
         let found = match self.is_offline() {
             true => None,
-            false => Some(context.block_on(context.own_deployment(deployment, &owner))?),
+            false => Some(context.block_on(Owned::read(context, deployment, &owner))?),
         };
         let mut plan = TransactionPlan::default().name(*deployment, "deployment");
         plan.facts.text("Deployment", "deployment", deployment);
+        if let Some(found) = &found {
+            let header = &found.deployment.header;
+            plan = plan.name_vault(&Vault::new(owner, header.vault_index));
+        }
         let instruction = prepare(&mut plan, &owner, found.as_ref())?;
         plan.instructions.push(instruction);
         self.submit(context, &signers, wallet.as_ref(), plan)
     }
 
-    /// Signs and sends what the plan asks for, or what the options make of that.
+    /// Signs and sends what the plan asks for, or what the options make of that. Nothing leaves this
+    /// machine but questions to the cluster before what it does was shown and agreed to.
     pub(crate) fn submit(
         &self,
         context: &Context,
@@ -184,34 +192,29 @@ impl TransactionOptions {
             self.signer_or(signers, self.nonce_authority.as_deref(), "nonce-authority")?;
         let authority = authority.as_deref().unwrap_or(wallet);
         context.block_on(async {
-            let spinner = context.output.spinner("preparing the transaction");
-            let lifetime = self.lifetime(context, &authority.pubkey()).await?;
-            let assembled = |budget: &Budget| {
-                assemble(&fee_payer.pubkey(), &plan.instructions, &[], budget, lifetime)
+            let draft = Draft {
+                fee_payer: fee_payer.pubkey(),
+                instructions: &plan.instructions,
+                lifetime: self.lifetime(context, &authority.pubkey()).await?,
             };
-            let (mut budget, mut simulation) = (self.fixed_budget(), None);
-            if !self.is_offline() || self.dry_run {
-                spinner.now("simulating");
-                budget = self.priced_budget(context, &assembled(&budget)?).await?;
-                let simulated = context.cluster.simulate(&assembled(&budget)?, lifetime).await?;
-                let limit = compute_unit_limit(simulated.compute_units);
-                budget.compute_unit_limit = budget.compute_unit_limit.or(Some(limit));
-                simulation = Some(simulated);
+            let (budget, simulation) = self.simulate(context, &draft).await?;
+            let preview = Preview {
+                simulation: simulation.as_ref(),
+                plan: &plan,
+                wallet: wallet.pubkey(),
+                fee_payer: fee_payer.pubkey(),
+                priority_fee_lamports: budget.priority_fee_lamports(),
+            };
+            if self.dry_run {
+                return context.output.print(&DryRun(preview));
             }
-            let message = assembled(&budget)?;
-            drop(spinner);
-            if let (true, Some(simulation)) = (self.dry_run, &simulation) {
-                return context.output.print(&DryRun {
-                    simulation,
-                    plan: &plan,
-                    wallet: wallet.pubkey(),
-                    fee_payer: fee_payer.pubkey(),
-                    priority_fee_lamports: budget.priority_fee_lamports(),
-                });
+            if !self.sign_only {
+                self.confirm(&preview)?;
             }
-            if let Some(question) = plan.question.as_deref().filter(|_| !self.sign_only) {
-                self.confirm(question)?;
+            if let Some(pin) = &plan.pin {
+                pin.publish().await?;
             }
+            let (message, lifetime) = draft.finished(context, &budget).await?;
             let signed = sign(message, &[fee_payer, authority, wallet])?;
             if self.sign_only {
                 return context.output.print(&SignedOffline {
@@ -220,17 +223,35 @@ impl TransactionOptions {
                     with_message: self.dump_transaction_message,
                 });
             }
-            signed.verify_and_hash_message().map_err(|_| {
-                invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
-            })?;
-            let spinner = context.output.spinner("waiting for confirmation");
-            let receipt = context.cluster.send(&signed, lifetime).await?;
-            drop(spinner);
+            let receipt = send(context, &signed, lifetime).await?;
             let mut facts = plan.facts;
             facts.text("Signature", "signature", receipt.signature);
             facts.add("", "", "slot", receipt.slot);
             context.output.print(&facts)
         })
+    }
+
+    /// The compute budget, and what the transaction would do. Offline that is not known, except to a dry
+    /// run.
+    async fn simulate(
+        &self,
+        context: &Context,
+        draft: &Draft<'_>,
+    ) -> Result<(Budget, Option<Simulation>)> {
+        if self.is_offline() && !self.dry_run {
+            return Ok((self.fixed_budget(), None));
+        }
+        let _spinner = context.output.spinner("simulating");
+        let message = draft.assembled(&self.fixed_budget(), draft.simulated())?;
+        let mut budget = self.priced_budget(context, &message).await?;
+        let message = draft.assembled(&budget, draft.simulated())?;
+        let simulation = context
+            .cluster
+            .simulate(&message, draft.simulated())
+            .await?;
+        let limit = compute_unit_limit(simulation.compute_units);
+        budget.compute_unit_limit = budget.compute_unit_limit.or(Some(limit));
+        Ok((budget, Some(simulation)))
     }
 
     fn signer_or(
@@ -263,42 +284,41 @@ impl TransactionOptions {
         Ok(budget)
     }
 
-    async fn lifetime(&self, context: &Context, authority: &Pubkey) -> Result<Lifetime> {
+    /// What bounds the transaction's life; `None` for the latest blockhash when it is signed.
+    async fn lifetime(&self, context: &Context, authority: &Pubkey) -> Result<Option<Lifetime>> {
         if let (true, Some(UnitPrice::Auto)) = (self.is_offline(), self.with_compute_unit_price) {
             return Err(invalid("--with-compute-unit-price: use a number with --blockhash, so that every signer makes the same transaction"));
         }
-        match (self.nonce, self.blockhash) {
-            (None, Some(blockhash)) => Ok(Lifetime::Blockhash(blockhash)),
-            (None, None) => Ok(Lifetime::Blockhash(
-                context.cluster.latest_blockhash().await?.0,
-            )),
-            (Some(account), blockhash) => {
-                let nonce = match blockhash {
-                    Some(value) => value,
-                    None => context.cluster.nonce(&account).await?,
-                };
-                let authority = *authority;
-                Ok(Lifetime::Nonce {
-                    account,
-                    authority,
-                    nonce,
-                })
-            }
-        }
+        let Some(account) = self.nonce else {
+            return Ok(self.blockhash.map(Lifetime::Blockhash));
+        };
+        let nonce = match self.blockhash {
+            Some(value) => value,
+            None => context.cluster.nonce(&account).await?,
+        };
+        let authority = *authority;
+        Ok(Some(Lifetime::Nonce {
+            account,
+            authority,
+            nonce,
+        }))
     }
 
-    fn confirm(&self, question: &str) -> Result<()> {
+    /// Shows what would be signed, and asks.
+    fn confirm(&self, preview: &Preview) -> Result<()> {
         if self.yes {
             return Ok(());
         }
+        let question = &preview.plan.question;
         let stdin = std::io::stdin();
         if !stdin.is_terminal() {
             return Err(invalid(format!(
                 "{question} No one is there to answer; confirm with --yes"
             )));
         }
-        eprint!("{question} [y/N] ");
-        std::io::stderr().flush()?;
+        let mut out = anstream::stderr();
+        write!(out, "{preview}{question} [y/N] ")?;
+        out.flush()?;
         let mut answer = String::new();
         stdin.lock().read_line(&mut answer)?;
         match answer.trim().to_lowercase().as_str() {
@@ -306,6 +326,58 @@ impl TransactionOptions {
             _ => Err(anyhow!("not confirmed; nothing was sent")),
         }
     }
+}
+
+/// A transaction before its compute budget and its blockhash are known.
+struct Draft<'a> {
+    fee_payer: Pubkey,
+    instructions: &'a [Instruction],
+    /// `None` for the latest blockhash when it is signed: it lives for a minute at most.
+    lifetime: Option<Lifetime>,
+}
+
+impl Draft<'_> {
+    /// A simulation replaces the blockhash.
+    fn simulated(&self) -> Lifetime {
+        self.lifetime
+            .unwrap_or(Lifetime::Blockhash(Hash::default()))
+    }
+
+    fn assembled(&self, budget: &Budget, lifetime: Lifetime) -> Result<VersionedMessage> {
+        let message = assemble(&self.fee_payer, self.instructions, &[], budget, lifetime);
+        Ok(message?)
+    }
+
+    /// Ready to be signed. The blockhash is asked for now, after whatever time an answer took.
+    async fn finished(
+        &self,
+        context: &Context,
+        budget: &Budget,
+    ) -> Result<(VersionedMessage, Lifetime)> {
+        let lifetime = match self.lifetime {
+            Some(lifetime) => lifetime,
+            None => Lifetime::Blockhash(context.cluster.latest_blockhash().await?.0),
+        };
+        Ok((self.assembled(budget, lifetime)?, lifetime))
+    }
+}
+
+/// Sends a signed transaction and waits for it. Its name is told first, so that whoever interrupts the
+/// wait can look it up.
+async fn send(
+    context: &Context,
+    signed: &VersionedTransaction,
+    lifetime: Lifetime,
+) -> Result<Receipt> {
+    signed.verify_and_hash_message().map_err(|_| {
+        invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
+    })?;
+    if let Some(signature) = signed.signatures.first() {
+        // Whether anybody reads it changes nothing.
+        let _ = writeln!(std::io::stderr(), "sending transaction {signature}");
+    }
+    let _spinner = context.output.spinner("waiting for confirmation");
+    Ok(context.cluster.send(signed, lifetime).await?)
 }
 
 /// Signs with every one of `signers` that the message needs; the other signatures stay absent.

@@ -1,7 +1,7 @@
 //! Signers, as `solana` finds them: keypair files, `prompt://`, `usb://`, `-` for stdin, and public
 //! keys whose signature comes from elsewhere.
 
-use crate::exit::invalid;
+use crate::{exit::invalid, secrets::refuse_secret};
 use anyhow::Result;
 use clap_v3::{Arg, ArgAction, ArgMatches, Command};
 use solana_clap_v3_utils::keypair::signer_from_path;
@@ -60,21 +60,10 @@ impl Signers {
 
     /// The signer that a URI names.
     pub(crate) fn find(&self, uri: &str, role: &str) -> Result<Box<dyn Signer>> {
-        if is_secret(uri) {
-            return Err(invalid(format!(
-                "--{role} looks like a secret key itself; use the path of a file that holds it"
-            )));
-        }
+        refuse_secret(&format!("--{role}"), uri)?;
         signer_from_path(&self.matches, uri, role, &mut self.devices.borrow_mut())
             .map_err(|error| invalid(format!("--{role} {uri}: {error}")))
     }
-}
-
-/// Whether somebody passed the key where its file belongs. It is never shown.
-fn is_secret(uri: &str) -> bool {
-    const SHORTEST_SECRET: usize = 80; // 64 bytes in base58 are 86 to 88 letters
-    uri.trim_start().starts_with('[')
-        || uri.len() >= SHORTEST_SECRET && uri.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const GOOD: &str = r#"{
     "job_definition": {"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}
 }"#;
 
-const TIMEOUTS: &str = "use 1 to 43200 minutes";
+const TIMEOUTS: &str = "use 1 to 43200 whole minutes";
 const MARKETS: &str = "use the market's base58 public key";
 const SCHEDULES: &str =
     r#"strategy SCHEDULED needs a cron expression, e.g. "0 0 * * *" for daily at midnight"#;

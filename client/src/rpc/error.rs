@@ -1,6 +1,6 @@
 //! What can go wrong with a cluster, each with its next step.
 
-use crate::{accounts::DecodeError, errors, PROGRAM_ID};
+use crate::{accounts::DecodeError, errors, text::printable_line, PROGRAM_ID};
 use solana_program::pubkey::Pubkey;
 use solana_rpc_client_api::{
     client_error::{Error, ErrorKind},
@@ -68,6 +68,14 @@ pub enum ClusterError {
         /// Why, as a sentence.
         reason: String,
     },
+    /// Nothing is known of the transaction, and it has not expired.
+    #[error("transaction {signature} is not confirmed and may still land until {until}; look whether it took effect before you sign again")]
+    Unconfirmed {
+        /// Its name.
+        signature: String,
+        /// What would make sure that it never lands.
+        until: String,
+    },
     /// The blockhash expired before the cluster confirmed the transaction.
     #[error("transaction {0} was not confirmed before its blockhash expired; look whether it took effect, then sign again, with --with-compute-unit-price if the cluster is busy")]
     Expired(String),
@@ -96,7 +104,6 @@ impl super::Cluster {
     pub(super) fn explain(&self, error: Error, programs: &[Pubkey]) -> ClusterError {
         const TOO_MANY_REQUESTS: u16 = 429;
         let url = self.url().to_owned();
-        let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match *error.kind {
             ErrorKind::Reqwest(reason)
                 if reason
@@ -129,11 +136,11 @@ impl super::Cluster {
                         return ClusterError::Refused(errors::explain(&reason, programs, &logs));
                     }
                 }
-                let reason = one_line(message);
+                let reason = printable_line(&message);
                 ClusterError::Rpc { url, reason }
             }
             other => {
-                let reason = one_line(other.to_string());
+                let reason = printable_line(&other.to_string());
                 ClusterError::Rpc { url, reason }
             }
         }
@@ -146,5 +153,5 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    printable_line(&cause.to_string())
 }

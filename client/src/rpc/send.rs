@@ -132,11 +132,13 @@ impl Cluster {
 
     /// Sends a signed transaction and waits until the cluster confirms it. It is sent again until
     /// it is confirmed or expires; that does it at most once. Once a node may have it, a request
-    /// that fails decides nothing.
+    /// that fails decides nothing. Dropping this future takes nothing back: a transaction that was
+    /// sent may still land.
     ///
     /// # Errors
     /// [`ClusterError::Refused`] if it would fail and was not sent, [`ClusterError::Failed`] if it
-    /// did, [`ClusterError::Expired`] if nothing is known of it when its blockhash expires.
+    /// did, [`ClusterError::Expired`] if nothing is known of it when its blockhash expires,
+    /// [`ClusterError::Unconfirmed`] if nothing is known of it and it may still land.
     pub async fn send(
         &self,
         transaction: &VersionedTransaction,
@@ -156,10 +158,17 @@ impl Cluster {
             .client()
             .send_transaction_with_config(transaction, config)
             .await;
-        match sent.map_err(|error| self.explain(error, &programs)) {
-            // It may have arrived before the connection broke.
-            Ok(_) | Err(ClusterError::Unreachable { .. }) => {}
-            Err(refused) => return Err(refused),
+        if let Err(error) = sent {
+            let in_already =
+                error.get_transaction_error() == Some(TransactionError::AlreadyProcessed);
+            match self.explain(error, &programs) {
+                // It may have arrived before the connection broke.
+                ClusterError::Unreachable { .. } => {}
+                // The very same transaction was sent before, whatever the node calls that: its
+                // status tells how it went.
+                _ if in_already || self.is_known(&signature).await => {}
+                refused => return Err(refused),
+            }
         }
         for polls in 0..MOST_POLLS {
             // Asked before the status: what expired before that cannot be confirmed after.
@@ -171,7 +180,7 @@ impl Cluster {
             };
             match self.status(&signature, &programs).await {
                 Ok(Some(receipt)) => return Ok(receipt),
-                Ok(None) if expired => break,
+                Ok(None) if expired => return Err(ClusterError::Expired(signature.to_string())),
                 Err(failed @ ClusterError::Failed { .. }) => return Err(failed),
                 Ok(None) | Err(_) => {}
             }
@@ -188,7 +197,19 @@ impl Cluster {
                     .await;
             }
         }
-        Err(ClusterError::Expired(signature.to_string()))
+        Err(ClusterError::Unconfirmed {
+            signature: signature.to_string(),
+            until: match lifetime {
+                Lifetime::Blockhash(hash) => format!("its blockhash {hash} expires"),
+                Lifetime::Nonce { account, .. } => format!("the nonce {account} is advanced"),
+            },
+        })
+    }
+
+    /// Whether the node has heard of a transaction.
+    async fn is_known(&self, signature: &Signature) -> bool {
+        let statuses = self.client().get_signature_statuses(&[*signature]).await;
+        statuses.is_ok_and(|statuses| statuses.value.iter().flatten().next().is_some())
     }
 
     async fn is_valid(&self, blockhash: &Hash) -> Result<bool, ClusterError> {

@@ -1,6 +1,7 @@
 //! The members of a deployment's JSON, and what is wrong with them.
 
 use super::{as_u32, no_json, parse_json, shorten, SpecError, SpecErrors, FIELDS, NO_OBJECT};
+use crate::text::printable;
 use deployments_domain::{
     cron::Schedule,
     settings::{InvalidSettings, Settings, Strategy, DEFAULT_ROTATION_SECONDS},
@@ -31,11 +32,17 @@ impl Fields {
             .filter(|name| !known(name))
             .cloned()
             .collect();
-        for name in unknown {
-            fields.report(
-                &name,
-                format!("no such field; there are {}", FIELDS.join(", ")),
-            );
+        if !unknown.is_empty() {
+            let names: Vec<String> = unknown
+                .iter()
+                .map(|name| format!("\"{}\"", printable(name)))
+                .collect();
+            let valid = format!("there are {}", FIELDS.join(", "));
+            let names = match names.as_slice() {
+                [name] => format!("field {name}"),
+                names => format!("each of the fields {}", names.join(", ")),
+            };
+            fields.errors.extend(no_json(Some(names), valid).0);
         }
         Ok(fields)
     }

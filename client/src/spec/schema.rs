@@ -40,8 +40,9 @@ struct File {
     rotation_time: Option<u32>,
     /// SIMPLE-EXTEND: whether running jobs are prolonged before their deadline; false if left out
     auto_extend: Option<bool>,
-    /// Most NOS base units per second that the market may ask; no cap if left out
-    max_price: Option<u64>,
+    /// Most NOS base units per second that the market may ask, or "none"; half as much again as its
+    /// price at creation if left out
+    max_price: Option<MaxPrice>,
     /// Most that the markets' program may take on top of a deposit, in basis points of it; 1000 (10 %)
     /// if left out
     #[schemars(range(max = MAX_FEE_BPS))]
@@ -72,6 +73,21 @@ enum StrategyName {
     SimpleExtend,
     Scheduled,
     Infinite,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)]
+enum MaxPrice {
+    BaseUnitsPerSecond(u64),
+    None(NoPriceCap),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[allow(dead_code)]
+enum NoPriceCap {
+    None,
 }
 
 #[derive(JsonSchema)]

@@ -98,11 +98,16 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (r#""replicas": 1"#, r#""replicas": 0"#, "replicas: 0 is not valid; use 1 to 100"),
         (r#""replicas": 1"#, r#""replicas": "1""#, r#"replicas: "1" is not valid; use 1 to 100"#),
         (r#""replicas": 1"#, r#""replicas": 1.5"#, "replicas: 1.5 is not valid; use 1 to 100"),
-        (r#""timeout": 60"#, r#""timeout": 0"#, "timeout: 0 is not valid; use 1 to 43200 minutes"),
+        (r#""timeout": 60"#, r#""timeout": 0"#, "timeout: 0 is not valid; use 1 to 43200 whole minutes"),
         (
             r#""timeout": 60"#,
             r#""timeout": 18446744073709551615"#,
-            "timeout: 18446744073709551615 is not valid; use 1 to 43200 minutes",
+            "timeout: 18446744073709551615 is not valid; use 1 to 43200 whole minutes",
+        ),
+        (
+            r#""timeout": 60"#,
+            r#""timeout": 1.5"#,
+            "timeout: 1.5 is not valid; use 1 to 43200 whole minutes",
         ),
         (
             "SIMPLE",
@@ -163,7 +168,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replicas: missing; use 1 to 100\nreplica: 1 is not valid; no such field; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, vault, new_vault, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nJSON: field \"replica\" is not valid; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, vault, new_vault, autostart, job_definition",
         ),
         (
             JOB,
@@ -205,6 +210,94 @@ fn text_that_is_no_json_object_is_refused_with_its_place() {
 }
 
 #[test]
+fn only_json_with_comments_and_trailing_commas_is_read() {
+    let good = |text: &str| DeploymentSpec::from_json(text).unwrap();
+    let plain = good(GOOD);
+    let same = [
+        format!("\u{feff}{GOOD}"),
+        GOOD.replacen('{', "{ // a comment\n /* another */", 1),
+        GOOD.replace(r#""timeout": 60"#, r#""timeout": 60.0"#),
+        GOOD.replace(r#""timeout": 60"#, r#""timeout": 6e1"#),
+        GOOD.replace("CA5pMp", " CA5pMp")
+            .replace("xKCpuQ", "xKCpuQ\\n"),
+        GOOD.trim_end().trim_end_matches('}').to_owned() + ",}",
+    ];
+    for text in same {
+        assert_eq!(good(&text), plain, "{text}");
+    }
+    let cases = [
+        (r#""name": "n""#, "'name': \"n\"", "Single-quoted"),
+        (r#""name": "n""#, r#"name: "n""#, "Expected string"),
+        (r#""name": "n","#, r#""name": "n""#, "Expected comma"),
+        (r#""timeout": 60"#, r#""timeout": 0x3c"#, "Hexadecimal"),
+        (r#""timeout": 60"#, r#""timeout": +60"#, "plus"),
+    ];
+    for (valid, mistake, word) in cases {
+        let text = GOOD.replacen(valid, mistake, 1);
+        let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
+        assert!(error.starts_with("JSON: line "), "{error}");
+        assert!(error.contains(word), "{mistake}: {error}");
+    }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused_wherever_it_is() {
+    let error = |text: &str| parse_json(text).unwrap_err().to_string();
+    assert_eq!(
+        error("{\n  \"a\": 1,\n  \"b\": 2, \"a\": 3\n}"),
+        "JSON: key \"a\" at line 2, column 3 and at line 3, column 11 is not valid; give each key once"
+    );
+    assert!(error(r#"{"ops": [{"id": 1, "id": 1}]}"#).contains("key \"id\""));
+    // Written differently, the same all the same.
+    assert!(error(r#"{"a": 1, "\u0061": 2}"#).contains("key \"a\""));
+    assert!(parse_json(r#"{"a": {"b": 1}, "b": {"a": 1}}"#).is_ok());
+}
+
+#[test]
+fn what_is_too_deep_or_too_long_is_refused_and_crashes_nothing() {
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(parse_json(&nested(128)).is_ok());
+    for levels in [129, 600, 100_000] {
+        let error = parse_json(&nested(levels)).unwrap_err().to_string();
+        assert!(error.starts_with("JSON: line 1, column "), "{error}");
+        assert!(parse_json(&"[".repeat(levels)).is_err());
+        assert!(parse_json(&"{\"a\":".repeat(levels)).is_err());
+    }
+    let long = format!("\"{}\"", "x".repeat(MAX_JSON_BYTES));
+    let error = parse_json(&long).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "JSON: 16777218 bytes is not valid; use at most 16777216 bytes"
+    );
+}
+
+#[test]
+fn unknown_fields_are_one_line_and_cannot_steer_the_terminal() {
+    let text = GOOD.replacen('{', "{\"naem\": 1, \"x\\u001b[31m\u{202e}\": 2, ", 1);
+    let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "JSON: each of the fields \"naem\", \"x?[31m?\" is not valid; there are name, "
+        ),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1);
+}
+
+#[test]
+fn a_price_cap_that_is_left_out_is_half_as_much_again_as_the_price() {
+    let spec = |max_price: &str| {
+        let text = GOOD.replacen('{', &format!("{{{max_price}"), 1);
+        let mut spec = DeploymentSpec::from_json(&text).unwrap();
+        spec.cap_price(101);
+        spec.settings.max_price_per_second
+    };
+    assert_eq!(spec(""), 152);
+    assert_eq!(spec(r#""max_price": 7,"#), 7);
+    assert_eq!(spec(r#""max_price": "none","#), NO_PRICE_CAP);
+}
+
+#[test]
 fn a_long_value_is_shortened_in_the_message() {
     let text = GOOD.replace(r#""n""#, &format!("\"{}\"", "ö".repeat(65)));
     let error = DeploymentSpec::from_json(&text).unwrap_err().to_string();
@@ -232,7 +325,7 @@ fn every_mistake_is_reported_at_once_and_none_that_follows_from_another() {
             "schedule",
             "overlap",
             "job_definition",
-            "naem"
+            "JSON"
         ]
     );
     assert_eq!(errors.to_string().lines().count(), 8);

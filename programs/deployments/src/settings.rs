@@ -4,7 +4,7 @@ use crate::errors::DeployError;
 use anchor_lang::prelude::*;
 use deployments_domain::{
     cron::Schedule,
-    settings::{Overlap, Settings},
+    settings::{InvalidSettings, Overlap, Settings},
 };
 
 /// Five cron fields as bit sets, UTC; see `deployments_domain::cron`.
@@ -83,13 +83,21 @@ pub struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// `settings` with these changes, checked.
+    /// [`Self::changed`], for an instruction.
     ///
     /// # Errors
     /// The [`DeployError`] of the first setting that is not valid.
     pub fn apply_to(&self, settings: Settings) -> Result<Settings> {
+        Ok(self.changed(settings).map_err(DeployError::from)?)
+    }
+
+    /// `settings` with these changes, checked.
+    ///
+    /// # Errors
+    /// The first setting that is not valid.
+    pub fn changed(&self, settings: Settings) -> core::result::Result<Settings, InvalidSettings> {
         let overlap = match self.overlap {
-            Some(byte) => Overlap::from_byte(byte).ok_or(DeployError::OverlapNotAllowed)?,
+            Some(byte) => Overlap::from_byte(byte).ok_or(InvalidSettings::Overlap)?,
             None => settings.overlap,
         };
         let changed = Settings {
@@ -112,7 +120,7 @@ impl SettingsArgs {
                 .unwrap_or(settings.max_rewards_lamports_per_day),
             retries: self.retries.unwrap_or(settings.retries),
         };
-        changed.validate().map_err(DeployError::from)?;
+        changed.validate()?;
         Ok(changed)
     }
 }

@@ -141,6 +141,7 @@ impl Stage {
             market: self.market,
             vault_index: u16::from(number == 2),
             new_vault: false,
+            default_price_cap: false,
             autostart: true,
             job_definition_digest: [1; 32],
             job_definition,

@@ -111,6 +111,7 @@ impl Scene {
             market: self.market,
             vault_index: 0,
             new_vault: false,
+            default_price_cap: false,
             autostart: true,
             job_definition: serde_json::json!({}),
             job_definition_digest: [1; 32],

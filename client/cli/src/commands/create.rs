@@ -5,8 +5,9 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::Ipfs,
+    ipfs::Pin,
     submit::{TransactionOptions, TransactionPlan},
+    terms::Terms,
 };
 use anyhow::Result;
 use clap::Args;
@@ -14,7 +15,10 @@ use nosana_deploy_client::{
     digest,
     filters::DeploymentFilter,
     instructions::{self as ix, Vault},
-    json, seeds,
+    json,
+    markets::price_per_second,
+    rpc::ClusterError,
+    seeds,
     spec::unused_vault,
     DeploymentSpec,
 };
@@ -32,8 +36,8 @@ pub(crate) struct Create {
     /// Its number among the wallet's deployments, the next free one; needed with --blockhash
     #[arg(long, value_name = "NUMBER")]
     id: Option<u64>,
-    /// Pin the job definition here first, for example http://127.0.0.1:5001
-    #[arg(long, value_name = "URL")]
+    /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
+    #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
     #[command(flatten)]
     transaction: TransactionOptions,
@@ -42,10 +46,15 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
+        let pin = self.ipfs_api.as_deref().map(|url| {
+            let definition = json::stringify(&spec.job_definition);
+            Pin::new(url, definition, spec.job_definition_digest)
+        });
+        let pin = pin.transpose()?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
-        let id = context.block_on(self.prepare(context, &owner, &mut spec))?;
+        let (id, terms) = context.block_on(self.prepare(context, &owner, &mut spec))?;
 
         let address = seeds::deployment_address(&owner, id).0;
         let vault = Vault::new(owner, spec.vault_index);
@@ -69,28 +78,46 @@ impl Create {
             vault.address.to_string(),
         );
         facts.add("", "", "vault_index", vault.index);
+        if let Some(terms) = terms {
+            plan.terms = terms.of(&spec.settings);
+        }
+        let then = match spec.autostart {
+            true => "at once: keepers list its jobs as soon as the vault can pay",
+            false => "with `start`",
+        };
+        plan.terms
+            .add("It starts", then, "autostart", spec.autostart);
         let name = &spec.name;
         let replicas = counted(spec.settings.replicas, "replica");
         plan = plan.ask(format!(
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
-        self.transaction
-            .submit(context, &signers, wallet.as_ref(), plan)
+        plan.pin = pin;
+        let outcome = self
+            .transaction
+            .submit(context, &signers, wallet.as_ref(), plan);
+        // Somebody else may have used the number meanwhile.
+        match outcome {
+            Err(error) if error.is::<ClusterError>() && !self.transaction.is_offline() => {
+                let next = context
+                    .block_on(async { Ok(context.cluster.next_deployment_id(&owner).await?) });
+                Err(match next {
+                    Ok(next) if id < next => error.context(taken(&owner, id, next)),
+                    _ => error,
+                })
+            }
+            outcome => outcome,
+        }
     }
 
-    /// What the cluster and IPFS have to do with it. Offline, only the command line counts.
+    /// What the cluster has to do with it: its number, and where it spends. Offline, only the command
+    /// line counts.
     async fn prepare(
         &self,
         context: &Context,
         owner: &Pubkey,
         spec: &mut DeploymentSpec,
-    ) -> Result<u64> {
-        if let Some(url) = &self.ipfs_api {
-            let definition = json::stringify(&spec.job_definition);
-            Ipfs::new(url)?
-                .pin(&definition, &spec.job_definition_digest)
-                .await?;
-        }
+    ) -> Result<(u64, Option<Terms>)> {
         if self.transaction.is_offline() {
             if spec.new_vault {
                 return Err(invalid("new_vault: use vault and its number with --blockhash, so that every signer makes the same transaction"));
@@ -98,17 +125,45 @@ impl Create {
             let missing = || {
                 invalid("--id: missing; use the deployment's number with --blockhash, so that every signer makes the same transaction")
             };
-            return self.id.ok_or_else(missing);
+            if spec.default_price_cap {
+                return Err(invalid("max_price: missing; give one, or \"none\", with --blockhash: the market's price is not looked up then"));
+            }
+            return Ok((self.id.ok_or_else(missing)?, None));
         }
         context.cluster.require_program().await?;
-        context.cluster.market(&spec.market).await?;
+        let market = context.cluster.market(&spec.market).await?;
+        if let Some(price) = price_per_second(&market) {
+            spec.cap_price(price);
+        } else if spec.default_price_cap {
+            return Err(invalid("max_price: missing; the market takes no jobs now and has no price, so give a cap, or \"none\""));
+        }
         if spec.new_vault {
             spec.vault_index = new_vault(context, owner).await?;
         }
+        let vault = Vault::new(*owner, spec.vault_index);
+        let terms = Terms {
+            market: spec.market,
+            state: market,
+            vault,
+            funds: context.cluster.funds(&vault).await?,
+            now: context.cluster.now().await?,
+        };
+        let next = context.cluster.next_deployment_id(owner).await?;
         match self.id {
-            Some(id) => Ok(id),
-            None => Ok(context.cluster.next_deployment_id(owner).await?),
+            Some(id) if id != next => Err(taken(owner, id, next)),
+            _ => Ok((next, Some(terms))),
         }
+    }
+}
+
+/// Names the deployment that has a number already, and the number that is free.
+fn taken(owner: &Pubkey, id: u64, next: u64) -> anyhow::Error {
+    let address = seeds::deployment_address(owner, id).0;
+    match id < next {
+        true => invalid(format!(
+            "--id: number {id} was given to deployment {address} already; the next is {next}"
+        )),
+        false => invalid(format!("--id: {id} is not the next number; use {next}")),
     }
 }
 

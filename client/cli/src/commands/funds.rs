@@ -8,8 +8,10 @@ use crate::{
 };
 use anyhow::Result;
 use clap::Args;
-use nosana_deploy_client::instructions::Amount;
-use nosana_deploy_client::instructions::{self as ix, Vault};
+use nosana_deploy_client::{
+    domain::funding::may_hold,
+    instructions::{self as ix, Amount, Vault},
+};
 use solana_program::pubkey::Pubkey;
 use std::str::FromStr;
 
@@ -48,7 +50,7 @@ impl Fund {
         let funder = wallet.pubkey();
         let vault = Vault::new(self.owner.unwrap_or(funder), self.vault);
         if !self.transaction.is_offline() {
-            context.block_on(require_held(context, &funder, units, lamports))?;
+            context.block_on(require_held(context, &funder, &vault, units, lamports))?;
         }
         let mut plan = TransactionPlan::default().name_vault(&vault).ask(format!(
             "Move {} and {} into vault {} of {}?",
@@ -67,7 +69,13 @@ impl Fund {
 }
 
 /// Reports a shortfall before the program does, because the program knows less about it.
-async fn require_held(context: &Context, funder: &Pubkey, units: u64, lamports: u64) -> Result<()> {
+async fn require_held(
+    context: &Context,
+    funder: &Pubkey,
+    vault: &Vault,
+    units: u64,
+    lamports: u64,
+) -> Result<()> {
     context.cluster.require_program().await?;
     let held = context.cluster.wallet_funds(funder).await?;
     if held.nos < units {
@@ -80,6 +88,16 @@ async fn require_held(context: &Context, funder: &Pubkey, units: u64, lamports: 
         return Err(invalid(format!(
             "--sol: the wallet {funder} holds {}",
             sol(held.lamports)
+        )));
+    }
+    let in_vault = context.cluster.funds(vault).await?.lamports;
+    let floor = context.cluster.rent().await?.minimum_balance(0);
+    if lamports > 0 && !may_hold(in_vault.saturating_add(lamports), floor) {
+        return Err(invalid(format!(
+            "--sol: {} would leave vault {} below the rent of an empty account; use at least {}",
+            sol(lamports),
+            vault.index,
+            sol(floor.saturating_sub(in_vault))
         )));
     }
     Ok(())
@@ -146,7 +164,7 @@ impl Withdraw {
         let wallet = context.wallet(&signers)?;
         let vault = Vault::new(wallet.pubkey(), self.vault);
         if !self.transaction.is_offline() {
-            context.block_on(require_something(context, &vault))?;
+            context.block_on(require_there(context, &vault, units, lamports))?;
         }
         let shown = |amount, unit: fn(u64) -> String, all: &str| match amount {
             Amount::All => all.to_owned(),
@@ -166,14 +184,40 @@ impl Withdraw {
     }
 }
 
-async fn require_something(context: &Context, vault: &Vault) -> Result<()> {
+/// Names the most that can be taken, which the program's refusal does not.
+async fn require_there(
+    context: &Context,
+    vault: &Vault,
+    units: Amount,
+    lamports: Amount,
+) -> Result<()> {
     context.cluster.require_program().await?;
     let held = context.cluster.funds(vault).await?;
-    match (held.nos, held.lamports) {
-        (0, 0) => Err(invalid(format!(
-            "vault {} of {} holds nothing",
-            vault.index, vault.owner
-        ))),
-        _ => Ok(()),
+    let index = vault.index;
+    if (held.nos, held.lamports) == (0, 0) {
+        return Err(invalid(format!(
+            "vault {index} of {} holds nothing",
+            vault.owner
+        )));
     }
+    if matches!(units, Amount::Exact(units) if units > held.nos) {
+        return Err(invalid(format!(
+            "--nos: vault {index} holds {}; use at most that, or ALL",
+            nos(held.nos)
+        )));
+    }
+    let floor = context.cluster.rent().await?.minimum_balance(0);
+    let Amount::Exact(lamports) = lamports else {
+        return Ok(());
+    };
+    let left = held.lamports.checked_sub(lamports);
+    if lamports > 0 && !left.is_some_and(|left| may_hold(left, floor)) {
+        let most = sol(held.lamports.saturating_sub(floor));
+        return Err(invalid(format!(
+            "--sol: vault {index} holds {}, of which {} has to stay unless all goes; use at most {most}, or ALL",
+            sol(held.lamports),
+            sol(floor)
+        )));
+    }
+    Ok(())
 }

@@ -3,13 +3,14 @@
 use crate::{
     commands::status::{price_cap, runway_brief, runway_json},
     context::Context,
-    format::{self, brief, counted, duration, printable},
+    format::{self, brief, counted, duration},
     output::{bold, table, with_fields},
     submit::note,
 };
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::status::Status;
+use nosana_deploy_client::text::printable;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::DeploymentFilter,

@@ -1,8 +1,13 @@
 //! `revisions`: the job definitions that a deployment has run.
 
 use crate::{
-    commands::read, context::Context, exit::invalid, format::time, ipfs::Ipfs, output::table,
-    submit::TransactionOptions,
+    commands::read,
+    context::Context,
+    exit::invalid,
+    format::time,
+    ipfs::Pin,
+    output::table,
+    submit::{Owned, TransactionOptions, TransactionPlan},
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -15,6 +20,7 @@ use nosana_deploy_client::{
 };
 use serde::Serialize;
 use serde_json::{json, Value};
+use solana_program::{instruction::Instruction, pubkey::Pubkey as Address};
 use std::{fmt, path::PathBuf};
 
 /// Show a deployment's revisions, add one, roll back to one, or close one
@@ -43,8 +49,8 @@ struct Add {
     /// Its number, the latest and one; needed with --blockhash
     #[arg(long)]
     number: Option<u32>,
-    /// Pin the job definition here first, for example http://127.0.0.1:5001
-    #[arg(long, value_name = "URL")]
+    /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
+    #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
     #[command(flatten)]
     transaction: TransactionOptions,
@@ -83,35 +89,49 @@ impl Revisions {
                     revision: Some(number),
                     ..Default::default()
                 };
-                submit(context, &transaction, &address, number, |owner| {
-                    ix::update(owner, &address, args)
-                })
+                let build = |owner: &Address| ix::update(owner, &address, args);
+                run(context, &transaction, &address, number, None, build)
             }
             Action::Close(Close {
                 number,
                 transaction,
-            }) => submit(context, &transaction, &address, number, |owner| {
-                ix::close_revision(owner, &address, number)
+            }) => transaction.submit_to(context, &address, |plan, owner, found| {
+                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                name_revision(plan, &address, number);
+                plan.question = format!(
+                    "Close revision {number} of {name}? Nothing can be rolled back to it then."
+                );
+                Ok(ix::close_revision(owner, &address, number))
             }),
         }
     }
 }
 
-type Address = solana_program::pubkey::Pubkey;
-
-fn submit(
+/// Asks whether a revision is to run from now on, and has it run.
+fn run(
     context: &Context,
     transaction: &TransactionOptions,
     address: &Address,
     number: u32,
-    build: impl FnOnce(&Address) -> solana_program::instruction::Instruction,
+    pin: Option<Pin>,
+    build: impl FnOnce(&Address) -> Instruction,
 ) -> Result<()> {
-    transaction.submit_to(context, address, |plan, owner, _| {
-        let revision = seeds::revision_address(address, number).0;
-        plan.names.push((revision, "revision".into()));
-        plan.facts.add("Revision", number, "revision", number);
+    transaction.submit_to(context, address, |plan, owner, found| {
+        let name = found.map_or_else(|| address.to_string(), Owned::name);
+        name_revision(plan, address, number);
+        plan.question = format!("Run revision {number} of {name} from now on?");
+        plan.pin = pin;
+        if let Some(found) = found {
+            plan.terms = found.terms(found.settings());
+        }
         Ok(build(owner))
     })
+}
+
+fn name_revision(plan: &mut TransactionPlan, address: &Address, number: u32) {
+    let revision = seeds::revision_address(address, number).0;
+    plan.names.push((revision, "revision".into()));
+    plan.facts.add("Revision", number, "revision", number);
 }
 
 impl Add {
@@ -119,10 +139,9 @@ impl Add {
         let definition = definition(&read(&self.file)?)?;
         let pinned = json::stringify(&definition);
         let digest = digest::digest(pinned.as_bytes());
+        let pin = self.ipfs_api.as_deref();
+        let pin = pin.map(|url| Pin::new(url, pinned, digest)).transpose()?;
         let number = context.block_on(async {
-            if let Some(url) = &self.ipfs_api {
-                Ipfs::new(url)?.pin(&pinned, &digest).await?;
-            }
             match self.number {
                 Some(number) => Ok(number),
                 None if self.transaction.is_offline() => {
@@ -134,9 +153,8 @@ impl Add {
                 }
             }
         })?;
-        submit(context, &self.transaction, address, number, |owner| {
-            ix::add_revision(owner, address, number, digest)
-        })
+        let build = |owner: &Address| ix::add_revision(owner, address, number, digest);
+        run(context, &self.transaction, address, number, pin, build)
     }
 }
 

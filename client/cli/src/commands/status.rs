@@ -7,12 +7,13 @@ pub(crate) use runway::{price_cap, runway_brief, runway_json};
 
 use crate::{
     context::Context,
-    format::{duration, printable, when},
+    format::{duration, when},
     output::{bold, table, with_fields, Facts},
 };
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::status::Status;
+use nosana_deploy_client::text::printable;
 use nosana_deploy_client::{
     keeper::plan::{Action, ObservedJob, Snapshot},
     markets::JobState,

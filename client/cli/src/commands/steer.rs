@@ -4,11 +4,14 @@ use crate::{
     context::Context,
     format::counted,
     ipfs::Ipfs,
-    submit::{TransactionOptions, TransactionPlan},
+    submit::{Owned, TransactionOptions, TransactionPlan},
 };
 use anyhow::{anyhow, Result};
 use clap::Args;
-use nosana_deploy_client::domain::status::{transition, Event, Refused, Status};
+use nosana_deploy_client::domain::{
+    settings::Settings,
+    status::{transition, Event, Refused, Status},
+};
 use nosana_deploy_client::{accounts::DeploymentAccount, instructions as ix};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
@@ -29,17 +32,17 @@ impl Target {
         context: &Context,
         event: fn(bool) -> Event,
         build: impl FnOnce(&Pubkey, &Pubkey) -> Instruction,
-        question: impl FnOnce(&str) -> Option<String>,
+        ask: impl FnOnce(&mut TransactionPlan, &str, Option<&Owned>),
     ) -> Result<()> {
         let address = context.deployment_address(&self.deployment)?;
         self.transaction
             .submit_to(context, &address, |plan, owner, found| {
-                let mut name = address.to_string();
-                if let Some(found) = found {
-                    name = format!("{:?} ({address})", found.header.name());
-                    require_allowed(&name, found.status(), event, found.header.active > 0)?;
+                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                if let Some(Owned { deployment, .. }) = found {
+                    let jobs_active = deployment.header.active > 0;
+                    require_allowed(&name, deployment.status(), event, jobs_active)?;
                 }
-                plan.question = question(&name);
+                ask(plan, &name, found);
                 Ok(build(owner, &address))
             })
     }
@@ -90,8 +93,17 @@ impl Start {
                 ipfs.require_pinned(&deployment.header.job_definition).await
             })?;
         }
-        self.target
-            .submit(context, |_| Event::Start, ix::start, |_| None)
+        self.target.submit(
+            context,
+            |_| Event::Start,
+            ix::start,
+            |plan, name, found| {
+                plan.question = format!("Start {name}? Keepers list its jobs, paid by its vault.");
+                if let Some(found) = found {
+                    plan.terms = found.terms(found.settings());
+                }
+            },
+        )
     }
 }
 
@@ -113,9 +125,16 @@ impl Extend {
             context,
             |_| Event::Extend,
             build,
-            |name| {
+            |plan, name, found| {
                 let replicas = counted(more, "replica");
-                Some(format!("Extend {name} by {replicas}, paid by its vault?"))
+                plan.question = format!("Extend {name} by {replicas}, paid by its vault?");
+                if let Some(found) = found {
+                    let more = found.deployment.lifecycle.extended_replicas(more);
+                    plan.terms = found.terms(&Settings {
+                        replicas: more.unwrap_or(u32::MAX),
+                        ..*found.settings()
+                    });
+                }
             },
         )
     }
@@ -131,7 +150,15 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let event = |jobs_active| Event::Stop { jobs_active };
-        self.target.submit(context, event, ix::stop, |_| None)
+        self.target
+            .submit(context, event, ix::stop, |plan, name, found| {
+                let active = found.map_or(0, |found| found.deployment.header.active);
+                let jobs = match active {
+                    0 => "It lists nothing more.".into(),
+                    jobs => format!("Keepers end its {}.", counted(jobs, "active job")),
+                };
+                plan.question = format!("Stop {name}? {jobs}");
+            })
     }
 }
 
@@ -145,9 +172,10 @@ pub(crate) struct Archive {
 impl Archive {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let event = |jobs_active| Event::Archive { jobs_active };
-        self.target.submit(context, event, ix::archive, |name| {
-            Some(format!("Archive {name}? It can never be started again."))
-        })
+        self.target
+            .submit(context, event, ix::archive, |plan, name, _| {
+                plan.question = format!("Archive {name}? It can never be started again.");
+            })
     }
 }
 
@@ -164,7 +192,9 @@ impl Close {
             context,
             |_| Event::Close,
             ix::close,
-            |name| Some(format!("Close {name} and return its rent to the wallet?")),
+            |plan, name, _| {
+                plan.question = format!("Close {name} and return its rent to the wallet?");
+            },
         )
     }
 }

@@ -1,9 +1,17 @@
 //! `update`: other settings for a deployment.
 
-use crate::{commands::seconds, context::Context, exit::invalid, submit::TransactionOptions};
+use crate::{
+    commands::seconds,
+    context::Context,
+    exit::invalid,
+    submit::{Owned, TransactionOptions},
+};
 use anyhow::Result;
 use clap::Args;
-use nosana_deploy_client::domain::{cron::Schedule, settings::Overlap};
+use nosana_deploy_client::domain::{
+    cron::Schedule,
+    settings::{InvalidSettings, Overlap},
+};
 use nosana_deploy_client::instructions::{self as ix, SettingsArgs, UpdateArgs};
 
 /// Change a deployment's settings; what is not named stays
@@ -67,12 +75,20 @@ impl Update {
         }
         let address = context.deployment_address(&self.deployment)?;
         self.transaction
-            .submit_to(context, &address, |_, owner, _| {
+            .submit_to(context, &address, |plan, owner, found| {
+                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                plan.question = format!("Change {name} to these settings?");
+                if let Some(found) = found {
+                    let changed = args.settings.changed(*found.settings());
+                    let refused =
+                        |error: InvalidSettings| invalid(format!("{}: {error}", error.field()));
+                    plan.terms = found.terms(&changed.map_err(refused)?);
+                }
                 Ok(ix::update(owner, &address, args))
             })
     }
 
-    /// The program checks the values, by the domain's rules, against the strategy.
+    /// The domain's rules check the values, by the domain's rules, against the strategy.
     fn args(&self) -> Result<UpdateArgs> {
         let schedule = self.schedule.as_deref().map(Schedule::parse).transpose();
         let schedule = schedule.map_err(|error| invalid(format!("--schedule: {error}")))?;

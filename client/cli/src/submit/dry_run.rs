@@ -1,4 +1,4 @@
-//! What `--dry-run` prints.
+//! What a transaction would do: shown before the question, and by `--dry-run`.
 
 use super::TransactionPlan;
 use crate::{
@@ -15,16 +15,20 @@ use serde_json::json;
 use solana_program::pubkey::Pubkey;
 use std::fmt;
 
-/// Every balance that a transaction would change.
-pub(super) struct DryRun<'a> {
-    pub(super) simulation: &'a Simulation,
+/// What is agreed to, and every balance that the transaction would change.
+pub(super) struct Preview<'a> {
+    /// `None` if the transaction is made of the command line alone.
+    pub(super) simulation: Option<&'a Simulation>,
     pub(super) plan: &'a TransactionPlan,
     pub(super) wallet: Pubkey,
     pub(super) fee_payer: Pubkey,
     pub(super) priority_fee_lamports: u64,
 }
 
-impl DryRun<'_> {
+/// A preview that is all there is.
+pub(super) struct DryRun<'a>(pub(super) Preview<'a>);
+
+impl Preview<'_> {
     fn name(&self, key: &Pubkey) -> String {
         let given = self.plan.names.iter().find(|(named, _)| named == key);
         match given {
@@ -41,9 +45,15 @@ fn delta((before, after): (u64, u64)) -> i128 {
     i128::from(after) - i128::from(before)
 }
 
-impl fmt::Display for DryRun<'_> {
+impl fmt::Display for Preview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.plan.facts)?;
+        write!(f, "{}{}", self.plan.facts, self.plan.terms)?;
+        if let Some(pin) = &self.plan.pin {
+            writeln!(f, "The job definition is published at {}.", pin.host())?;
+        }
+        let Some(simulation) = self.simulation else {
+            return Ok(());
+        };
         let cells = |(before, after): (u64, u64), decimals: u32| match before == after {
             true => [String::new(), String::new()],
             false => [
@@ -51,8 +61,7 @@ impl fmt::Display for DryRun<'_> {
                 decimal(after.into(), decimals),
             ],
         };
-        let rows: Vec<Vec<String>> = self
-            .simulation
+        let rows: Vec<Vec<String>> = simulation
             .changes
             .iter()
             .map(|BalanceChange { key, lamports, nos }| {
@@ -69,31 +78,41 @@ impl fmt::Display for DryRun<'_> {
             })
             .collect();
         table(f, &["ACCOUNT", "", "SOL", "THEN", "NOS", "THEN"], &rows)?;
-        let units = grouped(self.simulation.compute_units);
+        let units = grouped(simulation.compute_units);
         let fee = sol(self.priority_fee_lamports);
-        writeln!(
-            f,
-            "{units} compute units, priority fee {fee}. Simulated; nothing was signed or sent."
-        )
+        writeln!(f, "{units} compute units, priority fee {fee}.")
+    }
+}
+
+impl fmt::Display for DryRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}Simulated; nothing was signed or sent.", self.0)
     }
 }
 
 impl Serialize for DryRun<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let changes = self.simulation.changes.iter().map(|change| {
+        let Self(preview) = self;
+        let changes = preview.simulation.iter().flat_map(|it| &it.changes);
+        let changes = changes.map(|change| {
             json!({
                 "account": change.key.to_string(),
-                "name": self.name(&change.key),
+                "name": preview.name(&change.key),
                 "lamports": {"before": change.lamports.0, "after": change.lamports.1},
                 "nos": {"before": change.nos.0, "after": change.nos.1},
             })
         });
+        let units = preview.simulation.map(|it| it.compute_units);
         let fields = [
             ("dry_run", json!(true)),
-            ("compute_units", json!(self.simulation.compute_units)),
-            ("priority_fee_lamports", json!(self.priority_fee_lamports)),
+            ("compute_units", json!(units)),
+            (
+                "priority_fee_lamports",
+                json!(preview.priority_fee_lamports),
+            ),
+            ("terms", json!(preview.plan.terms)),
             ("changes", json!(changes.collect::<Vec<_>>())),
         ];
-        with_fields(&self.plan.facts, fields).serialize(serializer)
+        with_fields(&preview.plan.facts, fields).serialize(serializer)
     }
 }

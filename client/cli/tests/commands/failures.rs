@@ -155,7 +155,9 @@ fn an_expired_blockhash_is_refused_with_the_next_step() {
     let net = Net::start("expired");
     let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
     let old = solana_hash::Hash::new_unique().to_string();
-    let said = net.refused(1, &["start", "0", "--blockhash", &old]);
+    let said = net.refused(1, &["start", "0", "--blockhash", &old, "--yes"]);
+    let (sending, said) = said.split_once('\n').unwrap();
+    assert!(sending.starts_with("sending transaction "), "{sending}");
     assert_eq!(said, "error: the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce\n");
     assert_eq!(net.status(&key)["status"], "DRAFT");
 }
@@ -194,6 +196,83 @@ fn addresses_of_something_else_are_named() {
         .contains("watch needs a terminal"));
     let said = net.refused(2, &["watch", "7", "--once"]);
     assert!(said.contains("does not exist at"), "{said}");
+}
+
+#[test]
+fn no_command_repeats_a_secret() {
+    let home = folder("secrets");
+    let keypair = solana_keypair::Keypair::new();
+    let array = format!("{:?}", keypair.to_bytes());
+    let phrase = "pill tomorrow foster begin walnut borrow virtual kick shift mutual shoe scatter";
+    for secret in [keypair.to_base58_string(), array, phrase.to_owned()] {
+        for arguments in [
+            vec!["--keypair", &secret, "keeper"],
+            vec!["--keypair", &secret, "list"],
+            vec!["create", &secret],
+            vec!["status", &secret],
+            vec!["fund", "--fee-payer", &secret],
+            vec!["--url", &secret, "list"],
+            vec![&secret],
+        ] {
+            let output = command(&home)
+                .args(&arguments)
+                .assert()
+                .code(2)
+                .get_output()
+                .clone();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains("looks like a secret key itself"), "{said}");
+            assert!(!said.contains(&secret), "{said}");
+            assert!(output.stdout.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_told_apart_from_a_refusal() {
+    let net = Net::start("full");
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut fund = std::process::Command::new(crate::net::BINARY);
+    fund.args(["--url", &net.url, "--keypair", &net.wallet("owner")])
+        .args(["fund", "--sol", "0.01", "--yes"])
+        .stdout(full().unwrap());
+    let output = fund.output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (sending, error) = said.split_once('\n').unwrap();
+    assert!(sending.starts_with("sending transaction "), "{said}");
+    assert!(
+        error.starts_with("error: the result cannot be printed"),
+        "{said}"
+    );
+    assert_eq!(net.json(&["vault"])[0]["lamports"], 10_000_000);
+}
+
+#[test]
+fn the_same_transaction_sent_twice_is_reported_twice_and_a_number_that_is_taken_by_its_address() {
+    let net = Net::start("twice");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE", "max_price": "none""#);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "max_price": "none""#);
+    let hash = net.blockhash();
+    let create = ["create", &file, "--id", "1", "--blockhash", &hash, "--yes"];
+    let sent = [net.json(&create), net.json(&create)];
+    assert_eq!(sent[0], sent[1], "one transaction");
+    let said = net.refused(2, &["create", &file, "--id", "1", "--yes"]);
+    let address = net.address(1);
+    assert_eq!(
+        said,
+        format!("error: --id: number 1 was given to deployment {address} already; the next is 2\n")
+    );
+    let said = net.refused(2, &["create", &file, "--id", "7", "--yes"]);
+    assert_eq!(said, "error: --id: 7 is not the next number; use 2\n");
+}
+
+#[test]
+fn an_rpc_node_s_words_cannot_steer_the_terminal() {
+    let body =
+        r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"\u001b[2Jgone\u202e\u200b"}}"#;
+    let said = refused("steering", &server("200 OK", body), 1);
+    assert!(said.contains("refused the request: ?[2Jgone??"), "{said}");
 }
 
 #[test]

@@ -86,8 +86,19 @@ fn amounts_that_are_none_are_refused() {
         .contains("--sol: the wallet"));
     net.json(&["fund", "--sol", "0.01", "--yes"]);
     // 0.0005 SOL would be less than an empty account's rent.
-    let floor = net.refused(1, &["withdraw", "--sol", "0.0095", "--yes"]);
-    assert!(floor.contains("(code 6029)"), "{floor}");
+    let most = net.refused(2, &["withdraw", "--sol", "0.0095", "--yes"]);
+    assert!(
+        most.contains("use at most 0.00910912 SOL, or ALL"),
+        "{most}"
+    );
+    net.json(&["withdraw", "--sol", "0.00910912", "--yes"]);
+    let most = net.refused(2, &["withdraw", "--nos", "1", "--yes"]);
+    assert!(
+        most.contains("--nos: vault 0 holds 0 NOS; use at most that"),
+        "{most}"
+    );
+    let least = net.refused(2, &["fund", "--vault", "1", "--sol", "0.0005", "--yes"]);
+    assert!(least.contains("use at least 0.00089088 SOL"), "{least}");
 }
 
 #[test]

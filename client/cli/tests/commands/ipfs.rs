@@ -2,6 +2,7 @@
 
 use crate::net::{Net, JOB};
 use nosana_deploy_client::digest;
+use solana_signer::Signer;
 use std::{
     io::{Read, Write},
     net::TcpListener,
@@ -74,6 +75,43 @@ fn create_pins_exactly_what_the_digest_names() {
         request.contains(&format!("\r\n\r\n{text}\r\n--")),
         "{request}"
     );
+}
+
+#[test]
+fn nothing_leaves_the_machine_before_its_owner_agrees() {
+    let net = Net::start("pin_early");
+    let fields = r#""replicas": 1, "strategy": "SIMPLE""#;
+    let file = net.deployment(fields);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let nowhere = text.replace(crate::net::MARKET, &net.keeper.pubkey().to_string());
+    let nowhere = net.file("nowhere.json", &nowhere);
+    let key = net.create(fields).to_string();
+    let (_, cid) = pinned_job();
+    let (api, requests) = kubo(vec![("200 OK", format!(r#"{{"Hash":"{cid}"}}"#))]);
+    let pin = ["--ipfs-api", api.as_str()];
+    let dry = net.json(&[&["create", &file, "--dry-run"][..], &pin].concat());
+    assert_eq!(dry["job_definition"], cid);
+    // Closed stdin, an unknown market, an id that is taken, and a transaction that others sign.
+    for arguments in [
+        vec!["create", &file],
+        vec!["create", &nowhere, "--yes"],
+        vec!["create", &file, "--id", "0", "--yes"],
+        vec![
+            "create",
+            &file,
+            "--sign-only",
+            "--blockhash",
+            &net.blockhash(),
+        ],
+        vec!["revisions", &key, "add", &file],
+    ] {
+        net.refused(2, &[&arguments[..], &pin].concat());
+    }
+    let refused = ["create", &file, "--yes", "--with-compute-unit-limit", "1"];
+    net.refused(1, &[&refused[..], &pin].concat());
+    assert!(requests.try_recv().is_err(), "something was published");
+    net.json(&[&["create", &file][..], &pin].concat());
+    assert!(requests.recv().is_ok());
 }
 
 #[test]

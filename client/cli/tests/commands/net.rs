@@ -58,6 +58,32 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// These arguments, and the yes of an owner who would be asked.
+fn agreed<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    const ASKING: [&str; 10] = [
+        "create",
+        "update",
+        "start",
+        "extend",
+        "stop",
+        "archive",
+        "close",
+        "write-off",
+        "fund",
+        "withdraw",
+    ];
+    let mut all = arguments.to_vec();
+    let (command, subcommand) = (arguments.first(), arguments.get(2));
+    let revises = command == Some(&"revisions") && subcommand.is_some_and(|it| *it != "list");
+    let silent = ["--yes", "--dry-run", "--sign-only"];
+    let asks = revises && !subcommand.unwrap().starts_with('-')
+        || command.is_some_and(|command| ASKING.contains(command));
+    if asks && !silent.iter().any(|option| arguments.contains(option)) {
+        all.push("--yes");
+    }
+    all
+}
+
 /// The command without a cluster.
 pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(BINARY);
@@ -146,9 +172,9 @@ impl Net {
         command
     }
 
-    /// The JSON of a command that must succeed.
+    /// The JSON of a command that must succeed, and to which its owner says yes.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        let arguments = [arguments, &["--output", "json"]].concat();
+        let arguments = [&agreed(arguments), &["--output", "json"][..]].concat();
         let output = self
             .command(&arguments)
             .assert()
@@ -158,10 +184,10 @@ impl Net {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The text of a command that must succeed.
+    /// The text of a command that must succeed, and to which its owner says yes.
     pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let output = self
-            .command(arguments)
+            .command(&agreed(arguments))
             .assert()
             .success()
             .get_output()

@@ -33,7 +33,7 @@ fn strings(value: &Value) -> Vec<&str> {
 fn a_wallet_less_machine_builds_a_wallet_signs_and_another_machine_submits() {
     let net = Net::start("round_trip");
     let [builder, signer] = ["round_trip_builder", "round_trip_signer"].map(folder);
-    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "max_price": "none""#);
     let owner = net.owner.pubkey().to_string();
     let payer = net.keeper.pubkey().to_string();
     let blockhash = net.blockhash();

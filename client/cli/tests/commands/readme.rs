@@ -54,7 +54,17 @@ fn the_reference_s_commands_work_in_their_order() {
             .replace("<PUBKEY>", MARKET)
             .replace("examples/*.json", &examples.join(" "));
         let mut arguments = arguments(&line);
-        let asks = ["create", "fund", "archive", "withdraw", "close"];
+        let asks = [
+            "create",
+            "fund",
+            "start",
+            "update",
+            "revisions",
+            "stop",
+            "archive",
+            "withdraw",
+            "close",
+        ];
         match arguments[0].as_str() {
             name if asks.contains(&name) => arguments.push("--yes".into()),
             "watch" => arguments.push("--once".into()), // here is no terminal
@@ -68,7 +78,7 @@ fn the_reference_s_commands_work_in_their_order() {
 #[test]
 fn the_round_trip_over_three_machines_works() {
     let net = Net::start("readme_round_trip");
-    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "max_price": "none""#);
     let (owner, blockhash) = (net.owner.pubkey().to_string(), net.blockhash());
     let home = folder("readme_machine");
     let mut signature = String::new();

@@ -1,6 +1,6 @@
 //! What only a terminal shows: the live view, and questions.
 
-use crate::net::{Net, BINARY};
+use crate::net::{Net, BINARY, JOB, MARKET};
 use rexpect::{
     process::wait::WaitStatus,
     session::{spawn_command, PtySession},
@@ -57,6 +57,70 @@ fn a_question_is_asked_and_only_yes_is_yes() {
         assert_eq!(exit_status(&mut fund), status, "{said}");
         assert_eq!(net.json(&["vault"])[0]["lamports"], lamports, "{answer}");
     }
+}
+
+#[test]
+fn what_would_be_signed_is_shown_before_the_question() {
+    let net = Net::start("agreement");
+    net.json(&["fund", "--nos", "2", "--sol", "0.05"]);
+    let fields = r#""replicas": 3, "strategy": "INFINITE", "keeper_reward": 10000"#;
+    let file = net.deployment(fields);
+    let shown = |arguments: &[&str], answer: &str| {
+        let mut asked = terminal(&net, arguments);
+        let said = asked.exp_string("[y/N]").unwrap();
+        asked.send_line(answer).unwrap();
+        asked.exp_eof().unwrap();
+        (said, exit_status(&mut asked))
+    };
+    let (said, status) = shown(&["create", &file], "n");
+    assert_eq!(status, 1);
+    for fact in [
+        MARKET,
+        "3 jobs of at most 1 h",
+        "A round costs",
+        "A day costs",
+        "Price cap",
+        "0.00001 SOL a job",
+        "holds 2 NOS and 0.05 SOL",
+        "It starts",
+        "counter",
+        "priority fee 0 SOL",
+    ] {
+        assert!(said.contains(fact), "{fact}: {said}");
+    }
+    assert_eq!(net.text(&["list"]), "No deployments.\n");
+
+    let key = net.create(fields).to_string();
+    let job = net.file("job.json", JOB);
+    for (arguments, facts) in [
+        (vec!["start", &key], ["Start \"test\"", "A day costs"]),
+        (
+            vec!["update", &key, "--replicas", "9"],
+            ["9 jobs", "A day costs"],
+        ),
+        (
+            vec!["revisions", &key, "add", &job],
+            ["Run revision 2", "A day costs"],
+        ),
+        (vec!["stop", &key], ["Stop \"test\"", "lists nothing more"]),
+    ] {
+        if arguments[0] == "stop" {
+            net.json(&["start", &key]);
+        }
+        let (said, status) = shown(&arguments, "n");
+        assert_eq!(status, 1, "{said}");
+        for fact in facts {
+            assert!(said.contains(fact), "{fact}: {said}");
+        }
+    }
+    net.json(&["revisions", &key, "add", &job]);
+    net.json(&["revisions", &key, "use", "1"]);
+    let (said, status) = shown(&["revisions", &key, "close", "2"], "y");
+    assert!(
+        said.contains("Nothing can be rolled back to it then"),
+        "{said}"
+    );
+    assert_eq!(status, 0);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Keeper {
                 self.record(entry, jobs, Outcome::Refused, &reason);
                 Ok(Progress::Refused(reason))
             }
-            Err(error @ ClusterError::Expired(_)) => {
+            Err(error @ (ClusterError::Expired(_) | ClusterError::Unconfirmed { .. })) => {
                 self.record(entry, jobs, Outcome::Expired, &error.to_string());
                 Err(error.into())
             }

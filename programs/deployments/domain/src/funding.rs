@@ -188,6 +188,26 @@ mod tests {
 
     const RENTS: Rents = Rents::DEFAULT;
 
+    #[test]
+    fn cleaning_pays_a_twentieth() {
+        for (returned, reward) in [(0, 0), (19, 0), (20, 1), (2_561_280, 128_064)] {
+            assert_eq!(cleaning_reward(returned), reward);
+        }
+    }
+
+    #[test]
+    fn a_reward_of_nothing_is_not_noted() {
+        let terms = RewardTerms {
+            per_job: 0,
+            per_day: 1_000,
+            jobs_ahead: 0,
+        };
+        let mut rewards = Rewards::default();
+        let now = 3 * 86_400;
+        assert_eq!(rewards.pay(1, &terms, u64::MAX, &RENTS, now), 0);
+        assert_eq!(rewards, Rewards::default());
+    }
+
     fn affordable(nos: u64, lamports: u64, nodes_waiting: u32) -> u32 {
         affordable_jobs(&Funds { nos, lamports }, 100, nodes_waiting, &RENTS, 10)
     }

@@ -129,3 +129,45 @@ impl End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_to_be_short_is_rapid() {
+        let job = |started_at| Job {
+            index: 0,
+            listed_at: 1_000,
+            started_at,
+            timeout_seconds: 3_600,
+            revision: 1,
+        };
+        let queued = job(None);
+        let running = job(Some(5_000));
+        let ran = |started_at, ended_at| End::Finished {
+            started_at,
+            ended_at,
+        };
+        let cases = [
+            (End::Quit, queued, 1_299, Ending::RapidQuit),
+            (End::Quit, queued, 1_300, Ending::Unknown),
+            (End::Quit, running, 5_299, Ending::RapidQuit),
+            (End::Quit, running, 5_300, Ending::Unknown),
+            (End::Gone, running, 1_299, Ending::Rapid),
+            (End::Gone, running, 1_300, Ending::Unknown),
+            (ran(5_000, 5_299), running, 9_000, Ending::Rapid),
+            (ran(5_000, 5_300), running, 9_000, Ending::Healthy),
+            (End::WrittenOff, queued, 1_001, Ending::Unknown),
+            (
+                End::Stopped(StopReason::Surplus),
+                queued,
+                1_001,
+                Ending::Unknown,
+            ),
+        ];
+        for (end, job, now, ending) in cases {
+            assert_eq!(end.ending(&job, now), ending, "{end:?} at {now}");
+        }
+    }
+}

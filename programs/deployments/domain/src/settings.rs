@@ -170,6 +170,11 @@ pub struct Settings {
 /// A price cap that no market exceeds.
 pub const NO_PRICE_CAP: u64 = u64::MAX;
 
+/// The cap that a client sets where its user names none: half as much again as the market's price.
+pub fn default_price_cap(price_per_second: u64) -> u64 {
+    price_per_second.saturating_add(price_per_second.div_ceil(2))
+}
+
 /// Which setting is not valid. [`Self::field`] names it, `Display` says what would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSettings {
@@ -231,7 +236,7 @@ impl fmt::Display for InvalidSettings {
             Self::Replicas => write!(f, "use 1 to {MAX_REPLICAS}"),
             Self::Timeout => {
                 let (least, most) = (MIN_TIMEOUT_SECONDS / 60, MAX_TIMEOUT_SECONDS / 60);
-                write!(f, "use {least} to {most} minutes")
+                write!(f, "use {least} to {most} whole minutes")
             }
             Self::ScheduleMissing => f.write_str(
                 "strategy SCHEDULED needs a cron expression, e.g. \"0 0 * * *\" for daily at midnight",

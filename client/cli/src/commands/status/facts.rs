@@ -1,9 +1,10 @@
 //! The lines of a deployment.
 
-use super::runway::{price_cap, runway, runway_json};
+use super::runway::{runway, runway_json};
 use crate::{
     format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
+    terms,
 };
 use nosana_deploy_client::domain::{
     settings::Strategy,
@@ -15,9 +16,6 @@ use nosana_deploy_client::{
     keeper::plan::Snapshot,
 };
 use serde_json::{json, Value};
-
-/// What a transaction with one signature costs, without a priority fee.
-const FEE_LAMPORTS: u64 = 5_000;
 
 pub(super) fn facts(snapshot: &Snapshot) -> Facts {
     let (deployment, now) = (&snapshot.deployment, snapshot.now);
@@ -77,26 +75,20 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
 
 fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
     let (deployment, header) = (&snapshot.deployment, &snapshot.deployment.header);
-    let strategy = deployment.strategy();
-    let mut shown = strategy.name().to_owned();
-    if let Some(schedule) = deployment.lifecycle.settings.schedule {
-        let overlap = deployment.lifecycle.settings.overlap.name();
-        shown = format!("{shown} \"{schedule}\" UTC, overlap {overlap}");
+    let settings = &deployment.lifecycle.settings;
+    if let Some(schedule) = settings.schedule {
         facts.add("", "", "schedule", schedule.to_string());
-        facts.add("", "", "overlap", overlap);
+        facts.add("", "", "overlap", settings.overlap.name());
     }
-    if strategy == Strategy::Infinite {
-        let rotation = header.rotation_seconds;
-        shown = format!(
-            "{shown}, replaced {} before the deadline",
-            duration(rotation.into())
-        );
-        facts.add("", "", "rotation_seconds", rotation);
+    if settings.strategy == Strategy::Infinite {
+        facts.add("", "", "rotation_seconds", settings.rotation_seconds);
     }
-    if strategy == Strategy::SimpleExtend && header.auto_extend != 0 {
-        shown.push_str(", prolonged before the deadline");
-    }
-    facts.add("Strategy", shown, "strategy", strategy.name());
+    facts.add(
+        "Strategy",
+        terms::strategy(settings),
+        "strategy",
+        settings.strategy.name(),
+    );
     facts.add("", "", "auto_extend", header.auto_extend != 0);
     let timeout = duration(header.timeout_seconds.into());
     let replicas = counted(header.replicas, "job");
@@ -107,38 +99,8 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
         header.replicas,
     );
     facts.add("", "", "timeout_seconds", header.timeout_seconds);
-    let cap = match header.max_price_per_second {
-        u64::MAX => "none".into(),
-        cap => format::price(cap),
-    };
-    facts.add(
-        "Price cap",
-        cap,
-        "max_price_per_second",
-        price_cap(header.max_price_per_second),
-    );
-    let reward = header.keeper_reward_lamports;
-    facts.add(
-        "Keeper reward",
-        format!(
-            "{} a job, {} a day at most{}",
-            sol(reward),
-            sol(header.max_rewards_lamports_per_day),
-            match reward {
-                0 => "; only a keeper of your own works for nothing",
-                1..=FEE_LAMPORTS => "; a single job does not pay for a transaction",
-                _ => "",
-            }
-        ),
-        "keeper_reward_lamports",
-        reward,
-    );
-    facts.add(
-        "",
-        "",
-        "max_rewards_lamports_per_day",
-        header.max_rewards_lamports_per_day,
-    );
+    terms::price_cap(settings, facts);
+    terms::keeper_reward(settings, facts);
     let fee = format!(
         "at most {} % of a deposit; if keepers report FeeTooHigh, raise it with update --max-fee-bps",
         format::percent(header.max_fee_bps)

@@ -892,3 +892,180 @@ fn a_broken_rule_is_named() {
 
 mod convergence;
 mod properties;
+
+/// A job that a node has had for so many seconds, of a revision.
+fn running(index: u64, seconds: i64, revision: u32) -> Job {
+    Job {
+        listed_at: NOW - seconds,
+        started_at: Some(NOW - seconds),
+        timeout_seconds: 3_600,
+        revision,
+        ..job(index)
+    }
+}
+
+#[test]
+fn a_shortage_does_not_end_while_nothing_serves_and_replacements_wait() {
+    let mut infinite = started(Strategy::Infinite, 1);
+    infinite.listed(1, none(), NOW).unwrap();
+    let _ = infinite.settled(&job(0), ran(1, NOW), none(), NOW);
+    assert!(infinite.fail_safe.holds_back(NOW));
+    infinite.status = Status::InsufficientFunds;
+    let settings = Settings {
+        max_price_per_second: 2,
+        ..infinite.settings
+    };
+    infinite.configure(settings, none(), NOW).unwrap();
+    assert_eq!(infinite.status, Status::InsufficientFunds);
+}
+
+#[test]
+fn runs_of_a_round_are_tracked_only_where_they_decide() {
+    let simple = started(Strategy::Simple, 2);
+    let fresh = [running(0, 10, 1), running(1, 10, 1)];
+    let tracks = |jobs: &[Job]| simple.tracks_runs(jobs.iter().copied(), NOW);
+    assert!(!tracks(&[]), "nothing is active");
+    assert!(!tracks(&fresh), "as many as are wanted");
+    assert!(
+        tracks(&[fresh[0], fresh[1], running(2, 10, 1)]),
+        "one too many"
+    );
+    assert!(tracks(&[running(0, 10, 2)]), "one of a different revision");
+    let two = [running(0, 10, 2), running(1, 10, 2)];
+    assert!(tracks(&two), "two of a different revision");
+}
+
+#[test]
+fn with_replace_a_run_that_began_with_the_firing_is_that_firing_s() {
+    let mut lifecycle = started(Strategy::Scheduled, 1);
+    lifecycle.settings.overlap = Overlap::Replace;
+    let midnight = lifecycle.next_due_at;
+    lifecycle.listed(1, none(), midnight).unwrap();
+    let stop = |seconds_before: i64| {
+        let began = Job {
+            listed_at: midnight - 60,
+            started_at: Some(midnight - seconds_before),
+            timeout_seconds: 3_600,
+            ..job(0)
+        };
+        lifecycle.stop_reason(&began, [began].into_iter(), midnight)
+    };
+    assert_eq!(stop(1), Some(StopReason::Superseded));
+    assert_eq!(stop(0), None);
+}
+
+#[test]
+fn jobs_of_another_revision_are_not_counted_among_those_that_are_too_many() {
+    // Two replicas, three fresh jobs, and one of a different revision that would go first.
+    let simple = started(Strategy::Simple, 2);
+    let jobs = [
+        running(0, 30, 1),
+        running(1, 20, 1),
+        running(2, 10, 1),
+        Job {
+            revision: 2,
+            ..job(3)
+        },
+    ];
+    let reasons = jobs.map(|job| simple.stop_reason(&job, jobs.into_iter(), NOW));
+    let (surplus, outdated) = (StopReason::Surplus, StopReason::Outdated);
+    assert_eq!(reasons, [Some(surplus), None, None, Some(outdated)]);
+}
+
+#[test]
+fn a_job_of_another_revision_does_not_count_as_one_of_the_round() {
+    let mut simple = started(Strategy::Simple, 2);
+    simple.listed(2, none(), NOW).unwrap();
+    let old = Job {
+        revision: 7,
+        ..job(0)
+    };
+    let _ = simple.settled(&old, ran(400, NOW), none(), NOW);
+    assert_eq!((simple.active, simple.ended), (1, 0));
+    let _ = simple.settled(&job(1), ran(400, NOW), none(), NOW);
+    assert_eq!((simple.active, simple.ended), (0, 1));
+    // Nor does one that ends outside a round.
+    simple.status = Status::Stopped;
+    simple.active = 1;
+    let _ = simple.settled(&job(2), ran(400, NOW), none(), NOW);
+    assert_eq!(simple.ended, 1);
+}
+
+#[test]
+fn a_keeper_is_paid_by_the_owner_s_terms() {
+    let mut simple = draft(Strategy::Simple, 1);
+    simple.settings.keeper_reward_lamports = 7;
+    simple.settings.max_rewards_lamports_per_day = 20;
+    let paid = [1, 2, 1].map(|jobs| simple.pay_keeper(jobs, u64::MAX, &RENTS, NOW));
+    assert_eq!(paid, [7, 13, 0]);
+}
+
+#[test]
+fn only_a_job_of_this_revision_that_has_served_keeps_a_fleet_from_its_error() {
+    // Seven rounds of crashes were noticed; the eighth decides.
+    let after = |other: Job| {
+        let mut fleet = started(Strategy::Infinite, 2);
+        fleet.listed(2, none(), NOW).unwrap();
+        fleet.fail_safe.streak = 7;
+        fleet.fail_safe.round_at = NOW - 1;
+        let _ = fleet.settled(&job(0), ran(1, NOW), [other].into_iter(), NOW);
+        fleet.status
+    };
+    assert_eq!(after(running(1, 300, 1)), Status::Running, "has served");
+    assert_eq!(after(running(1, 299, 1)), Status::Error, "not yet");
+    assert_eq!(
+        after(running(1, 300, 2)),
+        Status::Error,
+        "of a different one"
+    );
+    assert_eq!(after(job(1)), Status::Error, "queued");
+}
+
+#[test]
+fn start_after_an_error_goes_on_with_a_round_and_waits_for_a_schedule_s_next_firing() {
+    let mut simple = started(Strategy::Simple, 3);
+    simple.listed(2, none(), NOW).unwrap();
+    let _ = simple.settled(&job(0), ran(400, NOW), none(), NOW);
+    simple.fail(Reason::PriceAboveCap, none(), NOW).unwrap();
+    simple.start(none(), NOW).unwrap();
+    assert_eq!((simple.owed, simple.ended), (1, 1), "the same round");
+
+    let mut scheduled = started(Strategy::Scheduled, 3);
+    let midnight = scheduled.next_due_at;
+    scheduled
+        .fail(Reason::PriceAboveCap, none(), midnight)
+        .unwrap();
+    assert_eq!(scheduled.owed, 3, "the firing is owed");
+    let days_later = midnight + 3 * DAY + 60;
+    scheduled.start(none(), days_later).unwrap();
+    assert_eq!(scheduled.owed, 0);
+    assert_eq!(scheduled.next_due_at, midnight + 4 * DAY);
+}
+
+#[test]
+fn scaling_a_schedule_owes_no_more_than_its_firing_did() {
+    let mut scheduled = started(Strategy::Scheduled, 3);
+    scheduled.fire(none(), scheduled.next_due_at);
+    scheduled.owed = 1; // two of the three are listed
+    let scale = |scheduled: &mut Lifecycle, replicas| {
+        let settings = Settings {
+            replicas,
+            ..scheduled.settings
+        };
+        scheduled.configure(settings, none(), NOW).unwrap();
+        scheduled.owed
+    };
+    assert_eq!(scale(&mut scheduled, 5), 1);
+    scheduled.owed = 4;
+    assert_eq!(scale(&mut scheduled, 2), 2);
+}
+
+#[test]
+fn a_different_revision_forgets_the_streak_and_the_same_one_does_not() {
+    let mut infinite = started(Strategy::Infinite, 1);
+    infinite.fail_safe.streak = 3;
+    infinite.change_revision(1, none(), NOW).unwrap();
+    assert_eq!(infinite.fail_safe.streak, 3);
+    infinite.change_revision(2, none(), NOW).unwrap();
+    assert_eq!(infinite.fail_safe.streak, 0);
+}

@@ -220,7 +220,7 @@ fn errors_name_the_field_and_what_is_valid() {
     assert_eq!(InvalidSettings::Replicas.to_string(), "use 1 to 100");
     assert_eq!(
         InvalidSettings::Timeout.to_string(),
-        "use 1 to 43200 minutes"
+        "use 1 to 43200 whole minutes"
     );
 }
 

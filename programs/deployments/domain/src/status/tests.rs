@@ -64,6 +64,14 @@ fn no_status_is_a_trap() {
 }
 
 #[test]
+fn an_event_is_the_owner_s_if_its_description_says_so() {
+    for event in Event::ALL {
+        let said = event.description().starts_with("owner: ");
+        assert_eq!(event.is_owners(), said, "{event:?}");
+    }
+}
+
+#[test]
 fn bytes_and_names_are_pinned() {
     let names = [
         "DRAFT",
