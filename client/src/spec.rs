@@ -256,10 +256,10 @@ fn whole(value: &Value) -> Option<u64> {
     /// Up to here a float holds every whole number.
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(number);
-    let written_as_float = || value.as_f64().filter(is_whole);
-    value
-        .as_u64()
-        .or_else(|| written_as_float().map(|number| number as u64))
+    value.as_u64().or_else(|| {
+        let number = value.as_f64().filter(is_whole)?;
+        format!("{number:.0}").parse().ok()
+    })
 }
 
 const NO_OBJECT: &str = "use an object: {...}";
