@@ -15,8 +15,16 @@ pub struct Config {
     pub markets: Vec<Pubkey>,
     /// Address for subscriptions, `ws://` or `wss://`.
     pub ws_url: String,
-    /// Skip what the deployment's reward does not pay for, and all housekeeping.
+    /// Skip what the deployment's reward does not pay for, and all housekeeping. Anything else is for
+    /// chosen owners or markets: everybody else could have the keeper work for nothing.
     pub profitable_only: bool,
+    /// Leave deployments alone that pay less for a job, in lamports.
+    pub min_reward_lamports: u64,
+    /// Most lamports that are lost on one owner's deployments an hour.
+    pub max_loss_lamports_per_hour: u64,
+    /// Pay for the token accounts of nodes that have none, where that ends their jobs. The node can
+    /// close such an account and keep its rent.
+    pub creates_node_accounts: bool,
     /// Most priority fee, micro-lamports per compute unit.
     pub max_compute_unit_price_micro_lamports: u64,
     /// Deployments dealt with at the same time, from 1.
@@ -31,7 +39,7 @@ pub struct Config {
     pub lookup_tables: Vec<Pubkey>,
     /// Create a lookup table where many jobs of a market need one.
     pub creates_lookup_table: bool,
-    /// Warn when the wallet holds less.
+    /// Send nothing that leaves the wallet with less, unless it earns something.
     pub low_balance_lamports: u64,
     /// Where /metrics, /healthz and /readyz are answered.
     pub metrics: Option<SocketAddr>,
@@ -40,13 +48,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every deployment, with the defaults of `nosana-deploy keeper` but without metrics.
+    /// Every deployment that pays, with the defaults of `nosana-deploy keeper` but without metrics.
     pub fn new(ws_url: impl Into<String>) -> Self {
         Self {
             owners: Vec::new(),
             markets: Vec::new(),
             ws_url: ws_url.into(),
-            profitable_only: false,
+            profitable_only: true,
+            min_reward_lamports: 0,
+            max_loss_lamports_per_hour: 1_000_000,
+            creates_node_accounts: false,
             max_compute_unit_price_micro_lamports: 100_000,
             parallel: 8,
             rescan: Duration::from_secs(300),
@@ -77,11 +88,18 @@ impl Config {
         }
     }
 
-    /// Whether a deployment is one of the chosen.
+    /// Whether a deployment is one of the chosen, and pays enough. Asked before any request is spent on it.
     pub(crate) fn wants(&self, deployment: &DeploymentAccount) -> bool {
         let header = &deployment.header;
         let among = |chosen: &[Pubkey], key| chosen.is_empty() || chosen.contains(key);
-        among(&self.owners, &header.owner) && among(&self.markets, &header.market)
+        among(&self.owners, &header.owner)
+            && among(&self.markets, &header.market)
+            && header.keeper_reward_lamports >= self.least_reward()
+    }
+
+    /// What a job must pay at least, in lamports.
+    fn least_reward(&self) -> u64 {
+        self.min_reward_lamports.max(self.profitable_only.into())
     }
 
     /// Whether every deployment is wanted.

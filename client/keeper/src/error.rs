@@ -34,6 +34,9 @@ pub enum KeeperError {
         /// What the operating system said.
         error: std::io::Error,
     },
+    /// The keeper was told to stop; what is left is for others.
+    #[error("stopping")]
+    Stopping,
     /// A task of the keeper's ended by itself, which is a bug.
     #[error("the {0} task stopped")]
     Stopped(&'static str),

@@ -35,4 +35,6 @@ struct Prepared {
     /// What it costs the keeper and earns it, in lamports.
     fee_lamports: u64,
     gain_lamports: i128,
+    /// What the wallet holds after it.
+    left_lamports: u64,
 }

@@ -57,6 +57,12 @@ async fn readyz(State(keeper): State<Arc<Keeper>>) -> impl IntoResponse {
     if !metrics.answered.is_within(LONGEST_SILENCE) {
         return answer(false, "the cluster does not answer");
     }
+    if metrics.subscribed.get() == 0 {
+        return answer(
+            false,
+            "no subscriptions: the keeper learns of changes by scans alone",
+        );
+    }
     answer(
         metrics.scanned.is_within(longest),
         "no scan of all deployments has succeeded lately",

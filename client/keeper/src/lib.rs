@@ -13,7 +13,9 @@
 //! | `scan` | reads all deployments now and then |
 //! | `execute` | one deployment: choose an action, simulate it, send it, record the outcome |
 //! | `housekeeping` | cleans finished jobs and reclaims deposits |
+//! | `refusals` | jobs that simulations refused lately, to be tried again later |
 //! | `lookup_tables` | makes room for more jobs in a transaction |
+//! | `spending` | bounds what the keeper gives away |
 //! | `metrics`, `health` | figures for Prometheus; liveness and readiness |
 //!
 //! The pure half, what is due and which deployment is next, is `nosana_deploy_client::keeper`.
@@ -25,8 +27,10 @@ mod health;
 mod housekeeping;
 mod lookup_tables;
 mod metrics;
+mod refusals;
 mod run_loop;
 mod scan;
+mod spending;
 mod subscriptions;
 
 pub use config::Config;
@@ -35,10 +39,18 @@ pub use error::KeeperError;
 use lookup_tables::LookupTables;
 use metrics::Metrics;
 use nosana_deploy_client::rpc::{Cluster, ClusterError};
+use refusals::Refusals;
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
-use std::{sync::Arc, time::Duration};
+use spending::Losses;
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 
 /// Waits between them of 1, 2, 4, 8 and 16 seconds.
 const CONNECTION_TRIES: u32 = 6;
@@ -50,12 +62,19 @@ pub struct Keeper {
     config: Config,
     metrics: Metrics,
     tables: LookupTables,
+    losses: Losses,
+    refusals: Refusals,
+    /// Set once the keeper is told to stop: nothing new is signed from then on.
+    stopping: AtomicBool,
 }
 
 impl Keeper {
     /// A keeper that pays with `wallet`, which also receives the rewards.
     pub fn new(cluster: Cluster, wallet: Keypair, config: Config) -> Arc<Self> {
         Arc::new(Self {
+            refusals: Refusals::default(),
+            losses: Losses::new(config.max_loss_lamports_per_hour),
+            stopping: AtomicBool::new(false),
             cluster,
             wallet,
             config,
@@ -86,6 +105,15 @@ impl Keeper {
     pub async fn run_once(self: Arc<Self>) -> Result<(), KeeperError> {
         self.connect(1).await?;
         run_loop::once(self).await
+    }
+
+    /// Signs nothing new from now on.
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// The wallet's address.

@@ -28,6 +28,10 @@ pub(crate) enum Outcome {
     Expired,
     /// Its reward does not pay for it.
     Unprofitable,
+    /// It costs more than may be lost on its owner this hour.
+    OverBudget,
+    /// The wallet would hold too little after it.
+    LowBalance,
 }
 
 impl Outcome {
@@ -38,6 +42,8 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Unprofitable => "unprofitable",
+            Self::OverBudget => "over_budget",
+            Self::LowBalance => "low_balance",
         }
     }
 }
@@ -66,6 +72,8 @@ pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
     pub(crate) waits_seconds: Gauge,
     pub(crate) balance: Gauge,
+    /// 1 while subscriptions are in place.
+    pub(crate) subscribed: Gauge,
     /// When the loop last went round, a scan last succeeded and the cluster last answered, unix seconds.
     pub(crate) looped: Moment,
     pub(crate) scanned: Moment,
@@ -137,6 +145,12 @@ impl Default for Metrics {
                 all,
                 "balance_lamports",
                 "Lamports in the keeper's wallet",
+                Gauge::default(),
+            ),
+            subscribed: added(
+                all,
+                "subscribed",
+                "1 while the RPC node tells of changes",
                 Gauge::default(),
             ),
             looped: Moment::default(),

@@ -8,12 +8,20 @@ use crate::{
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    keeper::{plan::Snapshot, task_queue::TaskQueue},
+    keeper::{
+        plan::Snapshot,
+        task_queue::{Task, TaskQueue},
+    },
     rpc::ClusterError,
 };
 use solana_program::pubkey::Pubkey;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
+    signal::unix::{signal, Signal, SignalKind},
     sync::{mpsc, watch},
     task::JoinSet,
     time::{interval, Interval, MissedTickBehavior},
@@ -23,11 +31,17 @@ use tokio::{
 const EVENTS: usize = 4_096;
 /// How long actions under way may take when the keeper has to stop.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
+/// Most deployments that wait for their turn at a time.
+const MOST_STAGGERED: usize = 1_024;
+/// Before a scan that failed is tried again.
+const SCAN_RETRY: Duration = Duration::from_secs(5);
 /// Between two looks at the wallet's balance.
 const BALANCE_PERIOD: Duration = Duration::from_secs(60);
 
 /// What a task of the loop's returned.
 enum TaskResult {
+    /// Its turn has come.
+    Staggered(Box<Task>),
     Executed(Pubkey, Result<Executed, KeeperError>),
     Scanned(Result<(u64, Vec<DeploymentAccount>), ClusterError>),
     Surveyed(Result<(u64, Vec<Snapshot>), ClusterError>),
@@ -41,6 +55,10 @@ struct RunLoop {
     /// Workers, a scan, and housekeeping.
     tasks: JoinSet<TaskResult>,
     workers: usize,
+    /// Deployments that give a faster keeper time. They hold no worker meanwhile.
+    staggered: usize,
+    /// Whose turn has come.
+    turns: VecDeque<Box<Task>>,
     is_scanning: bool,
     is_housekeeping: bool,
     failures: usize,
@@ -72,6 +90,8 @@ impl RunLoop {
             queue: TaskQueue::default(),
             tasks: JoinSet::new(),
             workers: 0,
+            staggered: 0,
+            turns: VecDeque::new(),
             is_scanning: false,
             is_housekeeping: false,
             failures: 0,
@@ -109,7 +129,7 @@ impl RunLoop {
         let config = &self.keeper.config;
         let (mut scans, mut housekeeping) = (every(config.rescan), every(config.housekeeping));
         let mut balances = every(BALANCE_PERIOD);
-        let mut stop_signal = Box::pin(stop_signal());
+        let mut stop_signals = StopSignals::new();
         loop {
             self.start_workers(false);
             self.update_metrics(&awaited);
@@ -126,15 +146,20 @@ impl RunLoop {
                 _ = scans.tick() => self.start_scan(),
                 _ = housekeeping.tick() => self.start_housekeeping(),
                 _ = balances.tick() => self.read_balance(),
-                signal = &mut stop_signal => {
-                    tracing::info!(signal, workers = self.workers, "stopping");
+                signal = stop_signals.next() => {
+                    tracing::info!(signal, workers = self.workers, "stopping; once more to stop at once");
                     break;
                 }
             }
         }
+        self.keeper.stop();
         listeners.iter().for_each(tokio::task::JoinHandle::abort);
         let drain = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE_PERIOD, drain).await.is_err() {
+        let is_drained = tokio::select! {
+            drained = tokio::time::timeout(GRACE_PERIOD, drain) => drained.is_ok(),
+            _ = stop_signals.next() => false,
+        };
+        if !is_drained {
             tracing::warn!("stopped with actions under way; their outcome is on chain");
         }
         tracing::info!("stopped");
@@ -165,17 +190,31 @@ impl RunLoop {
         }
     }
 
-    /// Hands waiting deployments to workers. `at_once` if no other keeper need be waited for.
+    /// Hands waiting deployments to workers. Unless `at_once`, a faster keeper is given time first.
     fn start_workers(&mut self, at_once: bool) {
-        while self.workers < self.keeper.config.parallel {
+        let at_once = at_once || self.keeper.config.stagger.is_zero();
+        while !at_once && self.staggered < MOST_STAGGERED {
             let Some(task) = self.queue.take() else {
+                break;
+            };
+            let delay = self.keeper.delay(&task.account.address, self.queue.now());
+            self.staggered += 1;
+            self.tasks.spawn(async move {
+                tokio::time::sleep(delay).await;
+                TaskResult::Staggered(Box::new(task))
+            });
+        }
+        while self.workers < self.keeper.config.parallel {
+            let next = self.turns.pop_front();
+            let next = next.or_else(|| self.queue.take().filter(|_| at_once).map(Box::new));
+            let Some(task) = next else {
                 return;
             };
             let keeper = self.keeper.clone();
             self.workers += 1;
             self.tasks.spawn(async move {
                 let key = task.account.address;
-                TaskResult::Executed(key, keeper.execute(task, at_once).await)
+                TaskResult::Executed(key, keeper.execute(*task).await)
             });
         }
     }
@@ -187,6 +226,19 @@ impl RunLoop {
         let keeper = self.keeper.clone();
         self.tasks
             .spawn(async move { TaskResult::Scanned(keeper.scan().await) });
+    }
+
+    /// A scan that failed is tried again soon: what it would have found may be due.
+    fn scan_again(&mut self) {
+        self.is_scanning = !self.gives_up;
+        if self.gives_up {
+            return;
+        }
+        let keeper = self.keeper.clone();
+        self.tasks.spawn(async move {
+            tokio::time::sleep(SCAN_RETRY).await;
+            TaskResult::Scanned(keeper.scan().await)
+        });
     }
 
     fn start_housekeeping(&mut self) {
@@ -217,11 +269,16 @@ impl RunLoop {
         result: Result<TaskResult, tokio::task::JoinError>,
     ) -> Result<(), KeeperError> {
         match result.map_err(|_| KeeperError::Stopped("worker"))? {
+            TaskResult::Staggered(task) => {
+                self.staggered -= 1;
+                self.turns.push_back(task);
+            }
             TaskResult::Executed(key, executed) => {
                 self.workers -= 1;
                 match executed {
                     Ok(Executed::NothingDue(snapshot, slot)) => self.queue.done(&snapshot, slot),
                     Ok(Executed::Closed) => self.queue.forget(&key),
+                    Err(KeeperError::Stopping) => {}
                     Err(error) => self.execution_failed(&key, &error),
                 }
             }
@@ -243,9 +300,9 @@ impl RunLoop {
                 tracing::info!(watched, seen, ready, "scanned");
             }
             TaskResult::Scanned(Err(error)) | TaskResult::Surveyed(Err(error)) => {
-                self.is_scanning = false;
                 self.failures += 1;
                 self.keeper.rpc_failed("scanning deployments", &error);
+                self.scan_again();
             }
             TaskResult::Housekeeping(done) => {
                 self.is_housekeeping = false;
@@ -281,16 +338,29 @@ impl RunLoop {
     }
 }
 
-/// Ctrl-C, or what systemd and Kubernetes send.
-async fn stop_signal() -> &'static str {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+/// Ctrl-C, and what systemd and Kubernetes send.
+struct StopSignals {
+    /// `None` if the operating system gives none.
+    terminate: Option<Signal>,
+}
+
+impl StopSignals {
+    fn new() -> Self {
+        let terminate = signal(SignalKind::terminate()).ok();
+        Self { terminate }
+    }
+
+    /// The next one's name.
+    async fn next(&mut self) -> &'static str {
+        let terminated = async {
+            match &mut self.terminate {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = terminated => "SIGTERM",
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "SIGINT",
-        _ = terminated => "SIGTERM",
     }
 }

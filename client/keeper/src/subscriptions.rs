@@ -16,7 +16,7 @@ use solana_pubsub_client::nonblocking::pubsub_client::PubsubClient;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -47,6 +47,21 @@ const MAX_VAULTS: usize = 500;
 /// First and longest wait before a new connection.
 const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// A connection that held this long was a good one.
+const LONG_ENOUGH: Duration = Duration::from_secs(60);
+
+/// Half to all of a wait, different for each keeper and time: so that all keepers of a node that was away
+/// do not come back at once.
+fn jittered(wait: Duration, keeper: &Pubkey) -> Duration {
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.subsec_nanos());
+    let hash = solana_program::hash::hashv(&[keeper.as_ref(), &nanos.to_le_bytes()]);
+    let share = u32::from(hash.to_bytes()[0]);
+    let half = wait / 2;
+    half.saturating_add(half.saturating_mul(share) / u32::from(u8::MAX))
+}
+
 /// Sends what happens to `events` until the receiver is gone. Reconnects whenever the connection breaks.
 pub(crate) async fn subscriptions(
     keeper: Arc<Keeper>,
@@ -56,15 +71,18 @@ pub(crate) async fn subscriptions(
     let (first, longest) = WAITS;
     let mut wait = first;
     while !events.is_closed() {
-        match connection(&keeper, &events, &mut vaults).await {
-            Ok(()) => wait = first, // it held for a while
-            Err(error) => {
-                tracing::warn!(%error, wait = ?wait, "no subscriptions");
-                wait = wait.saturating_mul(2).min(longest);
-            }
+        let began = Instant::now();
+        if let Err(error) = connection(&keeper, &events, &mut vaults).await {
+            tracing::warn!(%error, ?wait, "no subscriptions");
         }
+        keeper.metrics.subscribed.set(0);
         keeper.metrics.reconnected();
-        tokio::time::sleep(wait).await;
+        // A node that takes subscriptions and drops them at once is not to be hammered.
+        wait = match began.elapsed() >= LONG_ENOUGH {
+            true => first,
+            false => wait.saturating_mul(2).min(longest),
+        };
+        tokio::time::sleep(jittered(wait, &keeper.address())).await;
     }
 }
 
@@ -74,7 +92,10 @@ async fn connection(
     events: &mpsc::Sender<Event>,
     vaults: &mut watch::Receiver<BTreeSet<Pubkey>>,
 ) -> Result<(), KeeperError> {
-    let client = PubsubClient::new(keeper.config.ws_url.as_str()).await;
+    // The handshake too: a node that accepts and says nothing must not hold the keeper for ever.
+    let client = PubsubClient::new(keeper.config.ws_url.as_str());
+    let client = tokio::time::timeout(LONGEST_SILENCE, client).await;
+    let client = client.map_err(|_| refused("the node does not answer"))?;
     let client = Arc::new(client.map_err(refused)?);
     let subscribed = async {
         let (slots, _) = client.slot_subscribe().await.map_err(refused)?;
@@ -84,6 +105,7 @@ async fn connection(
         .await
         .map_err(|_| refused("the node does not answer"))??;
     events.send(Event::Connected).await.map_err(|_| STOPPED)?;
+    keeper.metrics.subscribed.set(1);
     tracing::info!("subscribed");
     let mut watched = Vaults::default();
     vaults.mark_changed();

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use solana_program::pubkey::Pubkey;
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+/// Most deployments dealt with at the same time.
+const MAX_PARALLEL: u16 = 256;
+/// Longest stagger, milliseconds.
+const MAX_STAGGER: u64 = 60_000;
+
 /// A keeper's options. The file has them under their long names.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -42,10 +47,34 @@ pub(crate) struct Flags {
         hide_env_values = true
     )]
     ws: Option<String>,
-    /// Skip what the deployment's reward does not pay for, and all housekeeping
-    #[arg(long, env = "NOSANA_KEEPER_PROFITABLE_ONLY")]
-    #[serde(skip_serializing_if = "is_false")]
-    profitable_only: bool,
+    /// Skip what the deployment's reward does not pay for, and all housekeeping [default: true without
+    /// --owner and --market, false with one]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "NOSANA_KEEPER_PROFITABLE_ONLY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    profitable_only: Option<bool>,
+    /// Leave deployments alone that pay fewer lamports for a job [default: 0]
+    #[arg(long, value_name = "LAMPORTS", env = "NOSANA_KEEPER_MIN_REWARD")]
+    min_reward: Option<u64>,
+    /// Most SOL that is lost on one owner's deployments an hour [default: 0.001]
+    #[arg(long, value_name = "AMOUNT", env = "NOSANA_KEEPER_MAX_LOSS")]
+    max_loss: Option<Sol>,
+    /// Pay for the NOS accounts of nodes that have none, where that ends their jobs; a node can close
+    /// such an account and keep its rent, some 0.002 SOL [default: false]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "NOSANA_KEEPER_CREATE_NODE_ACCOUNTS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    create_node_accounts: Option<bool>,
     /// Most priority fee, in micro-lamports per compute unit; three of four recent transactions'
     /// is paid, if that is less [default: 100000]
     #[arg(
@@ -55,7 +84,7 @@ pub(crate) struct Flags {
     )]
     max_compute_unit_price: Option<u64>,
     /// Deployments dealt with at the same time [default: 8]
-    #[arg(long, value_name = "COUNT", env = "NOSANA_KEEPER_PARALLEL", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "COUNT", env = "NOSANA_KEEPER_PARALLEL", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PARALLEL)))]
     parallel: Option<u16>,
     /// Seconds between two scans of all deployments, which find what notifications lost
     /// [default: 300]
@@ -66,7 +95,7 @@ pub(crate) struct Flags {
     housekeeping_seconds: Option<u64>,
     /// Wait up to this long before acting, a different time for each deployment, so that keepers
     /// do not all pay for the same [default: 2000]
-    #[arg(long, value_name = "MILLISECONDS", env = "NOSANA_KEEPER_STAGGER_MILLISECONDS", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    #[arg(long, value_name = "MILLISECONDS", env = "NOSANA_KEEPER_STAGGER_MILLISECONDS", value_parser = clap::value_parser!(u64).range(..=MAX_STAGGER))]
     stagger_milliseconds: Option<u64>,
     /// An address lookup table to use; several are allowed
     #[arg(
@@ -78,10 +107,17 @@ pub(crate) struct Flags {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lookup_table: Vec<Address>,
     /// Create no lookup table where many jobs of a market would need one
-    #[arg(long, env = "NOSANA_KEEPER_NO_LOOKUP_TABLE")]
-    #[serde(skip_serializing_if = "is_false")]
-    no_lookup_table: bool,
-    /// Warn when the keeper's wallet has less SOL [default: 0.05]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "NOSANA_KEEPER_NO_LOOKUP_TABLE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    no_lookup_table: Option<bool>,
+    /// Send nothing that leaves the keeper's wallet with less SOL, unless it earns something
+    /// [default: 0.05]
     #[arg(long, value_name = "AMOUNT", env = "NOSANA_KEEPER_LOW_BALANCE")]
     low_balance: Option<Sol>,
     /// Where /metrics, /healthz and /readyz are answered, or `none` [default: 127.0.0.1:9464]
@@ -106,11 +142,6 @@ pub(crate) struct Flags {
     #[arg(long)]
     #[serde(skip)]
     dry_run: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// What is logged, and how.
@@ -142,12 +173,30 @@ impl Flags {
         };
         let keys = |keys: Vec<Address>| keys.into_iter().map(|key| key.0).collect();
         let (rescan, housekeeping) = (all.rescan_seconds, all.housekeeping_seconds);
-        for (name, value) in [
-            ("rescan-seconds", rescan),
-            ("housekeeping-seconds", housekeeping),
+        // Of flags clap has checked it already; a file's are checked here.
+        for (name, value, valid) in [
+            ("rescan-seconds", rescan, 1..=u64::MAX),
+            ("housekeeping-seconds", housekeeping, 1..=u64::MAX),
+            (
+                "parallel",
+                all.parallel.map(u64::from),
+                1..=MAX_PARALLEL.into(),
+            ),
+            (
+                "stagger-milliseconds",
+                all.stagger_milliseconds,
+                0..=MAX_STAGGER,
+            ),
         ] {
-            if value == Some(0) {
-                return Err(invalid(format!("{name}: 0 is not valid; use 1 or more")));
+            if let Some(value) = value.filter(|value| !valid.contains(value)) {
+                let (least, most) = valid.into_inner();
+                let valid = match most {
+                    u64::MAX => format!("{least} or more"),
+                    most => format!("{least} to {most}"),
+                };
+                return Err(invalid(format!(
+                    "{name}: {value} is not valid; use {valid}"
+                )));
             }
         }
         let ws_url = match all.ws {
@@ -162,25 +211,33 @@ impl Flags {
         let defaults = Config::new(ws_url);
         let metrics = all.metrics.unwrap_or_default().0;
         let config = Config {
-            owners: keys(all.owner),
-            markets: keys(all.market),
-            profitable_only: all.profitable_only,
+            profitable_only: all
+                .profitable_only
+                .unwrap_or(all.owner.is_empty() && all.market.is_empty()),
+            min_reward_lamports: all.min_reward.unwrap_or(defaults.min_reward_lamports),
+            max_loss_lamports_per_hour: all
+                .max_loss
+                .map_or(defaults.max_loss_lamports_per_hour, |sol| sol.0),
+            creates_node_accounts: all
+                .create_node_accounts
+                .unwrap_or(defaults.creates_node_accounts),
             max_compute_unit_price_micro_lamports: all
                 .max_compute_unit_price
                 .unwrap_or(defaults.max_compute_unit_price_micro_lamports),
-            parallel: all
-                .parallel
-                .map_or(defaults.parallel, |count| count.clamp(1, 256).into()),
+            parallel: all.parallel.map_or(defaults.parallel, usize::from),
             rescan: rescan.map_or(defaults.rescan, Duration::from_secs),
             housekeeping: housekeeping.map_or(defaults.housekeeping, Duration::from_secs),
-            stagger: all.stagger_milliseconds.map_or(defaults.stagger, |most| {
-                Duration::from_millis(most.min(60_000))
-            }),
+            stagger: all
+                .stagger_milliseconds
+                .map_or(defaults.stagger, Duration::from_millis),
             lookup_tables: keys(all.lookup_table),
-            creates_lookup_table: !all.no_lookup_table,
+            // A table pays over many transactions, and one run makes few.
+            creates_lookup_table: !once && !all.no_lookup_table.unwrap_or(false),
             low_balance_lamports: all
                 .low_balance
                 .map_or(defaults.low_balance_lamports, |sol| sol.0),
+            owners: keys(all.owner),
+            markets: keys(all.market),
             metrics: metrics.filter(|_| !once),
             dry_run,
             ..defaults
@@ -347,6 +404,50 @@ mod tests {
         assert_eq!((config.metrics, config.profitable_only), (None, true));
         assert_eq!(config.markets, [key]);
         assert_eq!(config.ws_url, "ws://127.0.0.1:8900/");
+    }
+
+    #[test]
+    fn without_a_choice_only_what_pays_is_done_and_either_can_be_said() {
+        let key = Pubkey::new_unique().to_string();
+        let pays = |flags: &[&str], file: &str| {
+            let settings = parsed(flags).over(file).unwrap();
+            settings
+                .complete("http://127.0.0.1:8899")
+                .unwrap()
+                .0
+                .profitable_only
+        };
+        assert!(pays(&[], ""));
+        assert!(!pays(&["--owner", &key], ""));
+        assert!(!pays(&["--market", &key], ""));
+        assert!(pays(&["--owner", &key, "--profitable-only"], ""));
+        assert!(!pays(&["--profitable-only=false"], ""));
+        // What the file turns on, a flag or the environment turns off.
+        assert!(pays(&["--owner", &key], "profitable-only = true"));
+        assert!(!pays(
+            &["--profitable-only=false"],
+            "profitable-only = true"
+        ));
+    }
+
+    #[test]
+    fn what_flags_refuse_the_file_refuses_too() {
+        for (file, expected) in [
+            ("parallel = 0", "parallel: 0 is not valid; use 1 to 256"),
+            ("parallel = 257", "parallel: 257 is not valid; use 1 to 256"),
+            (
+                "stagger-milliseconds = 60001",
+                "stagger-milliseconds: 60001 is not valid; use 0 to 60000",
+            ),
+            (
+                "rescan-seconds = 0",
+                "rescan-seconds: 0 is not valid; use 1 or more",
+            ),
+        ] {
+            let settings = Flags::default().over(file).unwrap();
+            let error = settings.complete("http://127.0.0.1:8899").unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

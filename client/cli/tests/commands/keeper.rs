@@ -22,9 +22,16 @@ const SIMPLE: &str = r#""replicas": 2, "strategy": "SIMPLE", "autostart": true"#
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Net {
-    /// Runs a keeper once; what it logs, which must end well.
+    /// Runs a keeper once, for everybody unless more is said; what it logs, which must end well.
     fn keeper_once(&self, more: &[&str]) -> Vec<Value> {
-        let arguments = [&["keeper", "--once", "--log-format", "json"], more].concat();
+        let mut arguments = vec!["keeper", "--once", "--log-format", "json"];
+        if !more
+            .iter()
+            .any(|option| option.starts_with("--profitable-only"))
+        {
+            arguments.push("--profitable-only=false");
+        }
+        arguments.extend(more);
         let done = self.command_of("keeper", &arguments).assert().success();
         let log = String::from_utf8(done.get_output().stderr.clone()).unwrap();
         let entries = log.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -61,8 +68,10 @@ impl Running {
     fn start_at(net: &Net, url: &str, more: &[&str]) -> Self {
         let mut process = Command::new(BINARY)
             .args(["--url", url, "--keypair", &net.wallet("keeper")])
-            .args(["keeper", "--ws", &net.ws, "--log-format", "json"])
+            .args(["keeper", "--log-format", "json"])
             .args(["--stagger-milliseconds", "0", "--metrics", "127.0.0.1:0"])
+            .arg("--profitable-only=false")
+            .env("NOSANA_KEEPER_WS", &net.ws)
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -163,8 +172,12 @@ fn only_what_is_chosen_and_only_what_pays() {
     let somebody = Pubkey::new_unique().to_string();
     assert!(actions(&net.keeper_once(&["--owner", &somebody])).is_empty());
     assert!(actions(&net.keeper_once(&["--market", &somebody])).is_empty());
+    // Who pays nothing is left alone before anything is asked; who pays too little, after a simulation.
+    assert!(actions(&net.keeper_once(&["--profitable-only"])).is_empty());
+    net.text(&["update", "0", "--keeper-reward", "1"]);
     let unpaid = net.keeper_once(&["--profitable-only"]);
     assert_eq!(actions(&unpaid), ["list 2 jobs: unprofitable"]);
+    assert!(actions(&net.keeper_once(&["--min-reward", "2"])).is_empty());
     net.text(&["update", "0", "--keeper-reward", "10000", "--yes"]);
     let owner = net.owner.pubkey().to_string();
     let before = net.lamports(&net.keeper.pubkey());
@@ -183,7 +196,7 @@ fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
     // It scans only at the start: whatever it does later, a notification told it.
     let mut keeper = Running::start(
         &net,
-        &["--rescan-seconds", "100000", "--low-balance", "1000"],
+        &["--rescan-seconds", "100000", "--low-balance", "0.000001"],
     );
     let address = keeper.says("metrics")["address"]
         .as_str()
@@ -191,9 +204,6 @@ fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
         .to_owned();
     keeper.says("subscribed");
     keeper.says("scanned");
-    let warning = "low balance: send SOL to the keeper's wallet";
-    assert_eq!(keeper.says(warning)["level"], "WARN");
-
     let key = net.create(SIMPLE);
     let status = |wanted: &str| {
         until(wanted, || {
@@ -220,6 +230,27 @@ fn it_hears_of_what_happens_waits_for_money_and_stops_when_told() {
     }
     assert_eq!(keeper.terminate(), Some(0));
     keeper.says("stopped");
+}
+
+#[test]
+fn it_is_not_ready_without_subscriptions() {
+    let net = Net::start("keeper-deaf");
+    // Accepts connections and says nothing.
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ws = format!("ws://{}", deaf.local_addr().unwrap());
+    let mut keeper = Running::start(&net, &["--ws", &ws]);
+    let address = keeper.says("metrics")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    keeper.says("scanned");
+    let said = get(&address, "/readyz");
+    assert!(
+        said.contains("503") && said.contains("no subscriptions"),
+        "{said}"
+    );
+    assert!(get(&address, "/healthz").contains("200 OK"));
+    assert_eq!(keeper.terminate(), Some(0));
 }
 
 /// An address that drops the first connection, and then leads to the net's node.
@@ -251,7 +282,52 @@ fn it_waits_for_a_node_that_is_away_when_it_starts() {
 }
 
 #[test]
-fn a_node_without_a_token_account_and_prefunded_addresses_stop_nothing() {
+fn what_is_done_for_nothing_ends_at_the_owner_s_budget_and_at_the_low_balance() {
+    let net = Net::start("keeper-budget");
+    for _ in 0..3 {
+        net.create(SIMPLE);
+    }
+    net.fund("10", "1");
+    let keeper = net.keeper.pubkey();
+    let before = net.lamports(&keeper);
+    let poor = net.keeper_once(&["--low-balance", "1000"]);
+    assert_eq!(actions(&poor), ["list 2 jobs: low_balance"; 3]);
+    assert_eq!(net.lamports(&keeper), before, "nothing was spent");
+    // Two transactions' worth.
+    let mut done = actions(&net.keeper_once(&["--max-loss", "0.00001"]));
+    done.sort_unstable();
+    assert_eq!(
+        done,
+        [
+            "list 2 jobs: done",
+            "list 2 jobs: done",
+            "list 2 jobs: over_budget"
+        ]
+    );
+    assert_eq!(net.lamports(&keeper), before - 10_000);
+}
+
+#[test]
+fn a_node_without_a_token_account_costs_a_keeper_nothing_and_holds_up_nothing_else() {
+    let net = Net::start("keeper-drained");
+    let key = net.create(SIMPLE);
+    net.fund("10", "1");
+    net.keeper_once(&[]);
+    let poor = net.poor_wallet("poor", 1_000_000_000);
+    net.work_as(&poor);
+    net.work();
+    net.quit_as(&net.node);
+    net.text(&["stop", "0", "--yes"]);
+    let before = net.lamports(&net.keeper.pubkey());
+    let done = actions(&net.keeper_once(&[]));
+    assert_eq!(done, ["settle 1 job: done"], "the other job is not held up");
+    assert_eq!(net.lamports(&net.keeper.pubkey()), before - 5_000);
+    assert_eq!(net.lamports(&nos_account_address(&poor.pubkey())), 0);
+    assert_eq!(net.status(&key)["status"], "STOPPING");
+}
+
+#[test]
+fn a_node_s_token_account_is_paid_for_by_choice_and_prefunded_addresses_stop_nothing() {
     let net = Net::start("keeper-obstacles");
     let key = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
     net.fund("10", "1");
@@ -270,7 +346,8 @@ fn a_node_without_a_token_account_and_prefunded_addresses_stop_nothing() {
     let poor = net.poor_wallet("poor", 1_000_000_000);
     net.work_as(&poor);
     net.text(&["stop", "0", "--yes"]);
-    let done = actions(&net.keeper_once(&[]));
+    let chosen = ["--create-node-accounts", "--max-loss", "0.01"];
+    let done = actions(&net.keeper_once(&chosen));
     assert_eq!(done, ["stop 1 job (the deployment is STOPPING): done"]);
     assert_eq!(net.status(&key)["status"], "STOPPED");
     assert!(
@@ -306,12 +383,29 @@ fn many_jobs_go_into_few_transactions() {
     let net = Net::start("keeper-many");
     let key = net.create(r#""replicas": 24, "strategy": "SIMPLE", "autostart": true"#);
     net.fund("100", "1");
-    let done = actions(&net.keeper_once(&[]));
-    assert_eq!(done.len(), 2, "{done:?}");
-    assert_eq!(net.status(&key)["jobs"].as_array().unwrap().len(), 24);
+    // One that stays makes a lookup table; one run alone does not.
+    let mut keeper = Running::start(&net, &[]);
+    let metrics = keeper.says("metrics")["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    until("24 jobs", || {
+        let jobs = net.status(&key)["jobs"].as_array().unwrap().len();
+        (jobs == 24).then_some(())
+    });
     net.text(&["stop", "0", "--yes"]);
-    let done = actions(&net.keeper_once(&[]));
-    assert!(done.len() <= 3, "{done:?}");
+    until("STOPPED", || {
+        (net.status(&key)["status"] == "STOPPED").then_some(())
+    });
+    let done = get(&metrics, "/metrics");
+    let times = |kind: &str| {
+        let name = format!("nosana_keeper_actions_total{{kind=\"{kind}\",outcome=\"done\"}} ");
+        let line = done.lines().find_map(|line| line.strip_prefix(&name));
+        line.unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(times("list"), 2);
+    assert!(times("stop") <= 3);
+    assert_eq!(keeper.terminate(), Some(0));
 }
 
 #[test]

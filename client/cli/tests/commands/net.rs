@@ -306,8 +306,15 @@ impl Net {
 
     /// The node gives up the job that it runs.
     pub(crate) fn quit(&self) {
+        self.quit_as(&self.node);
+    }
+
+    /// A node gives up the job that it runs.
+    pub(crate) fn quit_as(&self, node: &Keypair) {
         let cluster = self.cluster();
-        let run = self.runtime.block_on(cluster.runs(None)).unwrap().remove(0);
+        let runs = self.runtime.block_on(cluster.runs(None)).unwrap();
+        let mut runs = runs.into_iter();
+        let run = runs.find(|run| run.node == node.pubkey()).unwrap();
         let assignment = Assignment {
             job: run.job,
             job_payer: Pubkey::default(), // a node that quits settles nothing
@@ -316,7 +323,7 @@ impl Net {
             market: MARKET.parse().unwrap(),
         };
         let quit = Node(run.node).quit(&assignment);
-        self.send(&[quit], &[&self.node]);
+        self.send(&[quit], &[node]);
     }
 
     pub(crate) fn lamports(&self, key: &Pubkey) -> u64 {

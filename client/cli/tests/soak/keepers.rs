@@ -57,6 +57,12 @@ impl Keeper {
             .args(["--rescan-seconds", "20", "--housekeeping-seconds", "20"])
             .args(["--stagger-milliseconds", "800", "--metrics", "none"])
             .args(["--log-format", "json", "--max-compute-unit-price", "0"])
+            .args([
+                "--profitable-only=false",
+                "--max-loss",
+                "1",
+                "--create-node-accounts",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);

@@ -14,21 +14,25 @@ use std::time::{Duration, Instant};
 
 /// More actions than this in a row are another keeper's turn, or a mistake.
 const MAX_ACTIONS: usize = 64;
+/// After so many refused simulations for one action, the rest of it waits for its next turn.
+const MAX_REFUSALS: usize = 4;
 /// After a lost race, until the cluster's nodes agree on what happened.
 const SETTLING_TIME: Duration = Duration::from_millis(500);
 
 impl Keeper {
-    /// Does everything that is due for a deployment. Unless `at_once`, it first gives a faster keeper
-    /// time to do it.
+    /// Does everything that is due for a deployment, and goes on past what is refused.
     ///
     /// # Errors
-    /// [`KeeperError`] if something due could not be done.
-    pub(crate) async fn execute(&self, task: Task, at_once: bool) -> Result<Executed, KeeperError> {
+    /// [`KeeperError`] if something due could not be done; the first such thing, once the rest is.
+    pub(crate) async fn execute(&self, task: Task) -> Result<Executed, KeeperError> {
         let (key, mut known) = (task.account.address, task.account);
         let (mut at_least, mut retries) = (task.slot, 1);
-        let mut is_my_turn = at_once || self.config.stagger.is_zero();
         let mut skipped: Vec<&'static str> = Vec::new();
+        let mut refused = None;
         for _ in 0..MAX_ACTIONS {
+            if self.is_stopping() {
+                return Err(KeeperError::Stopping);
+            }
             let look = match self.cluster.look(known, &task.runs, at_least).await {
                 Err(ClusterError::Missing { .. }) => return Ok(Executed::Closed),
                 look => look?,
@@ -37,13 +41,11 @@ impl Keeper {
             tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
             let mut due = snapshot.due().into_iter();
             let Some(action) = due.find(|action| !skipped.contains(&action.kind())) else {
-                return Ok(Executed::NothingDue(Box::new(snapshot), slot));
+                return match refused {
+                    Some(refused) => Err(refused),
+                    None => Ok(Executed::NothingDue(Box::new(snapshot), slot)),
+                };
             };
-            if !is_my_turn {
-                tokio::time::sleep(self.delay(&key, snapshot.now)).await;
-                (known, at_least, is_my_turn) = (snapshot.deployment, slot, true);
-                continue;
-            }
             match self.attempt(&snapshot, &action, task.since).await? {
                 Progress::Changed(slot) => (at_least, retries) = (slot, 1),
                 Progress::Skipped => skipped.push(action.kind()),
@@ -53,16 +55,21 @@ impl Keeper {
                     at_least = slot.saturating_add(1);
                     tokio::time::sleep(SETTLING_TIME).await;
                 }
-                Progress::Refused(reason) => return Err(KeeperError::Refused { action, reason }),
+                // The deployment's other kinds of action do not wait for it.
+                Progress::Refused(reason) => {
+                    skipped.push(action.kind());
+                    retries = 1;
+                    refused.get_or_insert(KeeperError::Refused { action, reason });
+                }
             }
             known = snapshot.deployment;
         }
         Err(KeeperError::TooManyActions(MAX_ACTIONS))
     }
 
-    /// How long to wait before acting. Gives each keeper a different delay for each deployment and
+    /// How long to wait before acting, so that a faster keeper is not raced. Gives each keeper a different delay for each deployment and
     /// minute, so that the keepers take turns.
-    fn delay(&self, key: &Pubkey, now: i64) -> Duration {
+    pub(crate) fn delay(&self, key: &Pubkey, now: i64) -> Duration {
         let minute = now.div_euclid(60).to_le_bytes();
         let parts = [&self.address().to_bytes()[..], &key.to_bytes(), &minute];
         let hash = solana_program::hash::hashv(&parts).to_bytes();
@@ -83,17 +90,37 @@ impl Keeper {
         noticed: i64,
     ) -> Result<Progress, KeeperError> {
         let looked = Instant::now();
-        let mut rest = Some(action.clone());
-        let mut refusal = String::new();
-        while let Some(part) = rest {
-            match self.prepare(snapshot, &part).await? {
+        let (key, now) = (snapshot.deployment.address, snapshot.now);
+        let missing = self.missing_accounts(action).await?;
+        let is_payable = |node: Option<&Pubkey>| {
+            self.config.creates_node_accounts || node.is_none_or(|node| !missing.contains(node))
+        };
+        let mut rest =
+            action.only(|index, node| is_payable(node) && !self.refusals.holds(&key, index, now));
+        if rest.is_none() {
+            self.record_refusal(
+                snapshot,
+                action,
+                "every job of it waits after a refusal, or for a node's NOS account",
+            );
+            return Ok(Progress::Skipped);
+        }
+        let (mut refusal, mut refusals) = (String::new(), 0);
+        while let Some(part) = rest.take().filter(|_| refusals < MAX_REFUSALS) {
+            match self.prepare(snapshot, &part, &missing).await? {
                 Ok(prepared) => {
                     let part = part.first(prepared.jobs);
+                    if let Some(index) = part.first_index() {
+                        self.refusals.forget(&key, index);
+                    }
                     let entry = self.entry(snapshot, part, noticed, looked);
                     return self.finish(entry, &prepared).await;
                 }
                 Err(reason) => {
-                    refusal = reason;
+                    if let Some(index) = part.first_index() {
+                        self.refusals.note(&key, index, now);
+                    }
+                    (refusal, refusals) = (reason, refusals + 1);
                     rest = part.after(1);
                 }
             }

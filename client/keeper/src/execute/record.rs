@@ -41,8 +41,8 @@ impl Keeper {
         entry: Entry<'_>,
         prepared: &Prepared,
     ) -> Result<Progress, KeeperError> {
-        if self.config.profitable_only && prepared.gain_lamports < 0 {
-            self.record(&entry, prepared.jobs, Outcome::Unprofitable, "");
+        if let Some(outcome) = self.why_not(entry.snapshot, prepared) {
+            self.record(&entry, prepared.jobs, outcome, "");
             return Ok(Progress::Skipped);
         }
         if self.config.dry_run {
@@ -51,6 +51,23 @@ impl Keeper {
         }
         let sent = self.sign_and_send(prepared).await;
         self.record_sent(&entry, prepared.jobs, sent)
+    }
+
+    /// Why a transaction is not worth sending, if it is not.
+    fn why_not(&self, snapshot: &Snapshot, prepared: &Prepared) -> Option<Outcome> {
+        let loss = u64::try_from(prepared.gain_lamports.saturating_neg()).unwrap_or(0);
+        if loss == 0 {
+            return None;
+        }
+        if self.config.profitable_only {
+            return Some(Outcome::Unprofitable);
+        }
+        if prepared.left_lamports < self.config.low_balance_lamports {
+            return Some(Outcome::LowBalance);
+        }
+        let owner = &snapshot.deployment.header.owner;
+        let affordable = self.config.dry_run || self.losses.take(owner, loss, snapshot.now);
+        (!affordable).then_some(Outcome::OverBudget)
     }
 
     fn record_sent(
@@ -83,7 +100,7 @@ impl Keeper {
 
     fn record(&self, entry: &Entry, jobs: usize, outcome: Outcome, detail: &str) {
         let lag = match outcome {
-            Outcome::Unprofitable => 0,
+            Outcome::Unprofitable | Outcome::OverBudget | Outcome::LowBalance => 0,
             _ => entry.lag_seconds(),
         };
         self.metrics.acted(entry.action.kind(), outcome, jobs, lag);

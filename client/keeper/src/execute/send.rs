@@ -12,6 +12,9 @@ use solana_transaction::versioned::VersionedTransaction;
 
 impl Keeper {
     pub(super) async fn sign_and_send(&self, prepared: &Prepared) -> Result<Receipt, ClusterError> {
+        if self.is_stopping() {
+            return Err(ClusterError::Refused("the keeper is stopping".into()));
+        }
         let message = prepared.message.clone();
         let transaction = VersionedTransaction::try_new(message, &[&self.wallet])
             .map_err(|error| ClusterError::Refused(error.to_string()))?;
@@ -30,6 +33,12 @@ impl Keeper {
     ) -> Result<Receipt, ClusterError> {
         let lifetime = Lifetime::Blockhash(self.cluster.latest_blockhash().await?.0);
         let prepared = self.simulate(instructions, tables, lifetime, 0).await?;
+        let low = self.config.low_balance_lamports;
+        if prepared.gain_lamports < 0 && prepared.left_lamports < low {
+            return Err(ClusterError::Refused(format!(
+                "the wallet would hold less than {low} lamports"
+            )));
+        }
         self.sign_and_send(&prepared).await
     }
 }

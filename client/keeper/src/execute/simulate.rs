@@ -33,13 +33,13 @@ impl Keeper {
         &self,
         snapshot: &Snapshot,
         action: &Action,
+        missing: &[Pubkey],
     ) -> Result<Result<Prepared, String>, ClusterError> {
         let lifetime = Lifetime::Blockhash(self.cluster.latest_blockhash().await?.0);
-        let missing = self.missing_accounts(action).await?;
-        let mut jobs = self.fitting(snapshot, action, &missing, lifetime).await?;
+        let mut jobs = self.fitting(snapshot, action, missing, lifetime).await?;
         loop {
             let part = action.first(jobs);
-            let instructions = self.instructions(snapshot, &part, &missing);
+            let instructions = self.instructions(snapshot, &part, missing);
             let tables = self.tables.known().await;
             match self.simulate(&instructions, &tables, lifetime, jobs).await {
                 Ok(prepared) => return Ok(Ok(prepared)),
@@ -80,7 +80,10 @@ impl Keeper {
     }
 
     /// Nodes whose NOS account must exist before their job can be ended, and does not.
-    async fn missing_accounts(&self, action: &Action) -> Result<Vec<Pubkey>, ClusterError> {
+    pub(super) async fn missing_accounts(
+        &self,
+        action: &Action,
+    ) -> Result<Vec<Pubkey>, ClusterError> {
         let Action::Stop(jobs) = action else {
             return Ok(Vec::new());
         };
@@ -151,8 +154,19 @@ impl Keeper {
                 .saturating_mul(LAMPORTS_PER_SIGNATURE)
                 .saturating_add(budget.priority_fee_lamports()),
             gain_lamports: gain(&simulation, &me, budget.priority_fee_lamports()),
+            left_lamports: left(&simulation, &me, budget.priority_fee_lamports()),
         })
     }
+}
+
+/// What a keeper's wallet holds after a transaction, in lamports. The fee changes it, so the simulation
+/// names it.
+fn left(simulation: &Simulation, keeper: &Pubkey, priority_fee_lamports: u64) -> u64 {
+    let mut changes = simulation.changes.iter();
+    let mine = changes.find(|change| change.key == *keeper);
+    mine.map_or(0, |change| {
+        change.lamports.1.saturating_sub(priority_fee_lamports)
+    })
 }
 
 /// What a keeper has more after a transaction, in lamports: the simulation's fee is in it, and the
