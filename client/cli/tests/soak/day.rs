@@ -31,6 +31,13 @@ pub(crate) const STATED_LAG_SECONDS: i64 = 60;
 const LONGEST_ABSENCE: usize = 6;
 /// Nobody waits longer than this for keepers, in real time.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The soak's keepers do what is due whatever it pays.
+const FOR_EVERYBODY: &[&str] = &[
+    "--profitable-only=false",
+    "--max-loss",
+    "1",
+    "--create-node-accounts",
+];
 /// Events this close together are one step.
 const TOGETHER_SECONDS: i64 = 20;
 
@@ -39,7 +46,7 @@ pub(crate) struct Stage {
     pub(crate) localnet: Localnet,
     pub(crate) cluster: Cluster,
     pub(crate) market: Pubkey,
-    owner: Keypair,
+    pub(crate) owner: Keypair,
 }
 
 /// A deployment of the day.
@@ -72,6 +79,32 @@ pub(crate) struct Day {
 }
 
 impl Stage {
+    /// A localnet with a market, and an owner with much of everything.
+    pub(crate) async fn open() -> Self {
+        let localnet = Localnet::start(Programs::read(&elves()).unwrap())
+            .await
+            .unwrap();
+        let (market, owner) = (Pubkey::new_unique(), Keypair::new());
+        localnet
+            .open_market(&market, &Pubkey::new_unique(), plan::PRICE)
+            .unwrap();
+        localnet
+            .fund(&owner.pubkey(), 100_000_000_000_000, 50_000_000_000_000)
+            .unwrap();
+        let cluster = Cluster::new(localnet.rpc_url(), CommitmentConfig::confirmed());
+        Self {
+            localnet,
+            cluster,
+            market,
+            owner,
+        }
+    }
+
+    pub(crate) fn urls(&self) -> (String, String) {
+        let urls = [self.localnet.rpc_url(), self.localnet.ws_url()];
+        urls.map(str::to_owned).into()
+    }
+
     pub(crate) async fn send(
         &self,
         instructions: &[Instruction],
@@ -104,35 +137,12 @@ impl Stage {
 impl Day {
     pub(crate) async fn begin(name: &str, size: &Size, with_faults: bool) -> Self {
         let began = Instant::now();
-        // Of its own: two soaks may run at the same time.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join("soak")
-            .join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder(name);
         let pace = plan::Pace::of(size.hours);
         let mut rng = StdRng::seed_from_u64(size.seed);
-        let localnet = Localnet::start(Programs::read(&elves()).unwrap())
-            .await
-            .unwrap();
-        let (market, owner) = (Pubkey::new_unique(), Keypair::new());
-        localnet
-            .open_market(&market, &Pubkey::new_unique(), plan::PRICE)
-            .unwrap();
-        localnet
-            .fund(&owner.pubkey(), 100_000_000_000_000, 50_000_000_000_000)
-            .unwrap();
-        let cluster = Cluster::new(localnet.rpc_url(), CommitmentConfig::confirmed());
-        let stage = Stage {
-            localnet,
-            cluster,
-            market,
-            owner,
-        };
+        let stage = Stage::open().await;
         let nodes = Nodes::new(&stage, pace);
-        let urls = (
-            stage.localnet.rpc_url().to_owned(),
-            stage.localnet.ws_url().to_owned(),
-        );
+        let urls = stage.urls();
         let proxy = match with_faults {
             true => Some(Proxy::start(&urls, size.seed).await),
             false => None,
@@ -141,11 +151,11 @@ impl Day {
         let mut subjects = Vec::new();
         let mut books = Books::default();
         for number in 0..size.deployments {
-            let spec = plan::spec(number, &market, pace, &mut rng);
+            let spec = plan::spec(number, &stage.market, pace, &mut rng);
             subjects.push(create(&stage, number, spec, &mut books).await);
         }
         let mut keepers: Vec<Keeper> = (0..3)
-            .map(|number| Keeper::new(&folder, number, urls.clone()))
+            .map(|number| Keeper::new(&folder, number, urls.clone(), FOR_EVERYBODY))
             .collect();
         for keeper in &mut keepers {
             let cheats = stage.localnet.surfnet().cheatcodes();
@@ -421,6 +431,15 @@ async fn create(stage: &Stage, number: usize, spec: DeploymentSpec, books: &mut 
         due_since: None,
         expected: None,
     }
+}
+
+/// A folder of this run's own: two soaks may run at the same time.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("soak")
+        .join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// Where `cargo xtask build-program` puts the programs.

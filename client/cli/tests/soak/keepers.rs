@@ -15,11 +15,18 @@ pub(crate) struct Keeper {
     folder: PathBuf,
     number: usize,
     urls: (String, String),
+    /// Flags that say whom it works for.
+    terms: Vec<String>,
     process: Option<Child>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: &Path, number: usize, urls: (String, String)) -> Self {
+    pub(crate) fn new(
+        folder: &Path,
+        number: usize,
+        urls: (String, String),
+        terms: &[&str],
+    ) -> Self {
         let wallet = Keypair::new();
         write_keypair_file(&wallet, folder.join(format!("keeper{number}.json"))).unwrap();
         for kind in ["log", "exe"] {
@@ -33,6 +40,7 @@ impl Keeper {
             folder: folder.to_owned(),
             number,
             urls,
+            terms: terms.iter().map(|flag| (*flag).to_owned()).collect(),
             process: None,
         }
     }
@@ -57,12 +65,7 @@ impl Keeper {
             .args(["--rescan-seconds", "20", "--housekeeping-seconds", "20"])
             .args(["--stagger-milliseconds", "800", "--metrics", "none"])
             .args(["--log-format", "json", "--max-compute-unit-price", "0"])
-            .args([
-                "--profitable-only=false",
-                "--max-loss",
-                "1",
-                "--create-node-accounts",
-            ])
+            .args(&self.terms)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);

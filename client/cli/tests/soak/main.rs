@@ -7,6 +7,7 @@
 
 mod books;
 mod day;
+mod drain;
 mod keepers;
 mod nodes;
 mod plan;
@@ -44,6 +45,12 @@ fn soak(name: &str, with_faults: bool) {
         println!("{}", day.report());
         day.verify();
     });
+}
+
+#[test]
+fn an_attacked_keeper_ends_no_poorer_than_its_budget() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(drain::drain(Size::chosen().hours));
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) const PRICE: u64 = 100;
 /// Paid by every third deployment.
 pub(crate) const REWARD: u64 = 10_000;
 
-const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
+pub(crate) const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
 /// The localnet runs about 13 transactions a second, so a long day is a calm one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
