@@ -4,6 +4,7 @@ mod shared;
 
 use nosana_deploy_client::{
     instructions::{self as ix, Vault},
+    markets::price_per_second,
     seeds, DeploymentSpec,
 };
 use shared::{localnet, send, wallet};
@@ -14,8 +15,12 @@ use std::error::Error;
 async fn main() -> Result<(), Box<dyn Error>> {
     let (localnet, cluster) = localnet().await?;
     let owner = wallet(&localnet)?;
-    let spec =
+    let mut spec =
         DeploymentSpec::from_json(include_str!("../../examples/pytorch-jupyter-simple.json"))?;
+
+    // The JSON names no cap: half as much again as the market asks now.
+    let market = cluster.market(&spec.market).await?;
+    spec.cap_price(price_per_second(&market).ok_or("the market takes no jobs")?);
 
     // A wallet's deployments are numbered; the number is part of the address.
     let id = cluster.next_deployment_id(&owner.pubkey()).await?;

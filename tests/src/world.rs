@@ -289,7 +289,7 @@ impl<B: Bank> World<B> {
     pub async fn write_off(&mut self, key: &Pubkey, index: u64) -> Result<Receipt, Failure> {
         let deployment = self.deployment(key).await;
         let owner = self.owner.pubkey();
-        self.by_owner(&[ix::write_off(&owner, &deployment, index)])
+        self.by_owner(&[ix::write_off(&owner, key, &deployment.header.market, index)])
             .await
     }
 

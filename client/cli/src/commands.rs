@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod funds;
+pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod localnet;
 pub(crate) mod market;
@@ -17,7 +18,12 @@ pub(crate) mod watch;
 use crate::exit::invalid;
 use anyhow::Result;
 use nosana_deploy_client::spec::MAX_JSON_BYTES;
-use std::{io::Read, path::Path};
+use solana_program::pubkey::Pubkey;
+use std::{
+    fmt,
+    io::{Read, Write},
+    path::Path,
+};
 
 /// A file's text.
 pub(crate) fn read(file: &Path) -> Result<String> {
@@ -35,6 +41,12 @@ pub(crate) fn read(file: &Path) -> Result<String> {
         ))),
         false => Ok(text),
     }
+}
+
+/// Names an account that cannot be decoded; the others are shown all the same.
+fn leave_out(key: &Pubkey, error: impl fmt::Display) {
+    // Whether anybody reads it changes nothing.
+    let _ = writeln!(std::io::stderr(), "{key} is left out: {error}");
 }
 
 /// The seconds in so many minutes; what does not fit is out of range anyway.

@@ -16,17 +16,17 @@ use solana_signer::Signer;
 use std::future::Future;
 
 /// As `solana` has them.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Options {
     /// Configuration file to use [default: that of `solana config`]
     #[arg(short = 'C', long, global = true, value_name = "FILE", help_heading = HEADING)]
     config: Option<String>,
     /// URL for Solana's JSON RPC or moniker (or their first letter): mainnet-beta, testnet, devnet,
     /// localhost
-    #[arg(short, long, global = true, value_name = "URL_OR_MONIKER", help_heading = HEADING)]
+    #[arg(short, long, global = true, value_name = "URL_OR_MONIKER", env = "NOSANA_URL", hide_env_values = true, help_heading = HEADING)]
     url: Option<String>,
     /// Filepath, pubkey, prompt:// or usb:// URI of the wallet, or - for stdin
-    #[arg(short, long, global = true, value_name = "KEYPAIR", help_heading = HEADING)]
+    #[arg(short, long, global = true, value_name = "KEYPAIR", env = "NOSANA_KEYPAIR", hide_env_values = true, help_heading = HEADING)]
     keypair: Option<String>,
     /// How sure the answers must be: processed, confirmed or finalized [default: confirmed]
     #[arg(long, global = true, value_name = "COMMITMENT_LEVEL", help_heading = HEADING)]
@@ -41,6 +41,21 @@ const HEADING: &str = "Options of every command";
 impl Options {
     pub(crate) fn output(&self) -> Output {
         self.output
+    }
+
+    /// These, and an RPC node and a wallet where none is named.
+    pub(crate) fn or(self, url: Option<&str>, keypair: Option<&str>) -> Self {
+        Self {
+            url: self.url.or_else(|| url.map(str::to_owned)),
+            keypair: self.keypair.or_else(|| keypair.map(str::to_owned)),
+            ..self
+        }
+    }
+
+    /// The RPC node and the wallet that are named.
+    #[cfg(test)]
+    pub(crate) fn named(&self) -> (Option<String>, Option<String>) {
+        (self.url.clone(), self.keypair.clone())
     }
 }
 

@@ -2,7 +2,11 @@
 
 mod flags;
 
-use crate::{context::Context, exit::invalid, secrets::refuse_secret};
+use crate::{
+    context::{Context, Options},
+    exit::invalid,
+    secrets::refuse_secret,
+};
 use anyhow::Result;
 use clap::Args;
 use flags::{Flags, LogFormat, Logging};
@@ -24,9 +28,11 @@ pub(crate) struct KeeperCommand {
 }
 
 impl KeeperCommand {
-    pub(crate) fn run(self, context: Context) -> Result<()> {
-        let once = self.flags.once();
-        let (config, logging) = self.flags.complete(context.rpc_url())?;
+    pub(crate) fn run(self, options: &Options) -> Result<()> {
+        let flags = self.flags.with_file()?;
+        let once = flags.once();
+        let context = Context::new(&flags.over_options(options))?;
+        let (config, logging) = flags.complete(context.rpc_url())?;
         start_logging(&logging)?;
         let path = context.keypair_path().to_owned();
         refuse_secret("--keypair", &path)?;

@@ -48,6 +48,7 @@ enum Command {
     Schedule(commands::schedule::Show),
     Validate(commands::validate::Validate),
     Keeper(keeper::KeeperCommand),
+    Keygen(commands::keygen::Keygen),
     Localnet(commands::localnet::LocalnetCommand),
     /// Run a deployment through its whole life on an embedded localnet, and account for every unit
     ///
@@ -109,7 +110,8 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Vault(vault) => vault.run(&context?),
         Command::Schedule(schedule) => schedule.run(options.output()),
         Command::Validate(validate) => validate.run(options.output()),
-        Command::Keeper(keeper) => keeper.run(context?),
+        Command::Keeper(keeper) => keeper.run(options),
+        Command::Keygen(keygen) => keygen.run(options),
         Command::Localnet(localnet) => localnet.run(options.output()),
         Command::Demo {
             file,

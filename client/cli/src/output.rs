@@ -7,11 +7,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use std::{fmt, time::Duration};
+use unicode_width::UnicodeWidthStr;
 
 /// How results are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// For people
+    #[default]
     Display,
     /// JSON, indented
     Json,
@@ -169,17 +171,16 @@ pub(crate) fn table(
     header: &[&str],
     rows: &[Vec<String>],
 ) -> fmt::Result {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.width());
         }
     }
     let line = |cells: Vec<&str>| {
-        let padded = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| {
+            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+        });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     writeln!(f, "{}", bold(line(header.to_vec())))?;
@@ -187,4 +188,25 @@ pub(crate) fn table(
         writeln!(f, "{}", line(row.iter().map(String::as_str).collect()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Names;
+
+    impl fmt::Display for Names {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let rows = ["日本", "ä", "plain"].map(|name| vec![name.to_owned(), "1".to_owned()]);
+            table(f, &["NAME", "ID"], &rows)
+        }
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let shown = Names.to_string();
+        let columns: Vec<&str> = shown.lines().skip(1).collect();
+        assert_eq!(columns, ["日本   1", "ä      1", "plain  1"]);
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     exit::invalid,
     ipfs::Pin,
-    output::{say, Facts},
+    output::Facts,
     wallet::{Presigned, Signers},
 };
 use anyhow::{anyhow, Context as _, Result};
@@ -28,7 +28,6 @@ use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 use std::{
-    fmt,
     io::{BufRead, IsTerminal, Write},
     str::FromStr,
 };
@@ -116,13 +115,6 @@ pub(crate) struct TransactionPlan {
 }
 
 impl TransactionPlan {
-    pub(crate) fn of(instruction: Instruction) -> Self {
-        Self {
-            instructions: vec![instruction],
-            ..Self::default()
-        }
-    }
-
     pub(crate) fn ask(mut self, question: impl Into<String>) -> Self {
         self.question = question.into();
         self
@@ -401,12 +393,4 @@ fn sign(message: VersionedMessage, signers: &[&dyn Signer]) -> Result<VersionedT
         signatures,
         message,
     })
-}
-
-/// A line that is not a result, for people only.
-pub(crate) fn note(context: &Context, line: impl fmt::Display) -> Result<()> {
-    match context.output.is_json() {
-        true => Ok(()),
-        false => say(line),
-    }
 }

@@ -62,7 +62,16 @@ impl Signers {
     pub(crate) fn find(&self, uri: &str, role: &str) -> Result<Box<dyn Signer>> {
         refuse_secret(&format!("--{role}"), uri)?;
         signer_from_path(&self.matches, uri, role, &mut self.devices.borrow_mut())
-            .map_err(|error| invalid(format!("--{role} {uri}: {error}")))
+            .map_err(|error| invalid(format!("--{role} {uri}: {error}{}", hint(uri))))
+    }
+}
+
+/// What to do about a file that is not there.
+fn hint(uri: &str) -> &'static str {
+    let is_a_path = !uri.contains("://") && uri != "-" && uri.parse::<Pubkey>().is_err();
+    match is_a_path && !std::path::Path::new(uri).exists() {
+        true => "; make a wallet with `nosana-deploy keygen`, or use --keypair with one's file",
+        false => "",
     }
 }
 

@@ -3,6 +3,7 @@
 use nosana_deploy_client::{
     instructions::{self as ix, Vault},
     localnet::{Localnet, Programs},
+    markets::price_per_second,
     rpc::{Cluster, ClusterError, Receipt},
     transaction::{assemble, Budget, Lifetime, MAX_COMPUTE_UNITS},
     DeploymentSpec,
@@ -64,6 +65,8 @@ pub(crate) async fn start_deployment(
         "../../../examples/pytorch-jupyter-simple.json"
     ))?;
     spec.autostart = true;
+    let market = cluster.market(&spec.market).await?;
+    spec.cap_price(price_per_second(&market).ok_or("the market takes no jobs")?);
     send(cluster, owner, &ix::create(&owner.pubkey(), 0, &spec)).await?;
     let vault = Vault::new(owner.pubkey(), spec.vault_index);
     let fund = ix::fund(&owner.pubkey(), &vault, 900_000_000, 1_000_000_000);

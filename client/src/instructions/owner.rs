@@ -4,7 +4,7 @@ use super::{
     build, create_nos_account, market_vault_address, nos_account_address, vault_accounts, Vault,
     SYSTEM_PROGRAM, TELLING,
 };
-use crate::{accounts::DeploymentAccount, seeds, DeploymentSpec};
+use crate::{seeds, DeploymentSpec};
 use anchor_spl::token;
 use deployments::{
     accounts, instruction,
@@ -158,14 +158,14 @@ pub fn extend(owner: &Pubkey, deployment: &Pubkey, more: u32) -> Instruction {
     build(accounts, instruction::Extend { more }, [])
 }
 
-/// Gives up a job that no keeper can settle any more. Signer: the owner.
-pub fn write_off(owner: &Pubkey, deployment: &DeploymentAccount, index: u64) -> Instruction {
+/// Gives up a job that no keeper can settle any more. `market` is the deployment's. Signer: the owner.
+pub fn write_off(owner: &Pubkey, deployment: &Pubkey, market: &Pubkey, index: u64) -> Instruction {
     let accounts = accounts::WriteOff {
         owner: *owner,
-        deployment: deployment.address,
-        market: deployment.header.market,
-        market_vault: market_vault_address(&deployment.header.market),
-        job: deployment.job_address(index),
+        deployment: *deployment,
+        market: *market,
+        market_vault: market_vault_address(market),
+        job: seeds::job_address(deployment, index).0,
         telling: TELLING,
     };
     build(accounts, instruction::WriteOff { index }, [])

@@ -153,6 +153,29 @@ impl Cluster {
         Ok(decoded.collect())
     }
 
+    /// A wallet's deployments, the first first. Their addresses follow from their numbers, so nothing is
+    /// searched for, which some nodes refuse.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn deployments_of(
+        &self,
+        owner: &Pubkey,
+    ) -> Result<Vec<Found<DeploymentAccount>>, ClusterError> {
+        let count = self.next_deployment_id(owner).await?;
+        let keys: Vec<Pubkey> = (0..count)
+            .map(|id| seeds::deployment_address(owner, id).0)
+            .collect();
+        let found = keys.iter().zip(self.accounts(&keys).await?);
+        let decoded = found.filter_map(|(key, account)| {
+            // None: closed by its owner.
+            let account = account.filter(|account| account.owner == PROGRAM_ID)?;
+            let decoded = DeploymentAccount::decode(*key, &account.owner, &account.data);
+            Some((*key, decoded))
+        });
+        Ok(decoded.collect())
+    }
+
     async fn program_accounts(
         &self,
         program: &Pubkey,

@@ -34,6 +34,18 @@ impl Cluster {
         Ok(look.snapshot)
     }
 
+    /// As [`Self::snapshot`], without searching for runs that are not where jobs' own ones are, which some
+    /// nodes refuse: a job whose run is not known counts as queued.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there is no deployment at this address.
+    pub async fn snapshot_without_search(&self, key: &Pubkey) -> Result<Snapshot, ClusterError> {
+        let deployment = self.deployment(key).await?;
+        let (_, read) = self.read(addresses(&deployment), 0).await?;
+        let (snapshot, _) = self.observed(deployment, &read, &Runs::new())?;
+        Ok(snapshot)
+    }
+
     /// As [`Self::snapshot`], in one request where `known` is how the deployment still is. What a
     /// node says of a time before slot `at_least` is not believed. Runs at `known_runs` need not be
     /// searched for.
@@ -57,7 +69,7 @@ impl Cluster {
                 continue;
             }
             let mut runs = confirmed(known_runs, &read);
-            let snapshot = self.observed(deployment, &read, &mut runs).await?;
+            let snapshot = self.searched(deployment, &read, &mut runs).await?;
             return Ok(Look { snapshot, slot });
         }
     }
@@ -79,28 +91,39 @@ impl Cluster {
             let keys = some.iter().flat_map(addresses);
             let (slot, read) = self.read(keys.collect(), 0).await?;
             for deployment in some {
-                snapshots.push(self.observed(deployment, &read, &mut runs).await?);
+                snapshots.push(self.searched(deployment, &read, &mut runs).await?);
             }
             oldest = oldest.min(slot);
         }
         Ok((oldest, snapshots))
     }
 
-    /// The snapshot that accounts make, with the runs that are not known yet.
-    async fn observed(
+    /// The snapshot that accounts make, and the jobs whose runs are not known.
+    fn observed(
         &self,
         deployment: DeploymentAccount,
         read: &Read,
-        runs: &mut Runs,
-    ) -> Result<Snapshot, ClusterError> {
+        runs: &Runs,
+    ) -> Result<(Snapshot, Vec<Pubkey>), ClusterError> {
         let rent = sysvar_in::<Rent>(read, &sysvar::rent::ID);
         let rent = rent.ok_or_else(|| self.missing("sysvar", &sysvar::rent::ID))?;
         let now = self.clock(read.0.get(&sysvar::clock::ID))?;
         let key = deployment.address;
         let decode = |error| ClusterError::Decode { key, error };
         let facts = (rents_by(&rent), now);
-        let snapshot = Snapshot::observe(deployment.clone(), read, runs, facts).map_err(decode)?;
-        let unknown: Vec<Pubkey> = snapshot.jobs_without_run().collect();
+        let snapshot = Snapshot::observe(deployment, read, runs, facts).map_err(decode)?;
+        let unknown = snapshot.jobs_without_run().collect();
+        Ok((snapshot, unknown))
+    }
+
+    /// The snapshot that accounts make, with the runs that are not known yet.
+    async fn searched(
+        &self,
+        deployment: DeploymentAccount,
+        read: &Read,
+        runs: &mut Runs,
+    ) -> Result<Snapshot, ClusterError> {
+        let (snapshot, unknown) = self.observed(deployment.clone(), read, runs)?;
         if unknown.is_empty() {
             return Ok(snapshot);
         }
@@ -113,7 +136,7 @@ impl Cluster {
                 runs.extend(found.into_iter().map(|run| (job, run)));
             }
         }
-        Snapshot::observe(deployment, read, runs, facts).map_err(decode)
+        Ok(self.observed(deployment, read, runs)?.0)
     }
 
     async fn read(

@@ -110,6 +110,7 @@ fn write_off(bench: &Bench) -> Row {
     let mut scene = Scene::listed(bench, Strategy::Simple, 1);
     let market = scene.deployment().header.market;
     scene.chain.set(&market, Default::default());
-    let write_off = ix::write_off(&scene.owner, &scene.deployment(), 0);
+    let found = scene.deployment();
+    let write_off = ix::write_off(&scene.owner, &found.address, &found.header.market, 0);
     scene.of_owner("write_off", write_off)
 }

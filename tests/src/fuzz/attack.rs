@@ -104,7 +104,7 @@ pub(super) fn attack(stage: &mut Stage, kind: u8, d: usize, job: usize) -> Resul
                 ix::close(&me, &key),
                 ix::extend(&me, &key, 1),
                 ix::update(&me, &key, args),
-                ix::write_off(&me, &deployment, index),
+                ix::write_off(&me, &deployment.address, &deployment.header.market, index),
                 ix::add_revision(&me, &key, deployment.header.latest_revision + 1, [9; 32]),
             ];
             let attempt = attempts[job % attempts.len()].clone();

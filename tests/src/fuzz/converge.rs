@@ -121,7 +121,10 @@ fn keep(fair: &mut Stage, d: usize) -> Result<(), String> {
         let snapshot = observe(fair, deployment);
         let lost = snapshot.jobs.iter().find(|job| job.is_missing());
         if let Some(lost) = lost {
-            let write_off = ix::write_off(&fair.owner, &snapshot.deployment, lost.slot.index);
+            let DeploymentAccount {
+                address, header, ..
+            } = &snapshot.deployment;
+            let write_off = ix::write_off(&fair.owner, address, &header.market, lost.slot.index);
             fair.by_owner(write_off)
                 .map_err(|refusal| format!("write_off: {refusal:?}"))?;
             continue;

@@ -138,7 +138,12 @@ pub(super) fn write_off(stage: &mut Stage, d: usize, job: usize) -> Result<(), F
     };
     let index = deployment.jobs[job % deployment.jobs.len()].index;
     let address = deployment.job_address(index);
-    stage.by_owner(ix::write_off(&stage.owner, &deployment, index))?;
+    stage.by_owner(ix::write_off(
+        &stage.owner,
+        &deployment.address,
+        &deployment.header.market,
+        index,
+    ))?;
     stage.written_off.insert(address);
     Ok(())
 }

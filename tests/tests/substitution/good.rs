@@ -55,7 +55,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
         "close_revision" => ix::close_revision(&owner, &key, 2),
         "extend" => ix::extend(&owner, &key, 1),
         // The job runs, which cannot be proven without its run: the owner may give it up.
-        "write_off" => ix::write_off(&owner, &scene.decoded(&key), 0),
+        "write_off" => ix::write_off(&owner, &key, &scene.market, 0),
         "list_jobs" => {
             scene.send(&[ix::extend(&owner, &key, 1)], &owner);
             ix::list_jobs(&keeper, &scene.decoded(&key), 1)
@@ -81,7 +81,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
             ix::extend_jobs(&keeper, &scene.decoded(&key), &[running])
         }
         "reclaim_job" => {
-            let write_off = ix::write_off(&owner, &scene.decoded(&key), 0);
+            let write_off = ix::write_off(&owner, &key, &scene.market, 0);
             scene.send(&[write_off], &owner);
             let job = JobRun {
                 index: 0,
@@ -111,7 +111,7 @@ fn to_revision_2() -> UpdateArgs {
 /// Brings the own deployment to STOPPED.
 fn ended(scene: &mut Scene) {
     let own = scene.own;
-    let write_off = ix::write_off(&own.owner, &scene.decoded(&own.key), 0);
+    let write_off = ix::write_off(&own.owner, &own.key, &scene.market, 0);
     scene.send(&[write_off], &own.owner);
 }
 

@@ -13,7 +13,6 @@ use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::{
     digest,
-    filters::DeploymentFilter,
     instructions::{self as ix, Vault},
     json,
     markets::price_per_second,
@@ -169,11 +168,7 @@ fn taken(owner: &Pubkey, id: u64, next: u64) -> anyhow::Error {
 
 /// The first vault of a wallet that no deployment uses and that holds nothing.
 async fn new_vault(context: &Context, owner: &Pubkey) -> Result<u16> {
-    let filter = DeploymentFilter {
-        owner: Some(*owner),
-        ..Default::default()
-    };
-    let found = context.cluster.deployments(&filter).await?;
+    let found = context.cluster.deployments_of(owner).await?;
     let mut used: Vec<u16> = Vec::new();
     for (_, deployment) in &found {
         used.extend(

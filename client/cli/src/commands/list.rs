@@ -1,11 +1,13 @@
 //! `list`: the deployments of a wallet or of a market.
 
 use crate::{
-    commands::status::{price_cap, runway_brief, runway_json},
+    commands::{
+        leave_out,
+        status::{price_cap, runway_brief, runway_json},
+    },
     context::Context,
     format::{self, brief, counted, duration},
     output::{bold, table, with_fields},
-    submit::note,
 };
 use anyhow::Result;
 use clap::Args;
@@ -75,7 +77,7 @@ impl List {
             for (key, found) in context.cluster.deployments(&filter).await? {
                 match found {
                     Ok(deployment) => readable.push(deployment),
-                    Err(error) => note(context, format!("{key} is left out: {error}"))?,
+                    Err(error) => leave_out(&key, error),
                 }
             }
             readable.sort_by_key(|found| (found.header.owner, found.header.id));

@@ -32,7 +32,8 @@ impl ShowMarket {
                 market: Some(key),
                 ..Default::default()
             };
-            Ok((market, context.cluster.deployments(&filter).await?))
+            // Some nodes search for no accounts; the market's own is there all the same.
+            Ok((market, context.cluster.deployments(&filter).await))
         })?;
         let mut facts = Facts::default();
         facts.text("Market", "market", key);
@@ -58,6 +59,13 @@ impl ShowMarket {
                 nodes_waiting,
             );
         }
+        let deployments = match deployments {
+            Ok(deployments) => deployments,
+            Err(error) => {
+                eprintln!("What deployments want of it is not known: {error}");
+                return context.output.print(&facts);
+            }
+        };
         let listing = deployments
             .iter()
             .filter_map(|(_, found)| found.as_ref().ok());

@@ -13,11 +13,11 @@ use crate::{
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::status::Status;
-use nosana_deploy_client::text::printable;
 use nosana_deploy_client::{
     keeper::plan::{Action, ObservedJob, Snapshot},
     markets::JobState,
 };
+use nosana_deploy_client::{rpc::ClusterError, text::printable};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt;
@@ -35,7 +35,18 @@ impl Show {
         let snapshot = context.block_on(async {
             let _spinner = context.output.spinner("reading the deployment");
             context.cluster.require_program().await?;
-            Ok(context.cluster.snapshot(&address).await?)
+            let searched = context.cluster.snapshot(&address).await;
+            match searched {
+                Err(error @ (ClusterError::Rpc { .. } | ClusterError::Unreachable { .. })) => {
+                    let without = context.cluster.snapshot_without_search(&address).await;
+                    let Ok(snapshot) = without else {
+                        return Err(error.into());
+                    };
+                    eprintln!("The node does not search for runs, so a job that a node has may be shown as queued: {error}");
+                    Ok(snapshot)
+                }
+                searched => Ok(searched?),
+            }
         })?;
         context.output.print(&StatusReport::new(&snapshot))
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     context::Context,
+    exit::invalid,
     format::counted,
     ipfs::Ipfs,
     submit::{Owned, TransactionOptions, TransactionPlan},
@@ -12,7 +13,7 @@ use nosana_deploy_client::domain::{
     settings::Settings,
     status::{transition, Event, Refused, Status},
 };
-use nosana_deploy_client::{accounts::DeploymentAccount, instructions as ix};
+use nosana_deploy_client::instructions as ix;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// What every command here takes.
@@ -206,29 +207,26 @@ pub(crate) struct WriteOff {
     deployment: String,
     /// The job's number, as `status` shows it
     job: u64,
+    /// The deployment's market; needed with --blockhash
+    #[arg(long, value_name = "PUBKEY")]
+    market: Option<Pubkey>,
     #[command(flatten)]
     transaction: TransactionOptions,
 }
 
 impl WriteOff {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        let signers = self.transaction.signers()?;
-        let wallet = context.wallet(&signers)?;
         let address = context.deployment_address(&self.deployment)?;
-        // Also with --blockhash: the job's address is made from what the deployment's account says.
-        let deployment: DeploymentAccount =
-            context.block_on(context.own_deployment(&address, &wallet.pubkey()))?;
-        let write_off = ix::write_off(&wallet.pubkey(), &deployment, self.job);
-        let job = self.job;
-        let mut plan = TransactionPlan::of(write_off)
-            .name(address, "deployment")
-            .ask(format!(
-                "Write off job {job} of {:?} ({address}) and give up its deposit?",
-                deployment.header.name()
-            ));
-        plan.facts.text("Deployment", "deployment", address);
-        plan.facts.add("Job", job, "job", job);
-        self.transaction
-            .submit(context, &signers, wallet.as_ref(), plan)
+        let (job, transaction) = (self.job, &self.transaction);
+        transaction.submit_to(context, &address, |plan, owner, found| {
+            let of_the_account = found.map(|found| found.deployment.header.market);
+            let market = self.market.or(of_the_account).ok_or_else(|| {
+                invalid("--market: missing; use the deployment's with --blockhash, so that every signer makes the same transaction")
+            })?;
+            let name = found.map_or_else(|| address.to_string(), Owned::name);
+            plan.question = format!("Write off job {job} of {name} and give up its deposit?");
+            plan.facts.add("Job", job, "job", job);
+            Ok(ix::write_off(owner, &address, &market, job))
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! `vault`: what a wallet's vaults hold, and for how long that lasts.
 
 use crate::{
+    commands::leave_out,
     context::Context,
     format::{self, duration, nos, nos_sum, sol},
     output::table,
@@ -8,9 +9,7 @@ use crate::{
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::funding::Funds;
-use nosana_deploy_client::{
-    filters::DeploymentFilter, forecast::forecast, instructions::Vault, keeper::plan::Snapshot,
-};
+use nosana_deploy_client::{forecast::forecast, instructions::Vault, keeper::plan::Snapshot};
 use serde::Serialize;
 use serde_json::json;
 use solana_program::pubkey::Pubkey;
@@ -35,13 +34,14 @@ impl ShowVault {
         let lines = context.block_on(async {
             let _spinner = context.output.spinner("reading vaults");
             context.cluster.require_program().await?;
-            let filter = DeploymentFilter {
-                owner: Some(owner),
-                ..Default::default()
-            };
-            let found = context.cluster.deployments(&filter).await?;
-            let readable = found.into_iter().filter_map(|(_, found)| found.ok());
-            let (_, snapshots) = context.cluster.overview(readable.collect()).await?;
+            let mut snapshots = Vec::new();
+            for (key, found) in context.cluster.deployments_of(&owner).await? {
+                match found {
+                    // Where its jobs run says nothing of what the vault pays.
+                    Ok(_) => snapshots.push(context.cluster.snapshot_without_search(&key).await?),
+                    Err(error) => leave_out(&key, error),
+                }
+            }
             let mut lines = Vec::new();
             for (index, snapshots) in by_vault(&snapshots, self.vault) {
                 let vault = Vault::new(owner, index);

@@ -22,10 +22,7 @@ use ratatui::{
     widgets::{Block, Cell, Gauge, Paragraph, Row, Table},
     Frame,
 };
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Duration};
 
 /// Watch a deployment in the terminal; q leaves
 #[derive(Args)]
@@ -39,6 +36,9 @@ pub(crate) struct Watch {
     #[arg(long)]
     once: bool,
 }
+
+/// Between two looks at the keyboard.
+const TICK: Duration = Duration::from_millis(50);
 
 /// What the screen shows.
 struct View {
@@ -60,36 +60,46 @@ impl Watch {
             return Err(invalid("watch needs a terminal; use --once, or status"));
         }
         let address = context.deployment_address(&self.deployment)?;
-        let look = || context.block_on(async { Ok(context.cluster.snapshot(&address).await?) });
-        context.block_on(async { Ok(context.cluster.require_program().await?) })?;
-        let mut view = View::new(&look()?);
+        let mut view = context.block_on(async {
+            context.cluster.require_program().await?;
+            Ok(View::new(&context.cluster.snapshot(&address).await?))
+        })?;
         if self.once {
             return crate::output::say(as_text(&view)?);
         }
         let mut terminal = ratatui::try_init()?;
-        let outcome = self.live(&mut terminal, &mut view, look);
+        let look = async || Ok(context.cluster.snapshot(&address).await?);
+        let outcome = context.block_on(self.live(&mut terminal, &mut view, look));
         ratatui::try_restore()?;
         outcome
     }
 
-    fn live(
+    async fn live(
         &self,
         terminal: &mut ratatui::DefaultTerminal,
         view: &mut View,
-        look: impl Fn() -> Result<Snapshot>,
+        look: impl AsyncFn() -> Result<Snapshot>,
     ) -> Result<()> {
         let interval = Duration::from_secs(self.interval);
         loop {
-            terminal.draw(|frame| draw(frame, view))?;
-            let next = Instant::now().checked_add(interval);
-            while let Some(left) = next.and_then(|next| next.checked_duration_since(Instant::now()))
-            {
-                if event::poll(left)? && leaves(&event::read()?) {
-                    return Ok(());
-                }
+            let turn = async {
+                tokio::time::sleep(interval).await;
+                look().await
+            };
+            tokio::pin!(turn);
+            let looked = loop {
                 terminal.draw(|frame| draw(frame, view))?; // the window may have changed
-            }
-            match look() {
+                tokio::select! {
+                    looked = &mut turn => break looked,
+                    // Also while a node takes its time to answer.
+                    () = tokio::time::sleep(TICK) => while event::poll(Duration::ZERO)? {
+                        if leaves(&event::read()?) {
+                            return Ok(());
+                        }
+                    },
+                }
+            };
+            match looked {
                 Ok(snapshot) => *view = View::new(&snapshot),
                 // A node that stumbles must not end a watch; an account that is gone does.
                 Err(error) if error.downcast_ref().is_some_and(is_passing) => {

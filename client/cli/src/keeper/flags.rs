@@ -1,6 +1,6 @@
 //! A keeper's options: from flags, from the environment and from a TOML file, in this order.
 
-use crate::{exit::invalid, format::parse_sol};
+use crate::{context::Options, exit::invalid, format::parse_sol, secrets::refuse_secret};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use nosana_deploy_keeper::Config;
@@ -21,6 +21,12 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE", env = "NOSANA_KEEPER_SETTINGS")]
     #[serde(skip)]
     settings: Option<PathBuf>,
+    /// The RPC node, in the file alone: on the command line it is --url.
+    #[arg(skip)]
+    url: Option<String>,
+    /// The wallet's file, in the settings file alone: on the command line it is --keypair.
+    #[arg(skip)]
+    keypair: Option<String>,
     /// Only deployments of this wallet; several are allowed
     #[arg(
         long,
@@ -158,19 +164,38 @@ impl Flags {
         self.once
     }
 
-    /// Adds the file's options and the defaults.
-    pub(super) fn complete(self, rpc_url: &str) -> Result<(Config, Logging)> {
-        let (once, dry_run) = (self.once, self.dry_run);
-        let all = match self.settings.clone() {
-            None => self,
-            Some(path) => {
-                let shown = path.display();
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| invalid(format!("--settings {shown}: {error}")))?;
-                self.over(&text)
-                    .map_err(|error| invalid(format!("--settings {shown}: {error:#}")))?
-            }
+    /// Adds the file's options.
+    pub(super) fn with_file(self) -> Result<Self> {
+        let Some(path) = self.settings.clone() else {
+            return Ok(self);
         };
+        let shown = path.display();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| invalid(format!("--settings {shown}: {error}")))?;
+        let (once, dry_run) = (self.once, self.dry_run);
+        let all = self.over(&text);
+        let all = all.map_err(|error| invalid(format!("--settings {shown}: {error:#}")))?;
+        if let Some(keypair) = &all.keypair {
+            refuse_secret(&format!("--settings {shown}: keypair"), keypair)?;
+        }
+        Ok(Self {
+            once,
+            dry_run,
+            ..all
+        })
+    }
+
+    /// The options of every command, with the file's RPC node and wallet where they name none.
+    pub(super) fn over_options(&self, options: &Options) -> Options {
+        options
+            .clone()
+            .or(self.url.as_deref(), self.keypair.as_deref())
+    }
+
+    /// Adds the defaults.
+    pub(super) fn complete(self, rpc_url: &str) -> Result<(Config, Logging)> {
+        let all = self;
+        let (once, dry_run) = (all.once, all.dry_run);
         let keys = |keys: Vec<Address>| keys.into_iter().map(|key| key.0).collect();
         let (rescan, housekeeping) = (all.rescan_seconds, all.housekeeping_seconds);
         // Of flags clap has checked it already; a file's are checked here.
@@ -404,6 +429,18 @@ mod tests {
         assert_eq!((config.metrics, config.profitable_only), (None, true));
         assert_eq!(config.markets, [key]);
         assert_eq!(config.ws_url, "ws://127.0.0.1:8900/");
+    }
+
+    #[test]
+    fn the_file_s_node_and_wallet_count_where_the_command_line_names_none() {
+        let file = "url = \"http://file\"\nkeypair = \"file.json\"";
+        let settings = parsed(&[]).over(file).unwrap();
+        let named = Options::default().or(Some("http://flag"), None);
+        let shown = |options: &Options| options.named();
+        let both = (Some("http://file".into()), Some("file.json".into()));
+        assert_eq!(shown(&settings.over_options(&Options::default())), both);
+        let first = (Some("http://flag".into()), Some("file.json".into()));
+        assert_eq!(shown(&settings.over_options(&named)), first);
     }
 
     #[test]

@@ -199,6 +199,138 @@ fn addresses_of_something_else_are_named() {
 }
 
 #[test]
+fn a_wallet_is_made_once_and_used_from_the_environment() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = folder("keygen");
+    let file = home.join("new.json");
+    let path = file.to_str().unwrap();
+    let made = command(&home)
+        .args(["keygen", "--outfile", path, "--output", "json"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for its owner alone");
+    let before = std::fs::read(&file).unwrap();
+    command(&home)
+        .args(["keygen", "--outfile", path])
+        .assert()
+        .code(2);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    // Both from the environment: the cluster is away, the wallet is there.
+    let output = command(&home)
+        .env("NOSANA_KEYPAIR", path)
+        .env("NOSANA_URL", "http://user:SECRET@127.0.0.1:1/SECRET")
+        .args(["list"])
+        .assert()
+        .code(3)
+        .get_output()
+        .clone();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("http://127.0.0.1:1 cannot be reached"),
+        "{said}"
+    );
+    assert!(!said.contains("SECRET"));
+    assert_eq!(made["file"], path);
+}
+
+/// A node in front of the net's that refuses to search for accounts, as many public ones do.
+fn without_search(net: &Net) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let node = net.url.clone();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let node = node.trim_start_matches("http://").to_owned();
+            std::thread::spawn(move || loop {
+                let Some((head, body)) = request(&mut client) else {
+                    return;
+                };
+                let answer = match body.contains("getProgramAccounts") {
+                    true => r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32010,"message":"excluded from account secondary indexes"}}"#.to_owned(),
+                    false => asked(&node, &head, &body),
+                };
+                let length = answer.len();
+                let sent = write!(client, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{answer}");
+                if sent.is_err() {
+                    return;
+                }
+            });
+        }
+    });
+    url
+}
+
+/// A request's head and body.
+fn request(client: &mut impl Read) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte).ok()?;
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).ok()?;
+    let length = head.to_lowercase();
+    let length = length
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ").map(str::to_owned));
+    let mut body = vec![0; length?.trim().parse().ok()?];
+    client.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).ok()?))
+}
+
+/// What the node answers.
+fn asked(node: &str, _: &str, body: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(node).unwrap();
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nHost: {node}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    request(&mut stream).unwrap().1
+}
+
+#[test]
+fn vault_market_and_status_need_no_node_that_searches() {
+    let net = Net::start("no_search");
+    let key = net.create(r#""replicas": 2, "strategy": "SIMPLE", "autostart": true"#);
+    net.json(&["fund", "--nos", "10", "--sol", "0.1"]);
+    net.keep(&key);
+    net.work();
+    let url = without_search(&net);
+    let shown = |arguments: &[&str]| {
+        let mut all = vec!["--url", &url, "--keypair"];
+        let wallet = net.wallet("owner");
+        all.push(&wallet);
+        let output = command(&folder("no_search_home"))
+            .args(all)
+            .args(arguments)
+            .args(["--output", "json"])
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (
+            serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(),
+            said,
+        )
+    };
+    let (vault, said) = shown(&["vault"]);
+    assert_eq!(
+        (&vault[0]["vault_index"], said.as_str()),
+        (&0.into(), ""),
+        "{vault}"
+    );
+    let (market, said) = shown(&["market", MARKET]);
+    assert_eq!(market["price_per_second"], 100);
+    assert!(said.contains("is not known"), "{said}");
+    let (status, said) = shown(&["status", "0"]);
+    assert_eq!(status["status"], "RUNNING");
+    assert!(said.contains("does not search for runs"), "{said}");
+}
+
+#[test]
 fn no_command_repeats_a_secret() {
     let home = folder("secrets");
     let keypair = solana_keypair::Keypair::new();
@@ -289,7 +421,7 @@ fn keypairs_that_are_none_are_named_and_secrets_are_not_repeated() {
     };
     assert_eq!(
         said("/nonexistent/id.json"),
-        "error: --keypair /nonexistent/id.json: No such file or directory (os error 2)\n"
+        "error: --keypair /nonexistent/id.json: No such file or directory (os error 2); make a wallet with `nosana-deploy keygen`, or use --keypair with one's file\n"
     );
     let secret = solana_keypair::Keypair::new().to_base58_string();
     let refused = said(&secret);

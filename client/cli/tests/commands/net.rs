@@ -326,6 +326,13 @@ impl Net {
         self.send(&[quit], &[node]);
     }
 
+    /// The node answers nothing any more, and keeps its connections.
+    pub(crate) fn freeze(&self) {
+        let pid = self.child.id().to_string();
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args(["-STOP", &pid]).status().unwrap().success());
+    }
+
     pub(crate) fn lamports(&self, key: &Pubkey) -> u64 {
         let cluster = self.cluster();
         let account = self

@@ -5,7 +5,10 @@ use rexpect::{
     process::wait::WaitStatus,
     session::{spawn_command, PtySession},
 };
-use std::process::Command;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 const TIMEOUT_MILLISECONDS: u64 = 20_000;
 
@@ -42,6 +45,25 @@ fn watch_draws_the_deployment_until_q_is_pressed() {
     watch.flush().unwrap();
     watch.exp_eof().unwrap();
     assert_eq!(exit_status(&mut watch), 0);
+}
+
+#[test]
+fn watch_leaves_at_once_while_the_node_hangs() {
+    let net = Net::start("watch_hangs");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let mut watch = terminal(&net, &["watch", "0", "--interval", "1"]);
+    watch.exp_string("DRAFT").unwrap();
+    net.freeze();
+    std::thread::sleep(Duration::from_secs(2)); // it is asking by now
+    let asked = Instant::now();
+    watch.send("q").unwrap();
+    watch.flush().unwrap();
+    watch.exp_eof().unwrap();
+    assert_eq!(exit_status(&mut watch), 0);
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "it waited for the node"
+    );
 }
 
 #[test]
