@@ -23,7 +23,9 @@ enum Progress {
     Changed(u64),
     /// A simulation refused all of it, for this reason.
     Refused(String),
-    /// Not worth it.
+    /// All of its jobs were refused lately.
+    Held,
+    /// Not worth it, or not possible for this keeper.
     Skipped,
 }
 

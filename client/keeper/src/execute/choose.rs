@@ -46,7 +46,10 @@ impl Keeper {
                     None => Ok(Executed::NothingDue(Box::new(snapshot), slot)),
                 };
             };
-            match self.attempt(&snapshot, &action, task.since).await? {
+            match self
+                .attempt(&snapshot, &action, task.since, retries == 0)
+                .await?
+            {
                 Progress::Changed(slot) => (at_least, retries) = (slot, 1),
                 Progress::Skipped => skipped.push(action.kind()),
                 // It may have been done between the look and the simulation.
@@ -54,6 +57,11 @@ impl Keeper {
                     retries = 0;
                     at_least = slot.saturating_add(1);
                     tokio::time::sleep(SETTLING_TIME).await;
+                }
+                Progress::Held => {
+                    skipped.push(action.kind());
+                    let reason = "its jobs wait after earlier refusals".to_owned();
+                    refused.get_or_insert(KeeperError::Refused { action, reason });
                 }
                 // The deployment's other kinds of action do not wait for it.
                 Progress::Refused(reason) => {
@@ -67,8 +75,8 @@ impl Keeper {
         Err(KeeperError::TooManyActions(MAX_ACTIONS))
     }
 
-    /// How long to wait before acting, so that a faster keeper is not raced. Gives each keeper a different delay for each deployment and
-    /// minute, so that the keepers take turns.
+    /// How long to wait before acting, so that a faster keeper is not raced: different for each keeper,
+    /// deployment and minute, so that the keepers take turns.
     pub(crate) fn delay(&self, key: &Pubkey, now: i64) -> Duration {
         let minute = now.div_euclid(60).to_le_bytes();
         let parts = [&self.address().to_bytes()[..], &key.to_bytes(), &minute];
@@ -82,12 +90,14 @@ impl Keeper {
     }
 
     /// Does as much of an action as fits into one transaction. One job that cannot be handled holds up
-    /// no other.
+    /// no other. Refused jobs are remembered once others went through without them, or if `is_last`:
+    /// before that, somebody may just have been faster.
     async fn attempt(
         &self,
         snapshot: &Snapshot,
         action: &Action,
         noticed: i64,
+        is_last: bool,
     ) -> Result<Progress, KeeperError> {
         let looked = Instant::now();
         let (key, now) = (snapshot.deployment.address, snapshot.now);
@@ -95,20 +105,23 @@ impl Keeper {
         let is_payable = |node: Option<&Pubkey>| {
             self.config.creates_node_accounts || node.is_none_or(|node| !missing.contains(node))
         };
-        let mut rest =
-            action.only(|index, node| is_payable(node) && !self.refusals.holds(&key, index, now));
-        if rest.is_none() {
-            self.record_refusal(
-                snapshot,
-                action,
-                "every job of it waits after a refusal, or for a node's NOS account",
-            );
+        let Some(payable) = action.only(|_, node| is_payable(node)) else {
+            self.record_refusal(snapshot, action, "its nodes have no NOS accounts");
             return Ok(Progress::Skipped);
-        }
-        let (mut refusal, mut refusals) = (String::new(), 0);
-        while let Some(part) = rest.take().filter(|_| refusals < MAX_REFUSALS) {
+        };
+        let Some(possible) = payable.only(|index, _| !self.refusals.holds(&key, index, now)) else {
+            return Ok(Progress::Held);
+        };
+        let (mut rest, mut refused, mut refusal) = (Some(possible), Vec::new(), String::new());
+        let remember = |refused: &[u64]| {
+            for index in refused {
+                self.refusals.note(&key, *index, now);
+            }
+        };
+        while let Some(part) = rest.take().filter(|_| refused.len() < MAX_REFUSALS) {
             match self.prepare(snapshot, &part, &missing).await? {
                 Ok(prepared) => {
+                    remember(&refused);
                     let part = part.first(prepared.jobs);
                     if let Some(index) = part.first_index() {
                         self.refusals.forget(&key, index);
@@ -117,13 +130,14 @@ impl Keeper {
                     return self.finish(entry, &prepared).await;
                 }
                 Err(reason) => {
-                    if let Some(index) = part.first_index() {
-                        self.refusals.note(&key, index, now);
-                    }
-                    (refusal, refusals) = (reason, refusals + 1);
+                    refusal = reason;
+                    refused.extend(part.first_index());
                     rest = part.after(1);
                 }
             }
+        }
+        if is_last {
+            remember(&refused);
         }
         self.record_refusal(snapshot, action, &refusal);
         Ok(Progress::Refused(refusal))

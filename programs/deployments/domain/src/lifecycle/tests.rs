@@ -952,6 +952,17 @@ fn with_replace_a_run_that_began_with_the_firing_is_that_firing_s() {
     };
     assert_eq!(stop(1), Some(StopReason::Superseded));
     assert_eq!(stop(0), None);
+    // So is a queued one of a different revision, listed in the firing's second.
+    let stop_queued = |seconds_before: i64| {
+        let queued = Job {
+            listed_at: midnight - seconds_before,
+            revision: 7,
+            ..job(0)
+        };
+        lifecycle.stop_reason(&queued, [queued].into_iter(), midnight)
+    };
+    assert_eq!(stop_queued(1), Some(StopReason::Superseded));
+    assert_eq!(stop_queued(0), None);
 }
 
 #[test]

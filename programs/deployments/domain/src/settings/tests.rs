@@ -235,3 +235,10 @@ fn what_a_strategy_begins_with_is_valid() {
         assert_eq!(settings.validate(), Ok(()), "{strategy}");
     }
 }
+
+#[test]
+fn the_default_cap_is_half_as_much_again_and_rounds_up() {
+    for (price, cap) in [(0, 0), (1, 2), (100, 150), (101, 152), (u64::MAX, u64::MAX)] {
+        assert_eq!(default_price_cap(price), cap);
+    }
+}
