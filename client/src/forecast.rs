@@ -2,6 +2,7 @@
 
 use crate::{keeper::plan::Snapshot, markets::price_per_second};
 use deployments_domain::{
+    cron::Schedule,
     funding::{affordable_jobs, job_cost, with_fee, Funds},
     lifecycle::Market,
     settings::{Settings, Strategy},
@@ -79,11 +80,15 @@ pub fn firings(snapshot: &Snapshot, until: i64) -> Vec<i64> {
     else {
         return Vec::new();
     };
+    times(&schedule, Some(lifecycle.next_due_at), snapshot.now, until)
+}
+
+/// The firings from `next` on until `until`; those after `next` come after `now`.
+fn times(schedule: &Schedule, mut next: Option<i64>, now: i64, until: i64) -> Vec<i64> {
     let mut times = Vec::new();
-    let mut next = Some(lifecycle.next_due_at);
     while let Some(time) = next.filter(|time| *time <= until) {
         times.push(time);
-        next = schedule.next_after(time.max(snapshot.now));
+        next = schedule.next_after(time.max(now));
     }
     times
 }
@@ -131,17 +136,9 @@ impl Spending {
     pub fn new(settings: &Settings, price: u64, now: i64) -> Option<Self> {
         let job_nos = job_cost(price, settings.timeout_seconds)?;
         let day = now.saturating_add(86_400);
-        let mut firings = 0_usize;
-        let mut time = now;
-        while let Some(next) = settings
-            .schedule
-            .and_then(|schedule| schedule.next_after(time))
-        {
-            if next > day {
-                break;
-            }
-            (firings, time) = (firings.saturating_add(1), next);
-        }
+        let firings = settings.schedule.map_or(0, |schedule| {
+            times(&schedule, schedule.next_after(now), now, day).len()
+        });
         let ends = match settings.strategy {
             Strategy::Simple => true,
             Strategy::SimpleExtend => !settings.auto_extend,

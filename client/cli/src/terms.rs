@@ -13,6 +13,7 @@ use nosana_deploy_client::{
     forecast::Spending,
     instructions::Vault,
     markets::price_per_second,
+    rpc::{Cluster, ClusterError},
 };
 use solana_program::pubkey::Pubkey;
 
@@ -30,6 +31,22 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// Reads what the vault holds, and the time.
+    pub(crate) async fn read(
+        cluster: &Cluster,
+        market: Pubkey,
+        state: Market,
+        vault: Vault,
+    ) -> Result<Self, ClusterError> {
+        Ok(Self {
+            market,
+            state,
+            vault,
+            funds: cluster.funds(&vault).await?,
+            now: cluster.now().await?,
+        })
+    }
+
     /// What a deployment of these settings spends here.
     pub(crate) fn of(&self, settings: &Settings) -> Facts {
         let mut facts = Facts::default();
@@ -47,11 +64,7 @@ impl Terms {
             "strategy",
             settings.strategy.name(),
         );
-        let timeout = duration(settings.timeout_seconds.into());
-        let replicas = counted(settings.replicas, "job");
-        let replicas = format!("{replicas} of at most {timeout}");
-        facts.add("Replicas", replicas, "replicas", settings.replicas);
-        facts.add("", "", "timeout_seconds", settings.timeout_seconds);
+        replicas(settings, &mut facts);
         if let Some(spending) = price.and_then(|price| Spending::new(settings, price, self.now)) {
             let fee = percent(settings.max_fee_bps);
             let round = format!(
@@ -107,9 +120,23 @@ pub(crate) fn strategy(settings: &Settings) -> String {
     }
 }
 
+/// How many jobs, and how long each may run.
+pub(crate) fn replicas(settings: &Settings, facts: &mut Facts) {
+    let timeout = duration(settings.timeout_seconds.into());
+    let jobs = counted(settings.replicas, "job");
+    let shown = format!("{jobs} of at most {timeout}");
+    facts.add("Replicas", shown, "replicas", settings.replicas);
+    facts.add("", "", "timeout_seconds", settings.timeout_seconds);
+}
+
+/// NOS base units per second, or nothing for no cap.
+pub(crate) fn cap(max_price_per_second: u64) -> Option<u64> {
+    Some(max_price_per_second).filter(|cap| *cap != NO_PRICE_CAP)
+}
+
 /// The most that the market may ask.
 pub(crate) fn price_cap(settings: &Settings, facts: &mut Facts) {
-    let cap = Some(settings.max_price_per_second).filter(|cap| *cap != NO_PRICE_CAP);
+    let cap = cap(settings.max_price_per_second);
     let shown = cap.map_or_else(
         || "none: a market that raises its price can take all that the vault holds".into(),
         format::price,

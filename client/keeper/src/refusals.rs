@@ -1,12 +1,15 @@
 //! Jobs that simulations refused lately: each is tried again later, and holds up no other meanwhile.
 
 use solana_program::pubkey::Pubkey;
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 /// First wait after a refusal, in on-chain seconds; it doubles with each, up to the longest.
 const FIRST_WAIT_SECONDS: i64 = 30;
 const LONGEST_WAIT_SECONDS: i64 = 3_600;
-/// More refusals than this are forgotten, the oldest first.
+/// More refusals than this are forgotten: those that wait no longer, else all.
 const MOST: usize = 10_000;
 
 /// Which jobs were refused, and until when they are left alone.
@@ -21,10 +24,7 @@ struct Refusal {
 
 impl Refusals {
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(Pubkey, u64), Refusal>> {
-        match self.0.lock() {
-            Ok(all) => all,
-            Err(poisoned) => poisoned.into_inner(),
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a deployment's job was refused at on-chain time `now`.

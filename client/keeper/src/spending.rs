@@ -2,7 +2,10 @@
 //! can have it work for nothing for ever.
 
 use solana_program::pubkey::Pubkey;
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 const SECONDS_PER_HOUR: i64 = 3_600;
 
@@ -46,10 +49,7 @@ impl Losses {
     /// Takes a loss of `lamports` from the owner's budget at on-chain time `now`, if it has that much. It
     /// is taken before a transaction is sent: several are under way at a time.
     pub(crate) fn take(&self, owner: &Pubkey, lamports: u64, now: i64) -> bool {
-        let mut hour = match self.hour.lock() {
-            Ok(hour) => hour,
-            Err(poisoned) => poisoned.into_inner(),
-        };
+        let mut hour = self.hour.lock().unwrap_or_else(PoisonError::into_inner);
         hour.begin(now);
         let lost = hour.by_owner.entry(*owner).or_default();
         let after = lost.saturating_add(lamports);

@@ -140,13 +140,7 @@ impl Create {
             spec.vault_index = new_vault(context, owner).await?;
         }
         let vault = Vault::new(*owner, spec.vault_index);
-        let terms = Terms {
-            market: spec.market,
-            state: market,
-            vault,
-            funds: context.cluster.funds(&vault).await?,
-            now: context.cluster.now().await?,
-        };
+        let terms = Terms::read(&context.cluster, spec.market, market, vault).await?;
         let next = context.cluster.next_deployment_id(owner).await?;
         match self.id {
             Some(id) if id != next => Err(taken(owner, id, next)),

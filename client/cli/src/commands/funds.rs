@@ -90,9 +90,12 @@ async fn require_held(
             sol(held.lamports)
         )));
     }
+    if lamports == 0 {
+        return Ok(());
+    }
     let in_vault = context.cluster.funds(vault).await?.lamports;
     let floor = context.cluster.rent().await?.minimum_balance(0);
-    if lamports > 0 && !may_hold(in_vault.saturating_add(lamports), floor) {
+    if !may_hold(in_vault.saturating_add(lamports), floor) {
         return Err(invalid(format!(
             "--sol: {} would leave vault {} below the rent of an empty account; use at least {}",
             sol(lamports),
@@ -206,12 +209,13 @@ async fn require_there(
             nos(held.nos)
         )));
     }
-    let floor = context.cluster.rent().await?.minimum_balance(0);
-    let Amount::Exact(lamports) = lamports else {
-        return Ok(());
+    let lamports = match lamports {
+        Amount::All | Amount::Exact(0) => return Ok(()),
+        Amount::Exact(lamports) => lamports,
     };
+    let floor = context.cluster.rent().await?.minimum_balance(0);
     let left = held.lamports.checked_sub(lamports);
-    if lamports > 0 && !left.is_some_and(|left| may_hold(left, floor)) {
+    if !left.is_some_and(|left| may_hold(left, floor)) {
         let most = sol(held.lamports.saturating_sub(floor));
         return Err(invalid(format!(
             "--sol: vault {index} holds {}, of which {} has to stay unless all goes; use at most {most}, or ALL",

@@ -1,9 +1,10 @@
 //! `list`: the deployments of a wallet or of a market.
 
+use crate::terms::cap;
 use crate::{
     commands::{
         leave_out,
-        status::{price_cap, runway_brief, runway_json},
+        status::{runway_brief, runway_json},
     },
     context::Context,
     format::{self, brief, counted, duration},
@@ -145,7 +146,7 @@ fn summary(snapshot: &Snapshot) -> Value {
         "replicas": header.replicas,
         "active": header.active,
         "timeout_seconds": header.timeout_seconds,
-        "max_price_per_second": price_cap(header.max_price_per_second),
+        "max_price_per_second": cap(header.max_price_per_second),
         "revision": header.revision,
     })
 }

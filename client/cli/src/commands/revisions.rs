@@ -96,7 +96,7 @@ impl Revisions {
                 number,
                 transaction,
             }) => transaction.submit_to(context, &address, |plan, owner, found| {
-                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                let name = Owned::name(found, &address);
                 name_revision(plan, &address, number);
                 plan.question = format!(
                     "Close revision {number} of {name}? Nothing can be rolled back to it then."
@@ -117,7 +117,7 @@ fn run(
     build: impl FnOnce(&Address) -> Instruction,
 ) -> Result<()> {
     transaction.submit_to(context, address, |plan, owner, found| {
-        let name = found.map_or_else(|| address.to_string(), Owned::name);
+        let name = Owned::name(found, address);
         name_revision(plan, address, number);
         plan.question = format!("Run revision {number} of {name} from now on?");
         plan.pin = pin;

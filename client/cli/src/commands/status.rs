@@ -3,7 +3,7 @@
 mod facts;
 mod runway;
 
-pub(crate) use runway::{price_cap, runway_brief, runway_json};
+pub(crate) use runway::{runway_brief, runway_json};
 
 use crate::{
     context::Context,

@@ -38,7 +38,7 @@ impl Target {
         let address = context.deployment_address(&self.deployment)?;
         self.transaction
             .submit_to(context, &address, |plan, owner, found| {
-                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                let name = Owned::name(found, &address);
                 if let Some(Owned { deployment, .. }) = found {
                     let jobs_active = deployment.header.active > 0;
                     require_allowed(&name, deployment.status(), event, jobs_active)?;
@@ -223,7 +223,7 @@ impl WriteOff {
             let market = self.market.or(of_the_account).ok_or_else(|| {
                 invalid("--market: missing; use the deployment's with --blockhash, so that every signer makes the same transaction")
             })?;
-            let name = found.map_or_else(|| address.to_string(), Owned::name);
+            let name = Owned::name(found, &address);
             plan.question = format!("Write off job {job} of {name} and give up its deposit?");
             plan.facts.add("Job", job, "job", job);
             Ok(ix::write_off(owner, &address, &market, job))

@@ -76,7 +76,7 @@ impl Update {
         let address = context.deployment_address(&self.deployment)?;
         self.transaction
             .submit_to(context, &address, |plan, owner, found| {
-                let name = found.map_or_else(|| address.to_string(), Owned::name);
+                let name = Owned::name(found, &address);
                 plan.question = format!("Change {name} to these settings?");
                 if let Some(found) = found {
                     let changed = args.settings.changed(*found.settings());

@@ -27,13 +27,7 @@ impl Owned {
             Err(ClusterError::Missing { .. } | ClusterError::Decode { .. }) => Market::Unusable,
             market => market?,
         };
-        let terms = Terms {
-            market: header.market,
-            state: market,
-            vault,
-            funds: cluster.funds(&vault).await?,
-            now: cluster.now().await?,
-        };
+        let terms = Terms::read(cluster, header.market, market, vault).await?;
         Ok(Self { deployment, terms })
     }
 
@@ -47,12 +41,11 @@ impl Owned {
         self.terms.of(settings)
     }
 
-    /// Its name, as people may see it, and its address.
-    pub(crate) fn name(&self) -> String {
-        format!(
-            "{:?} ({})",
-            self.deployment.header.name(),
-            self.deployment.address
-        )
+    /// Its name, as people may see it, and its address; the address alone if it was not read.
+    pub(crate) fn name(found: Option<&Self>, address: &Pubkey) -> String {
+        match found {
+            Some(found) => format!("{:?} ({address})", found.deployment.header.name()),
+            None => address.to_string(),
+        }
     }
 }

@@ -58,20 +58,22 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Commands that send a transaction, whatever their arguments; `revisions` may.
+pub(crate) const ASKING: [&str; 10] = [
+    "create",
+    "update",
+    "start",
+    "extend",
+    "stop",
+    "archive",
+    "close",
+    "write-off",
+    "fund",
+    "withdraw",
+];
+
 /// These arguments, and the yes of an owner who would be asked.
 fn agreed<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    const ASKING: [&str; 10] = [
-        "create",
-        "update",
-        "start",
-        "extend",
-        "stop",
-        "archive",
-        "close",
-        "write-off",
-        "fund",
-        "withdraw",
-    ];
     let mut all = arguments.to_vec();
     let (command, subcommand) = (arguments.first(), arguments.get(2));
     let revises = command == Some(&"revisions") && subcommand.is_some_and(|it| *it != "list");

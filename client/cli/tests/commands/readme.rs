@@ -54,21 +54,8 @@ fn the_reference_s_commands_work_in_their_order() {
             .replace("<PUBKEY>", MARKET)
             .replace("examples/*.json", &examples.join(" "));
         let mut arguments = arguments(&line);
-        let asks = [
-            "create",
-            "fund",
-            "start",
-            "update",
-            "revisions",
-            "stop",
-            "archive",
-            "withdraw",
-            "close",
-        ];
-        match arguments[0].as_str() {
-            name if asks.contains(&name) => arguments.push("--yes".into()),
-            "watch" => arguments.push("--once".into()), // here is no terminal
-            _ => {}
+        if arguments[0] == "watch" {
+            arguments.push("--once".into()); // here is no terminal
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         net.text(&arguments);
@@ -115,10 +102,7 @@ fn the_readme_s_five_commands_work() {
     assert_eq!(lines.len(), 5);
     for line in lines {
         let line = line.replace("deployment.json", &file);
-        let mut arguments = arguments(&line);
-        if arguments[0] == "fund" {
-            arguments.push("--yes".into());
-        }
+        let arguments = arguments(&line);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         net.text(&arguments);
     }

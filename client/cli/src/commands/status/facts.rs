@@ -2,7 +2,7 @@
 
 use super::runway::{runway, runway_json};
 use crate::{
-    format::{self, counted, duration, nos, nos_sum, sol, when},
+    format::{self, counted, nos, nos_sum, sol, when},
     output::{self, Facts},
     terms,
 };
@@ -90,15 +90,7 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
         settings.strategy.name(),
     );
     facts.add("", "", "auto_extend", header.auto_extend != 0);
-    let timeout = duration(header.timeout_seconds.into());
-    let replicas = counted(header.replicas, "job");
-    facts.add(
-        "Replicas",
-        format!("{replicas} of at most {timeout}"),
-        "replicas",
-        header.replicas,
-    );
-    facts.add("", "", "timeout_seconds", header.timeout_seconds);
+    terms::replicas(settings, facts);
     terms::price_cap(settings, facts);
     terms::keeper_reward(settings, facts);
     let fee = format!(

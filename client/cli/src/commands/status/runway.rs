@@ -40,11 +40,6 @@ pub(crate) fn runway_brief(forecast: &Forecast, now: i64) -> String {
     }
 }
 
-/// NOS base units per second, or nothing for no cap.
-pub(crate) fn price_cap(per_second: u64) -> Option<u64> {
-    (per_second < u64::MAX).then_some(per_second)
-}
-
 pub(crate) fn runway_json(forecast: &Forecast) -> Value {
     match forecast.runway {
         Runway::Idle => json!({"kind": "idle"}),
