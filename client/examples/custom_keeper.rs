@@ -25,15 +25,16 @@ async fn tick(
     };
     let found = cluster.deployments(&of_the_owner).await?;
     let readable = found.into_iter().filter_map(|(_, account)| account.ok());
-    let (_, snapshots) = cluster.overview(readable.collect()).await?;
+    let (_, seen) = cluster.overview(readable.collect()).await?;
+    let snapshots = seen.into_iter().filter_map(|(_, snapshot)| snapshot.ok());
     let mut done = 0;
-    for snapshot in &snapshots {
+    for snapshot in snapshots {
         // The plan says what the program will accept; the program decides again.
         let Some(action) = snapshot.due().into_iter().next() else {
             continue;
         };
         let action = action.first(JOBS_PER_TRANSACTION);
-        let instruction = action.instruction(&keeper.pubkey(), snapshot);
+        let instruction = action.instruction(&keeper.pubkey(), &snapshot);
         send(cluster, keeper, &[instruction]).await?;
         println!("{}: {action}", snapshot.deployment.header.name());
         done += 1;

@@ -34,12 +34,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let found = cluster.deployments(&on_this_market).await?;
     let readable = found.into_iter().filter_map(|(_, account)| account.ok());
-    let (_, snapshots) = cluster.overview(readable.collect()).await?;
-    for snapshot in &snapshots {
+    let (_, seen) = cluster.overview(readable.collect()).await?;
+    let snapshots = seen.into_iter().filter_map(|(_, snapshot)| snapshot.ok());
+    for snapshot in snapshots {
         println!(
             "{}: {} jobs due now, {} active, pays up to {} NOS base units a second",
             snapshot.deployment.header.name(),
-            jobs_due(snapshot),
+            jobs_due(&snapshot),
             snapshot.jobs.len(),
             snapshot.deployment.lifecycle.settings.max_price_per_second
         );

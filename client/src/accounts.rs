@@ -116,9 +116,10 @@ impl DeploymentAccount {
         self.jobs.iter().map(ActiveJob::view)
     }
 
-    /// Whether anything can become due without its owner: it has active jobs, or lists some.
+    /// Whether anything can become due without its owner: it has active jobs, or lists some, perhaps
+    /// once its market serves again.
     pub fn may_be_due(&self) -> bool {
-        !self.jobs.is_empty() || self.status().lists_jobs()
+        !self.jobs.is_empty() || self.lifecycle.may_list()
     }
 
     /// Its status.

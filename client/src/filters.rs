@@ -17,7 +17,8 @@ pub struct Memcmp {
 }
 
 impl Memcmp {
-    fn new(offset: usize, bytes: &[u8]) -> Self {
+    /// An account passes if its data has `bytes` at `offset`.
+    pub fn new(offset: usize, bytes: &[u8]) -> Self {
         let bytes = bytes.to_vec();
         Self { offset, bytes }
     }

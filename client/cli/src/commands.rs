@@ -17,10 +17,10 @@ pub(crate) mod watch;
 
 use crate::exit::invalid;
 use anyhow::Result;
-use nosana_deploy_client::spec::MAX_JSON_BYTES;
+use nosana_deploy_client::{accounts::DecodeError, rpc::Found, spec::MAX_JSON_BYTES};
+use serde_json::{json, Value};
 use solana_program::pubkey::Pubkey;
 use std::{
-    fmt,
     io::{Read, Write},
     path::Path,
 };
@@ -43,10 +43,32 @@ pub(crate) fn read(file: &Path) -> Result<String> {
     }
 }
 
-/// Names an account that cannot be decoded; the others are shown all the same.
-fn leave_out(key: &Pubkey, error: impl fmt::Display) {
-    // Whether anybody reads it changes nothing.
-    let _ = writeln!(std::io::stderr(), "{key} is left out: {error}");
+/// Accounts that cannot be decoded: named on stderr and in JSON. The others are shown all the same.
+#[derive(Default)]
+struct LeftOut(Vec<(Pubkey, DecodeError)>);
+
+impl LeftOut {
+    /// What can be decoded; the rest is noted.
+    fn sift<T>(&mut self, found: impl IntoIterator<Item = Found<T>>) -> Vec<T> {
+        let mut readable = Vec::new();
+        for (key, found) in found {
+            match found {
+                Ok(found) => readable.push(found),
+                Err(error) => {
+                    // Whether anybody reads it changes nothing.
+                    let _ = writeln!(std::io::stderr(), "{key} is left out: {error}");
+                    self.0.push((key, error));
+                }
+            }
+        }
+        readable
+    }
+
+    /// An object each.
+    fn json(&self) -> impl Iterator<Item = Value> + '_ {
+        let all = self.0.iter();
+        all.map(|(key, error)| json!({"account": key.to_string(), "error": error.to_string()}))
+    }
 }
 
 /// The seconds in so many minutes; what does not fit is out of range anyway.

@@ -1,7 +1,8 @@
 //! A keeper's settings.
 
 use nosana_deploy_client::{
-    accounts::DeploymentAccount, filters::DeploymentFilter, transaction::priority_fee,
+    accounts::DeploymentAccount, domain::status::Status, filters::DeploymentFilter,
+    transaction::priority_fee,
 };
 use solana_program::pubkey::Pubkey;
 use std::{net::SocketAddr, time::Duration};
@@ -27,6 +28,9 @@ pub struct Config {
     pub creates_node_accounts: bool,
     /// Most priority fee, micro-lamports per compute unit.
     pub max_compute_unit_price_micro_lamports: u64,
+    /// Priority fee where the node cannot say what recent transactions paid, micro-lamports per compute
+    /// unit; never more than the most.
+    pub fallback_compute_unit_price_micro_lamports: u64,
     /// Deployments dealt with at the same time, from 1.
     pub parallel: usize,
     /// Between two scans of all deployments.
@@ -59,7 +63,8 @@ impl Config {
             max_loss_lamports_per_hour: 1_000_000,
             creates_node_accounts: false,
             max_compute_unit_price_micro_lamports: 100_000,
-            parallel: 8,
+            fallback_compute_unit_price_micro_lamports: 10_000,
+            parallel: 32,
             rescan: Duration::from_secs(300),
             housekeeping: Duration::from_secs(3_600),
             stagger: Duration::from_secs(2),
@@ -69,6 +74,19 @@ impl Config {
             metrics: None,
             dry_run: false,
         }
+    }
+
+    /// Filters that together find every wanted deployment in which something may become due.
+    pub(crate) fn due_filters(&self) -> Vec<DeploymentFilter> {
+        let restless = Status::ALL.into_iter().filter(|status| !status.is_quiet());
+        let in_status = |status| {
+            let filters = self.filters().into_iter();
+            filters.map(move |filter| DeploymentFilter {
+                status: Some(status),
+                ..filter
+            })
+        };
+        restless.flat_map(in_status).collect()
     }
 
     /// Filters that together find every deployment that is wanted.
@@ -107,9 +125,18 @@ impl Config {
         self.owners.is_empty() && self.markets.is_empty()
     }
 
-    /// What a transaction pays per compute unit, after what recent ones paid.
-    pub(crate) fn compute_unit_price(&self, recent: &[u64]) -> u64 {
-        priority_fee(recent, self.max_compute_unit_price_micro_lamports)
+    /// What a transaction pays per compute unit, after what recent ones paid, if that is known.
+    pub(crate) fn compute_unit_price(&self, recent: Option<&[u64]>) -> u64 {
+        let most = self.max_compute_unit_price_micro_lamports;
+        recent.map_or_else(
+            || self.fallback_compute_unit_price_micro_lamports.min(most),
+            |recent| priority_fee(recent, most),
+        )
+    }
+
+    /// Whether lookup tables are made, and grow.
+    pub(crate) fn grows_lookup_tables(&self) -> bool {
+        self.creates_lookup_table && !self.profitable_only && !self.dry_run
     }
 
     /// Whether recent fees matter.
@@ -121,6 +148,19 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_priority_fee_has_a_bound_also_where_nothing_is_known_of_recent_ones() {
+        let config = |fallback| Config {
+            max_compute_unit_price_micro_lamports: 500,
+            fallback_compute_unit_price_micro_lamports: fallback,
+            ..Config::new("ws://localhost")
+        };
+        assert_eq!(config(200).compute_unit_price(None), 200);
+        assert_eq!(config(501).compute_unit_price(None), 500);
+        assert_eq!(config(200).compute_unit_price(Some(&[900; 4])), 500);
+        assert_eq!(config(200).compute_unit_price(Some(&[])), 0);
+    }
 
     #[test]
     fn the_chosen_are_found_by_the_fewest_requests() {
@@ -141,6 +181,14 @@ mod tests {
             ..all
         };
         assert_eq!(markets.filters().len(), 2);
+        let due = markets.due_filters();
+        assert_eq!(
+            due.len(),
+            2 * 5,
+            "five of eight statuses have something due"
+        );
+        let quiet = |filter: &DeploymentFilter| filter.status.is_none_or(Status::is_quiet);
+        assert!(!due.iter().any(quiet));
         assert!(!markets.wants_all());
     }
 }

@@ -6,6 +6,7 @@ mod record;
 mod send;
 mod simulate;
 
+use crate::lookup_tables::Wish;
 use nosana_deploy_client::{keeper::plan::Snapshot, transaction::Lifetime};
 use solana_message::VersionedMessage;
 
@@ -34,8 +35,11 @@ struct Prepared {
     message: VersionedMessage,
     lifetime: Lifetime,
     jobs: usize,
-    /// What it costs the keeper and earns it, in lamports.
+    /// Addresses in a lookup table with which more of the action would fit.
+    wishes: Vec<Wish>,
+    /// What it costs the keeper in fees and in rents, and what it gains in all, in lamports.
     fee_lamports: u64,
+    rent_lamports: u64,
     gain_lamports: i128,
     /// What the wallet holds after it.
     left_lamports: u64,

@@ -13,6 +13,7 @@
 //! | `scan` | reads all deployments now and then |
 //! | `execute` | one deployment: choose an action, simulate it, send it, record the outcome |
 //! | `housekeeping` | cleans finished jobs and reclaims deposits |
+//! | `recent` | what many transactions need, asked for once: a blockhash, recent fees |
 //! | `refusals` | jobs that simulations refused lately, to be tried again later |
 //! | `lookup_tables` | makes room for more jobs in a transaction |
 //! | `spending` | bounds what the keeper gives away |
@@ -27,6 +28,7 @@ mod health;
 mod housekeeping;
 mod lookup_tables;
 mod metrics;
+mod recent;
 mod refusals;
 mod run_loop;
 mod scan;
@@ -39,6 +41,7 @@ pub use error::KeeperError;
 use lookup_tables::LookupTables;
 use metrics::Metrics;
 use nosana_deploy_client::rpc::{Cluster, ClusterError};
+use recent::Recent;
 use refusals::Refusals;
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
@@ -64,6 +67,7 @@ pub struct Keeper {
     tables: LookupTables,
     losses: Losses,
     refusals: Refusals,
+    recent: Recent,
     /// Set once the keeper is told to stop: nothing new is signed from then on.
     stopping: AtomicBool,
 }
@@ -73,6 +77,7 @@ impl Keeper {
     pub fn new(cluster: Cluster, wallet: Keypair, config: Config) -> Arc<Self> {
         Arc::new(Self {
             refusals: Refusals::default(),
+            recent: Recent::default(),
             losses: Losses::new(config.max_loss_lamports_per_hour),
             stopping: AtomicBool::new(false),
             cluster,
@@ -140,9 +145,7 @@ impl Keeper {
 
     async fn try_to_connect(&self) -> Result<(), ClusterError> {
         self.cluster.require_program().await?;
-        self.tables
-            .load(&self.cluster, &self.config.lookup_tables)
-            .await
+        self.load_lookup_tables().await
     }
 
     /// Records that a request failed.

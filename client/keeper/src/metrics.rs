@@ -59,6 +59,13 @@ struct Of {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Spending {
+    kind: &'static str,
+    /// `fee` or `rent`.
+    what: &'static str,
+}
+
 /// All figures of one keeper.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -67,7 +74,7 @@ pub(crate) struct Metrics {
     lag: Histogram,
     rpc_errors: Counter,
     reconnects: Counter,
-    fees: Counter,
+    spent: Family<Spending, Counter>,
     pub(crate) watched: Gauge,
     pub(crate) waiting: Gauge,
     pub(crate) waits_seconds: Gauge,
@@ -117,11 +124,11 @@ impl Default for Metrics {
                 "Subscriptions made anew",
                 Counter::default(),
             ),
-            fees: added(
+            spent: added(
                 all,
-                "fees_lamports",
-                "Lamports paid for transactions, lost races included",
-                Counter::default(),
+                "spent_lamports",
+                "Lamports paid as fees, lost races included, and as rents of accounts made for others",
+                Family::default(),
             ),
             watched: added(
                 all,
@@ -183,8 +190,12 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn paid(&self, lamports: u64) {
-        self.fees.inc_by(lamports);
+    /// What a kind of action cost: `fee` or `rent`.
+    pub(crate) fn spent(&self, kind: &'static str, what: &'static str, lamports: u64) {
+        if lamports > 0 {
+            let labels = Spending { kind, what };
+            self.spent.get_or_create(&labels).inc_by(lamports);
+        }
     }
 
     pub(crate) fn rpc_failed(&self) {
@@ -235,7 +246,8 @@ mod tests {
         let metrics = Metrics::default();
         metrics.acted("list", Outcome::Done, 12, 3);
         metrics.acted("list", Outcome::Lost, 12, 3);
-        metrics.paid(5_000);
+        metrics.spent("list", "fee", 5_000);
+        metrics.spent("stop", "rent", 0);
         metrics.watched.set(7);
         let text = metrics.text();
         for line in [
@@ -244,11 +256,12 @@ mod tests {
             "nosana_keeper_jobs_total{kind=\"list\"} 12",
             "nosana_keeper_lag_seconds_sum 3.0",
             "nosana_keeper_lag_seconds_count 1",
-            "nosana_keeper_fees_lamports_total 5000",
+            "nosana_keeper_spent_lamports_total{kind=\"list\",what=\"fee\"} 5000",
             "nosana_keeper_deployments_watched 7",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("kind=\"stop\""), "nothing was spent\n{text}");
     }
 
     #[test]

@@ -2,24 +2,16 @@
 
 use crate::{
     execute::Executed,
-    housekeeping::Watched,
     subscriptions::{clock, subscriptions, Event},
     Keeper, KeeperError,
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    keeper::{
-        plan::Snapshot,
-        task_queue::{Task, TaskQueue},
-    },
-    rpc::ClusterError,
+    keeper::{plan::Snapshot, task_queue::TaskQueue},
+    rpc::{ClusterError, Found},
 };
 use solana_program::pubkey::Pubkey;
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{signal, Signal, SignalKind},
     sync::{mpsc, watch},
@@ -31,8 +23,6 @@ use tokio::{
 const EVENTS: usize = 4_096;
 /// How long actions under way may take when the keeper has to stop.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
-/// Most deployments that wait for their turn at a time.
-const MOST_STAGGERED: usize = 1_024;
 /// Before a scan that failed is tried again.
 const SCAN_RETRY: Duration = Duration::from_secs(5);
 /// Between two looks at the wallet's balance.
@@ -40,12 +30,13 @@ const BALANCE_PERIOD: Duration = Duration::from_secs(60);
 
 /// What a task of the loop's returned.
 enum TaskResult {
-    /// Its turn has come.
-    Staggered(Box<Task>),
+    /// A faster keeper has had its time: this one may act.
+    Ready(Pubkey),
     Executed(Pubkey, Result<Executed, KeeperError>),
     Scanned(Result<(u64, Vec<DeploymentAccount>), ClusterError>),
-    Surveyed(Result<(u64, Vec<Snapshot>), ClusterError>),
+    Surveyed(Result<(u64, Vec<Found<Snapshot>>), ClusterError>),
     Housekeeping(Result<(), ClusterError>),
+    TableGrown(Result<(), ClusterError>),
     Balance(Result<u64, ClusterError>),
 }
 
@@ -55,12 +46,11 @@ struct RunLoop {
     /// Workers, a scan, and housekeeping.
     tasks: JoinSet<TaskResult>,
     workers: usize,
-    /// Deployments that give a faster keeper time. They hold no worker meanwhile.
-    staggered: usize,
-    /// Whose turn has come.
-    turns: VecDeque<Box<Task>>,
     is_scanning: bool,
+    /// The next scan looks at everything: what happened may not have been told.
+    looks_at_everything: bool,
     is_housekeeping: bool,
+    is_growing_table: bool,
     failures: usize,
     /// Leave a deployment alone after a failure, instead of trying again later.
     gives_up: bool,
@@ -86,14 +76,18 @@ impl RunLoop {
     fn new(keeper: Arc<Keeper>, gives_up: bool) -> Self {
         let (address, url) = (keeper.address(), keeper.cluster.url());
         tracing::info!(keeper = %address, url, "started");
+        let is_staggered = !gives_up && !keeper.config.stagger.is_zero();
         Self {
-            queue: TaskQueue::default(),
+            queue: match is_staggered {
+                true => TaskQueue::staggered(),
+                false => TaskQueue::default(),
+            },
             tasks: JoinSet::new(),
             workers: 0,
-            staggered: 0,
-            turns: VecDeque::new(),
             is_scanning: false,
+            looks_at_everything: true,
             is_housekeeping: false,
+            is_growing_table: false,
             failures: 0,
             gives_up,
             keeper,
@@ -101,12 +95,11 @@ impl RunLoop {
     }
 
     async fn once(mut self) -> Result<(), KeeperError> {
-        let now = self.keeper.cluster.now().await?;
-        self.queue.set_time(now);
+        self.queue.set_time(self.keeper.cluster.now().await?);
         self.start_scan();
         let mut is_housekeeping_left = !self.keeper.config.profitable_only;
         loop {
-            self.start_workers(true);
+            self.start_workers();
             match self.tasks.join_next().await {
                 Some(result) => self.handle_result(result)?,
                 None if std::mem::take(&mut is_housekeeping_left) => self.start_housekeeping(),
@@ -131,7 +124,7 @@ impl RunLoop {
         let mut balances = every(BALANCE_PERIOD);
         let mut stop_signals = StopSignals::new();
         loop {
-            self.start_workers(false);
+            self.start_workers();
             self.update_metrics(&awaited);
             tokio::select! {
                 event = events.recv() => match event {
@@ -173,7 +166,10 @@ impl RunLoop {
             Event::Job(job, state) => self.queue.job(&job, state),
             Event::Run(address, job) => self.queue.run(address, job),
             Event::Vault(key) => self.queue.vault(&key),
-            Event::Connected => self.start_scan(),
+            Event::Connected => {
+                self.looks_at_everything = true;
+                self.start_scan();
+            }
             Event::Time(now) => self.queue.set_time(now),
         }
     }
@@ -190,31 +186,38 @@ impl RunLoop {
         }
     }
 
-    /// Hands waiting deployments to workers. Unless `at_once`, a faster keeper is given time first.
-    fn start_workers(&mut self, at_once: bool) {
-        let at_once = at_once || self.keeper.config.stagger.is_zero();
-        while !at_once && self.staggered < MOST_STAGGERED {
-            let Some(task) = self.queue.take() else {
-                break;
-            };
-            let delay = self.keeper.delay(&task.account.address, self.queue.now());
-            self.staggered += 1;
+    /// Hands waiting deployments to workers, those first that a faster keeper was given time for.
+    fn start_workers(&mut self) {
+        while let Some(key) = self.queue.noticed() {
+            let delay = self.keeper.delay(&key, self.queue.now());
             self.tasks.spawn(async move {
                 tokio::time::sleep(delay).await;
-                TaskResult::Staggered(Box::new(task))
+                TaskResult::Ready(key)
             });
         }
         while self.workers < self.keeper.config.parallel {
-            let next = self.turns.pop_front();
-            let next = next.or_else(|| self.queue.take().filter(|_| at_once).map(Box::new));
-            let Some(task) = next else {
+            let Some(task) = self.queue.take() else {
                 return;
             };
             let keeper = self.keeper.clone();
             self.workers += 1;
             self.tasks.spawn(async move {
                 let key = task.account.address;
-                TaskResult::Executed(key, keeper.execute(*task).await)
+                TaskResult::Executed(key, keeper.execute(task).await)
+            });
+        }
+    }
+
+    /// A lookup table grows once that has paid for itself, while everything else goes on.
+    fn grow_table(&mut self) {
+        if self.is_growing_table {
+            return;
+        }
+        if let Some(wish) = self.keeper.tables.take_granted() {
+            self.is_growing_table = true;
+            let keeper = self.keeper.clone();
+            self.tasks.spawn(async move {
+                TaskResult::TableGrown(keeper.grow_lookup_tables(&wish).await)
             });
         }
     }
@@ -247,13 +250,9 @@ impl RunLoop {
         if !is_wanted || std::mem::replace(&mut self.is_housekeeping, true) {
             return;
         }
-        let watched = Watched {
-            by_vault: self.queue.by_vault(),
-            now: self.queue.now(),
-        };
-        let keeper = self.keeper.clone();
+        let (keeper, now) = (self.keeper.clone(), self.queue.now());
         self.tasks
-            .spawn(async move { TaskResult::Housekeeping(keeper.keep_house(watched).await) });
+            .spawn(async move { TaskResult::Housekeeping(keeper.keep_house(now).await) });
     }
 
     fn read_balance(&mut self) {
@@ -269,12 +268,10 @@ impl RunLoop {
         result: Result<TaskResult, tokio::task::JoinError>,
     ) -> Result<(), KeeperError> {
         match result.map_err(|_| KeeperError::Stopped("worker"))? {
-            TaskResult::Staggered(task) => {
-                self.staggered -= 1;
-                self.turns.push_back(task);
-            }
+            TaskResult::Ready(key) => self.queue.ready(&key),
             TaskResult::Executed(key, executed) => {
                 self.workers -= 1;
+                self.grow_table();
                 match executed {
                     Ok(Executed::NothingDue(snapshot, slot)) => self.queue.done(&snapshot, slot),
                     Ok(Executed::Closed) => self.queue.forget(&key),
@@ -283,24 +280,19 @@ impl RunLoop {
                 }
             }
             TaskResult::Scanned(Ok((slot, found))) => {
-                let may_be_due = self.queue.scanned(found, slot);
+                // Without subscriptions nothing tells of money, or of anything else.
+                let everything = std::mem::take(&mut self.looks_at_everything)
+                    || self.keeper.metrics.subscribed.get() == 0;
+                let worth_a_look = self.queue.scanned(found, slot, everything);
                 let keeper = self.keeper.clone();
                 self.tasks.spawn(async move {
-                    TaskResult::Surveyed(keeper.cluster.overview(may_be_due).await)
+                    TaskResult::Surveyed(keeper.cluster.overview(worth_a_look).await)
                 });
             }
-            TaskResult::Surveyed(Ok((slot, snapshots))) => {
-                self.is_scanning = false;
-                self.keeper.metrics.scanned.mark();
-                let seen = snapshots.len();
-                for snapshot in snapshots {
-                    self.queue.seen(snapshot, slot);
-                }
-                let (watched, ready) = (self.queue.len(), self.queue.waiting());
-                tracing::info!(watched, seen, ready, "scanned");
-            }
+            TaskResult::Surveyed(Ok((slot, seen))) => self.surveyed(slot, seen),
             TaskResult::Scanned(Err(error)) | TaskResult::Surveyed(Err(error)) => {
                 self.failures += 1;
+                self.looks_at_everything = true;
                 self.keeper.rpc_failed("scanning deployments", &error);
                 self.scan_again();
             }
@@ -308,12 +300,35 @@ impl RunLoop {
                 self.is_housekeeping = false;
                 done?;
             }
+            TaskResult::TableGrown(grown) => {
+                self.is_growing_table = false;
+                if let Err(error) = grown {
+                    tracing::warn!(%error, "no lookup table");
+                }
+            }
             TaskResult::Balance(Ok(lamports)) => self.check_balance(lamports),
             TaskResult::Balance(Err(error)) => {
                 self.keeper.rpc_failed("reading the balance", &error);
             }
         }
         Ok(())
+    }
+
+    fn surveyed(&mut self, slot: u64, seen: Vec<Found<Snapshot>>) {
+        self.is_scanning = false;
+        self.keeper.metrics.scanned.mark();
+        let count = seen.len();
+        for (key, snapshot) in seen {
+            match snapshot {
+                Ok(snapshot) => self.queue.seen(snapshot, slot),
+                Err(error) => {
+                    tracing::warn!(deployment = %key, %error, "left out");
+                    self.queue.unseen(&key);
+                }
+            }
+        }
+        let (watched, ready) = (self.queue.len(), self.queue.waiting());
+        tracing::info!(watched, seen = count, ready, "scanned");
     }
 
     fn execution_failed(&mut self, key: &Pubkey, error: &KeeperError) {

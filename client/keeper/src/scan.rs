@@ -1,30 +1,36 @@
-//! Reads all deployments now and then: notifications get lost.
+//! Reads deployments now and then: notifications get lost.
 
 use crate::Keeper;
+use futures_util::future::try_join_all;
 use nosana_deploy_client::{
     accounts::DeploymentAccount, filters::DeploymentFilter, rpc::ClusterError,
 };
 
 impl Keeper {
-    /// All chosen deployments, and a slot that they are not older than.
+    /// The chosen deployments in which something may become due, and a slot that they are not older
+    /// than.
     ///
     /// # Errors
     /// [`ClusterError`] if the node does not answer.
     pub(crate) async fn scan(&self) -> Result<(u64, Vec<DeploymentAccount>), ClusterError> {
         let (slot, _) = self.cluster.accounts_since(&[self.address()], 0).await?;
-        let mut all = Vec::new();
-        for filter in self.config.filters() {
-            all.extend(self.found(&filter).await?);
-        }
-        Ok((slot, all))
+        let found = self.found(&self.config.due_filters()).await?;
+        Ok((slot, found))
     }
 
-    async fn found(
+    /// The chosen deployments that these filters find.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub(crate) async fn found(
         &self,
-        filter: &DeploymentFilter,
+        filters: &[DeploymentFilter],
     ) -> Result<Vec<DeploymentAccount>, ClusterError> {
-        let found = self.cluster.deployments(filter).await?;
-        let decoded = found.into_iter().filter_map(|(key, found)| {
+        let searches = filters
+            .iter()
+            .map(|filter| self.cluster.deployments(filter));
+        let found = try_join_all(searches).await?.into_iter().flatten();
+        let decoded = found.filter_map(|(key, found)| {
             found
                 .inspect_err(|error| tracing::warn!(deployment = %key, %error, "left out"))
                 .ok()

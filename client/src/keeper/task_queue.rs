@@ -5,6 +5,9 @@
 //! Notifications may come twice, late, in any order, with a wrong slot, or not at all: each only says
 //! "look there" if it says something new, and what a look finds is what counts.
 
+mod turns;
+mod vaults;
+
 use crate::{
     accounts::{Compact, DeploymentAccount},
     keeper::observe::RunAddresses,
@@ -13,12 +16,19 @@ use crate::{
 };
 use deployments_domain::{lifecycle::Listing, status::Status};
 use solana_program::pubkey::Pubkey;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use turns::Turns;
+use vaults::Vaults;
 
 /// Longest time between two looks at a deployment that could not be dealt with, in seconds.
 const LONGEST_RETRY_SECONDS: i64 = 300;
 /// When to look again for a place in a market's queue, in seconds.
 const QUEUE_RETRY_SECONDS: i64 = 30;
+/// First and longest time between two looks at a deployment whose vault is short of money, in seconds. A
+/// change of the vault is told besides, so each look that finds nothing doubles the time to the next.
+const SHORTAGE_RETRY_SECONDS: (i64, i64) = (300, 86_400);
+/// Likewise where its market is too dear or takes no jobs, of which nothing tells.
+const MARKET_RETRY_SECONDS: (i64, i64) = (60, 3_600);
 
 /// A deployment to look at.
 #[derive(Clone, Debug)]
@@ -41,11 +51,16 @@ pub struct TaskQueue {
     jobs: HashMap<Pubkey, Pubkey>,
     /// Where the runs of active jobs are, by job.
     runs: RunAddresses,
-    /// Vaults and their token accounts, and who waits for money in them.
-    vaults: BTreeMap<Pubkey, BTreeSet<Pubkey>>,
-    vaults_changed: bool,
+    vaults: Vaults,
     timers: BTreeSet<(i64, Pubkey)>,
-    ready: VecDeque<Pubkey>,
+    /// Deployments that no worker has, and since when they wait.
+    waiting: BTreeSet<(i64, Pubkey)>,
+    /// Those of them that [`Self::noticed`] has not named yet.
+    noticed: VecDeque<Pubkey>,
+    /// Those of them that a worker may take.
+    turns: Turns,
+    /// Whether [`Self::ready`] says when a worker may take one.
+    is_staggered: bool,
     now: i64,
 }
 
@@ -59,9 +74,19 @@ struct Watched {
     since: Option<i64>,
     is_busy: bool,
     failures: u8,
+    /// Looks in a row that found it waiting for the same thing: money, or its market.
+    vain_looks: u8,
 }
 
 impl TaskQueue {
+    /// A queue whose deployments wait, once they are noticed, until [`Self::ready`] is called.
+    pub fn staggered() -> Self {
+        Self {
+            is_staggered: true,
+            ..Self::default()
+        }
+    }
+
     /// Deployments that are watched.
     pub fn len(&self) -> usize {
         self.deployments.len()
@@ -79,34 +104,41 @@ impl TaskQueue {
 
     /// Deployments that wait to be looked at.
     pub fn waiting(&self) -> usize {
-        self.ready.len()
+        self.waiting.len()
     }
 
     /// For how long the first of those waits, seconds.
     pub fn waits_seconds(&self) -> i64 {
-        let first = self.ready.front().and_then(|key| self.deployments.get(key));
-        let since = first.and_then(|watched| watched.since);
-        since.map_or(0, |since| self.now.saturating_sub(since).max(0))
+        let first = self.waiting.first();
+        first.map_or(0, |(since, _)| self.now.saturating_sub(*since).max(0))
     }
 
-    /// Every deployment, by the vault that pays for it.
-    pub fn by_vault(&self) -> HashMap<Pubkey, Vec<DeploymentAccount>> {
-        let mut by_vault: HashMap<Pubkey, Vec<_>> = HashMap::new();
-        for (key, watched) in &self.deployments {
-            let of_vault = by_vault.entry(watched.account.header.vault).or_default();
-            of_vault.extend(watched.account.expand(*key));
+    /// A deployment that waits and was not named before; [`Self::ready`] is to be called for it. None
+    /// unless the queue is [`Self::staggered`].
+    pub fn noticed(&mut self) -> Option<Pubkey> {
+        self.noticed.pop_front()
+    }
+
+    /// A worker may take a deployment, if it still waits.
+    pub fn ready(&mut self, key: &Pubkey) {
+        let Some(watched) = self.deployments.get(key) else {
+            return;
+        };
+        if watched.since.is_some() && !watched.is_busy {
+            let header = &watched.account.header;
+            let reward = header.keeper_reward_lamports;
+            self.turns.push(*key, &header.owner, reward);
         }
-        by_vault
     }
 
     /// Accounts whose balance would make something due: vaults, and their token accounts.
     pub fn awaited_vaults(&self) -> impl Iterator<Item = &Pubkey> {
-        self.vaults.keys()
+        self.vaults.awaited()
     }
 
     /// Whether they changed since this was last asked.
     pub fn awaited_vaults_changed(&mut self) -> bool {
-        std::mem::take(&mut self.vaults_changed)
+        self.vaults.take_changed()
     }
 
     /// A deployment's account is now this, as of `slot`.
@@ -127,6 +159,7 @@ impl TaskQueue {
                 since: None,
                 is_busy: false,
                 failures: 0,
+                vain_looks: 0,
             };
             self.deployments.insert(key, Box::new(watched));
             let jobs = account.job_addresses();
@@ -141,9 +174,17 @@ impl TaskQueue {
         is_new
     }
 
-    /// Takes all existing deployments, as of `slot`, and forgets the others. Returns those that may have
-    /// something due, for [`Self::seen`], because notifications get lost.
-    pub fn scanned(&mut self, found: Vec<DeploymentAccount>, slot: u64) -> Vec<DeploymentAccount> {
+    /// Takes all existing deployments that may have something due, as of `slot`, and forgets the others.
+    /// Returns those worth a look, for [`Self::seen`], because notifications get lost: those that changed
+    /// and those with active jobs, which change by themselves. Of the others nothing but the time, or
+    /// money, makes something due; `everything` looks at them too, because some of that may have been
+    /// missed.
+    pub fn scanned(
+        &mut self,
+        found: Vec<DeploymentAccount>,
+        slot: u64,
+        everything: bool,
+    ) -> Vec<DeploymentAccount> {
         let there: HashSet<Pubkey> = found.iter().map(|account| account.address).collect();
         let gone = self.deployments.iter().filter(|(key, watched)| {
             !there.contains(*key) && watched.slot <= slot && !watched.is_busy
@@ -153,11 +194,11 @@ impl TaskQueue {
         }
         let mut may_be_due = Vec::new();
         for account in found {
-            self.note(&account, slot);
-            if account.may_be_due() {
-                may_be_due.push(account);
-            } else {
+            let is_new = self.note(&account, slot);
+            if !account.may_be_due() {
                 self.set_timer(&account.address, None); // what it waited for is over
+            } else if everything || is_new || !account.jobs.is_empty() {
+                may_be_due.push(account);
             }
         }
         may_be_due
@@ -179,6 +220,11 @@ impl TaskQueue {
         }
     }
 
+    /// A look from outside of [`Self::take`] failed: a worker looks again.
+    pub fn unseen(&mut self, key: &Pubkey) {
+        self.look_at(*key);
+    }
+
     /// A job's account is now in this state. An open job changes nothing by itself.
     pub fn job(&mut self, job: &Pubkey, state: JobState) {
         if let (Some(key), false) = (self.jobs.get(job), matches!(state, JobState::Open(_))) {
@@ -197,8 +243,10 @@ impl TaskQueue {
 
     /// A vault, or its token account, changed.
     pub fn vault(&mut self, account: &Pubkey) {
-        let waiting = self.vaults.get(account).cloned();
-        for key in waiting.into_iter().flatten() {
+        for key in self.vaults.waiting_for(account) {
+            if let Some(watched) = self.deployments.get_mut(&key) {
+                watched.vain_looks = 0;
+            }
             self.look_at(key);
         }
     }
@@ -221,10 +269,11 @@ impl TaskQueue {
     /// The next deployment to look at. It is busy until [`Self::done`] or [`Self::failed`].
     pub fn take(&mut self) -> Option<Task> {
         // Busy ones come back when they are done.
-        let key = self.ready.pop_front()?;
+        let key = self.turns.pop()?;
         let watched = self.deployments.get_mut(&key)?;
         let account = watched.account.expand(key)?;
         let since = watched.since.take().unwrap_or(self.now);
+        self.waiting.remove(&(since, key));
         watched.is_busy = true;
         let slot = watched.slot;
         let jobs = account.job_addresses().into_iter();
@@ -252,13 +301,30 @@ impl TaskQueue {
                 self.runs.insert(job, address);
             }
         }
-        self.await_money(
-            &key,
-            snapshot.deployment.status() == Status::InsufficientFunds,
-        );
-        let retry = (snapshot.listing() == Listing::QueueFull)
-            .then(|| snapshot.now.saturating_add(QUEUE_RETRY_SECONDS));
+        let is_short = snapshot.deployment.status() == Status::InsufficientFunds;
+        self.await_money(&key, is_short);
+        let retry = self.retry_seconds(snapshot);
+        let retry = retry.map(|seconds| snapshot.now.saturating_add(seconds));
         self.rest(&key, snapshot.next_at().into_iter().chain(retry).min());
+    }
+
+    /// When to look again at a deployment that waits for something which is not told, or not surely.
+    fn retry_seconds(&mut self, snapshot: &Snapshot) -> Option<i64> {
+        if snapshot.listing() == Listing::QueueFull {
+            return Some(QUEUE_RETRY_SECONDS);
+        }
+        let watched = self.deployments.get_mut(&snapshot.deployment.address)?;
+        let (first, longest) = match snapshot.deployment.status() {
+            Status::InsufficientFunds => SHORTAGE_RETRY_SECONDS,
+            Status::Error if snapshot.deployment.may_be_due() => MARKET_RETRY_SECONDS,
+            _ => {
+                watched.vain_looks = 0;
+                return None;
+            }
+        };
+        let seconds = doubled(first, watched.vain_looks, longest);
+        watched.vain_looks = watched.vain_looks.saturating_add(1);
+        Some(seconds)
     }
 
     /// It could not be looked at or dealt with: again later, each time twice as late.
@@ -266,11 +332,8 @@ impl TaskQueue {
         let Some(watched) = self.deployments.get_mut(key) else {
             return;
         };
-        let wait = 1_i64
-            .checked_shl(u32::from(watched.failures))
-            .unwrap_or(LONGEST_RETRY_SECONDS)
-            .min(LONGEST_RETRY_SECONDS);
-        watched.failures = (watched.failures + 1).min(16);
+        let wait = doubled(1, watched.failures, LONGEST_RETRY_SECONDS);
+        watched.failures = watched.failures.saturating_add(1);
         let again = self.now.saturating_add(wait);
         watched.since = None; // or it would be looked at again at once
         self.rest(key, Some(again));
@@ -284,8 +347,9 @@ impl TaskQueue {
             if let Some(at) = watched.timer {
                 self.timers.remove(&(at, *key));
             }
-            if watched.since.is_some() {
-                self.ready.retain(|ready| ready != key);
+            if let Some(since) = watched.since {
+                self.waiting.remove(&(since, *key));
+                self.turns.remove(key);
             }
         }
     }
@@ -299,9 +363,18 @@ impl TaskQueue {
             if watched.since.is_none() {
                 watched.since = Some(since);
                 if !watched.is_busy {
-                    self.ready.push_back(key);
+                    self.wait(key, since);
                 }
             }
+        }
+    }
+
+    fn wait(&mut self, key: Pubkey, since: i64) {
+        self.waiting.insert((since, key));
+        if self.is_staggered {
+            self.noticed.push_back(key);
+        } else {
+            self.ready(&key);
         }
     }
 
@@ -310,8 +383,8 @@ impl TaskQueue {
             return;
         };
         watched.is_busy = false;
-        if watched.since.is_some() {
-            self.ready.push_back(*key); // something changed meanwhile
+        if let Some(since) = watched.since {
+            self.wait(*key, since); // something changed meanwhile
         }
         self.set_timer(key, next_at);
     }
@@ -354,23 +427,20 @@ impl TaskQueue {
     }
 
     fn await_money(&mut self, key: &Pubkey, waits: bool) {
-        let Some(watched) = self.deployments.get(key) else {
-            return;
-        };
-        let header = &watched.account.header;
-        for account in [header.vault, header.vault_nos] {
-            let before = self.vaults.contains_key(&account);
-            if waits {
-                self.vaults.entry(account).or_default().insert(*key);
-            } else if let Some(waiting) = self.vaults.get_mut(&account) {
-                waiting.remove(key);
-                if waiting.is_empty() {
-                    self.vaults.remove(&account);
-                }
+        if let Some(watched) = self.deployments.get(key) {
+            let header = &watched.account.header;
+            for account in [header.vault, header.vault_nos] {
+                self.vaults.set(account, key, waits);
             }
-            self.vaults_changed |= self.vaults.contains_key(&account) != before;
         }
     }
+}
+
+/// `first`, doubled so many times, at most `longest`.
+fn doubled(first: i64, times: u8, longest: i64) -> i64 {
+    first
+        .saturating_mul(2_i64.saturating_pow(times.into()))
+        .min(longest)
 }
 
 #[cfg(test)]

@@ -176,7 +176,11 @@ impl Cluster {
         Ok(decoded.collect())
     }
 
-    async fn program_accounts(
+    /// A program's accounts that pass all filters.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer; some nodes search for no accounts.
+    pub async fn program_accounts(
         &self,
         program: &Pubkey,
         filters: Vec<Memcmp>,

@@ -87,7 +87,6 @@ impl Cluster {
         lifetime: Lifetime,
     ) -> Result<Simulation, ClusterError> {
         let keys = writable_keys(message);
-        let before = self.accounts(&keys).await?;
         let signatures = usize::from(message.header().num_required_signatures);
         let transaction = VersionedTransaction {
             signatures: vec![Signature::default(); signatures],
@@ -105,10 +104,11 @@ impl Cluster {
             ..Default::default()
         };
         let programs = programs(message);
-        let answer = self
+        let simulated = self
             .client()
-            .simulate_transaction_with_config(&transaction, config)
-            .await;
+            .simulate_transaction_with_config(&transaction, config);
+        let (before, answer) = tokio::join!(self.accounts(&keys), simulated);
+        let before = before?;
         let result = answer
             .map_err(|error| self.explain(error, &programs))?
             .value;
@@ -170,10 +170,12 @@ impl Cluster {
                 refused => return Err(refused),
             }
         }
-        for polls in 0..MOST_POLLS {
+        for polls in 1..=MOST_POLLS {
+            tokio::time::sleep(POLL).await;
+            let sends_again = polls.is_multiple_of(POLLS_PER_SEND);
             // Asked before the status: what expired before that cannot be confirmed after.
             let expired = match lifetime {
-                Lifetime::Blockhash(hash) if polls.is_multiple_of(POLLS_PER_SEND) => {
+                Lifetime::Blockhash(hash) if sends_again => {
                     self.is_valid(&hash).await.is_ok_and(|valid| !valid)
                 }
                 _ => false,
@@ -184,8 +186,7 @@ impl Cluster {
                 Err(failed @ ClusterError::Failed { .. }) => return Err(failed),
                 Ok(None) | Err(_) => {}
             }
-            tokio::time::sleep(POLL).await;
-            if polls.is_multiple_of(POLLS_PER_SEND) {
+            if sends_again {
                 let again = RpcSendTransactionConfig {
                     skip_preflight: true,
                     ..config

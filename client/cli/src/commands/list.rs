@@ -3,8 +3,8 @@
 use crate::terms::cap;
 use crate::{
     commands::{
-        leave_out,
         status::{runway_brief, runway_json},
+        LeftOut,
     },
     context::Context,
     format::{self, brief, counted, duration},
@@ -15,7 +15,6 @@ use clap::Args;
 use nosana_deploy_client::domain::status::Status;
 use nosana_deploy_client::text::printable;
 use nosana_deploy_client::{
-    accounts::DeploymentAccount,
     filters::DeploymentFilter,
     forecast::{firings, forecast, Forecast},
     keeper::plan::Snapshot,
@@ -71,38 +70,41 @@ impl List {
             status: self.status,
             vault: None,
         };
+        let mut left_out = LeftOut::default();
         let snapshots = context.block_on(async {
             let _spinner = context.output.spinner("reading deployments");
             context.cluster.require_program().await?;
-            let mut readable: Vec<DeploymentAccount> = Vec::new();
-            for (key, found) in context.cluster.deployments(&filter).await? {
-                match found {
-                    Ok(deployment) => readable.push(deployment),
-                    Err(error) => leave_out(&key, error),
-                }
-            }
+            let mut readable = left_out.sift(context.cluster.deployments(&filter).await?);
             readable.sort_by_key(|found| (found.header.owner, found.header.id));
-            Ok(context.cluster.overview(readable).await?.1)
+            Ok(left_out.sift(context.cluster.overview(readable).await?.1))
         })?;
+        let (snapshots, left_out) = (&snapshots, &left_out);
         match self.market {
             Some(_) => context.output.print(&Demand {
-                snapshots: &snapshots,
+                snapshots,
+                left_out,
             }),
-            None => context.output.print(&Deployments(&snapshots)),
+            None => context.output.print(&Deployments {
+                snapshots,
+                left_out,
+            }),
         }
     }
 }
 
 /// The owner's view.
-struct Deployments<'a>(&'a [Snapshot]);
+struct Deployments<'a> {
+    snapshots: &'a [Snapshot],
+    left_out: &'a LeftOut,
+}
 
 impl fmt::Display for Deployments<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        if self.snapshots.is_empty() {
             return writeln!(f, "No deployments.");
         }
         let rows: Vec<Vec<String>> = self
-            .0
+            .snapshots
             .iter()
             .map(|snapshot| {
                 let header = &snapshot.deployment.header;
@@ -129,7 +131,8 @@ impl fmt::Display for Deployments<'_> {
 
 impl Serialize for Deployments<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(summary))
+        let readable = self.snapshots.iter().map(summary);
+        serializer.collect_seq(readable.chain(self.left_out.json()))
     }
 }
 
@@ -154,6 +157,7 @@ fn summary(snapshot: &Snapshot) -> Value {
 /// The node operator's view: what is wanted, per market.
 struct Demand<'a> {
     snapshots: &'a [Snapshot],
+    left_out: &'a LeftOut,
 }
 
 impl<'a> Demand<'a> {
@@ -276,6 +280,6 @@ impl Serialize for Demand<'_> {
                 "deployments": deployments.collect::<Vec<_>>(),
             })
         });
-        serializer.collect_seq(markets)
+        serializer.collect_seq(markets.chain(self.left_out.json()))
     }
 }

@@ -1,6 +1,7 @@
 //! `market`: a GPU market as deployments see it.
 
 use crate::{
+    commands::LeftOut,
     context::Context,
     format::{self, counted},
     output::Facts,
@@ -66,10 +67,11 @@ impl ShowMarket {
                 return context.output.print(&facts);
             }
         };
+        let mut left_out = LeftOut::default();
+        let deployments = left_out.sift(deployments);
         let listing = deployments
             .iter()
-            .filter_map(|(_, found)| found.as_ref().ok());
-        let listing = listing.filter(|deployment| deployment.status().lists_jobs());
+            .filter(|deployment| deployment.status().lists_jobs());
         let (count, replicas) = listing.fold((0_u64, 0_u64), |(count, replicas), deployment| {
             let more = u64::from(deployment.header.replicas);
             (count + 1, replicas + more)
@@ -85,6 +87,7 @@ impl ShowMarket {
             replicas,
         );
         facts.add("", "", "deployments", count);
+        facts.add("", "", "left_out", left_out.json().collect::<Vec<_>>());
         context.output.print(&facts)
     }
 }

@@ -1,7 +1,7 @@
 //! `vault`: what a wallet's vaults hold, and for how long that lasts.
 
 use crate::{
-    commands::leave_out,
+    commands::LeftOut,
     context::Context,
     format::{self, duration, nos, nos_sum, sol},
     output::table,
@@ -9,7 +9,9 @@ use crate::{
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::funding::Funds;
-use nosana_deploy_client::{forecast::forecast, instructions::Vault, keeper::plan::Snapshot};
+use nosana_deploy_client::{
+    forecast::forecast, instructions::Vault, keeper::plan::Snapshot, rpc::ClusterError,
+};
 use serde::Serialize;
 use serde_json::json;
 use solana_program::pubkey::Pubkey;
@@ -31,16 +33,20 @@ impl ShowVault {
             Some(owner) => owner,
             None => context.wallet_address()?,
         };
+        let mut left_out = LeftOut::default();
         let lines = context.block_on(async {
             let _spinner = context.output.spinner("reading vaults");
             context.cluster.require_program().await?;
             let mut snapshots = Vec::new();
-            for (key, found) in context.cluster.deployments_of(&owner).await? {
-                match found {
-                    // Where its jobs run says nothing of what the vault pays.
-                    Ok(_) => snapshots.push(context.cluster.snapshot_without_search(&key).await?),
-                    Err(error) => leave_out(&key, error),
-                }
+            for found in left_out.sift(context.cluster.deployments_of(&owner).await?) {
+                // Where its jobs run says nothing of what the vault pays.
+                let snapshot = context.cluster.snapshot_without_search(&found.address);
+                let seen = match snapshot.await {
+                    Ok(snapshot) => Ok(snapshot),
+                    Err(ClusterError::Decode { error, .. }) => Err(error),
+                    Err(error) => return Err(error.into()),
+                };
+                snapshots.extend(left_out.sift([(found.address, seen)]));
             }
             let mut lines = Vec::new();
             for (index, snapshots) in by_vault(&snapshots, self.vault) {
@@ -50,7 +56,7 @@ impl ShowVault {
             }
             Ok(lines)
         })?;
-        context.output.print(&Vaults(lines))
+        context.output.print(&Vaults { lines, left_out })
     }
 }
 
@@ -100,12 +106,15 @@ impl VaultLine {
     }
 }
 
-struct Vaults(Vec<VaultLine>);
+struct Vaults {
+    lines: Vec<VaultLine>,
+    left_out: LeftOut,
+}
 
 impl fmt::Display for Vaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<Vec<String>> = self
-            .0
+            .lines
             .iter()
             .map(|line| {
                 vec![
@@ -137,7 +146,7 @@ impl fmt::Display for Vaults {
 
 impl Serialize for Vaults {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|line| {
+        let lines = self.lines.iter().map(|line| {
             json!({
                 "vault": line.vault.address.to_string(),
                 "vault_index": line.vault.index,
@@ -149,6 +158,7 @@ impl Serialize for Vaults {
                 "nos_per_day": u64::try_from(line.nos_per_day).unwrap_or(u64::MAX),
                 "runway_seconds": line.runway_seconds(),
             })
-        }))
+        });
+        serializer.collect_seq(lines.chain(self.left_out.json()))
     }
 }

@@ -89,7 +89,15 @@ pub(crate) struct Flags {
         env = "NOSANA_KEEPER_MAX_COMPUTE_UNIT_PRICE"
     )]
     max_compute_unit_price: Option<u64>,
-    /// Deployments dealt with at the same time [default: 8]
+    /// Priority fee where the RPC node does not say what recent transactions paid, in micro-lamports per
+    /// compute unit [default: 10000]
+    #[arg(
+        long,
+        value_name = "PRICE",
+        env = "NOSANA_KEEPER_FALLBACK_COMPUTE_UNIT_PRICE"
+    )]
+    fallback_compute_unit_price: Option<u64>,
+    /// Deployments dealt with at the same time [default: 32]
     #[arg(long, value_name = "COUNT", env = "NOSANA_KEEPER_PARALLEL", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PARALLEL)))]
     parallel: Option<u16>,
     /// Seconds between two scans of all deployments, which find what notifications lost
@@ -249,6 +257,9 @@ impl Flags {
             max_compute_unit_price_micro_lamports: all
                 .max_compute_unit_price
                 .unwrap_or(defaults.max_compute_unit_price_micro_lamports),
+            fallback_compute_unit_price_micro_lamports: all
+                .fallback_compute_unit_price
+                .unwrap_or(defaults.fallback_compute_unit_price_micro_lamports),
             parallel: all.parallel.map_or(defaults.parallel, usize::from),
             rescan: rescan.map_or(defaults.rescan, Duration::from_secs),
             housekeeping: housekeeping.map_or(defaults.housekeeping, Duration::from_secs),

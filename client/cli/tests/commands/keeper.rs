@@ -1,147 +1,19 @@
 //! Keepers, as those who run them see them. What they do over a day is the soak's (`tests/soak`).
 
-use crate::net::{Net, BINARY};
+use crate::{
+    net::Net,
+    running::{actions, get, until, Running},
+};
 use nosana_deploy_client::{
     domain::funding::Rents,
     instructions::{nos_account_address, Vault},
     seeds,
 };
-use serde_json::Value;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
-use std::{
-    cell::RefCell,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{channel, Receiver},
-    time::{Duration, Instant},
-};
+use std::net::{TcpListener, TcpStream};
 
 const SIMPLE: &str = r#""replicas": 2, "strategy": "SIMPLE", "autostart": true"#;
-const PATIENCE: Duration = Duration::from_secs(60);
-
-impl Net {
-    /// Runs a keeper once, for everybody unless more is said; what it logs, which must end well.
-    fn keeper_once(&self, more: &[&str]) -> Vec<Value> {
-        let mut arguments = vec!["keeper", "--once", "--log-format", "json"];
-        if !more
-            .iter()
-            .any(|option| option.starts_with("--profitable-only"))
-        {
-            arguments.push("--profitable-only=false");
-        }
-        arguments.extend(more);
-        let done = self.command_of("keeper", &arguments).assert().success();
-        let log = String::from_utf8(done.get_output().stderr.clone()).unwrap();
-        let entries = log.lines().map(|line| serde_json::from_str(line).unwrap());
-        entries.collect()
-    }
-
-    fn fund(&self, nos: &str, sol: &str) {
-        self.text(&["fund", "--nos", nos, "--sol", sol, "--yes"]);
-    }
-}
-
-/// Actions and what became of them.
-fn actions(log: &[Value]) -> Vec<String> {
-    let acted = log.iter().filter(|entry| entry["outcome"].is_string());
-    let told = acted.map(|entry| {
-        let text = |name: &str| entry[name].as_str().unwrap().to_owned();
-        format!("{}: {}", text("action"), text("outcome"))
-    });
-    told.collect()
-}
-
-/// A keeper in a process of its own.
-struct Running {
-    process: Child,
-    log: Receiver<Value>,
-    heard: RefCell<Vec<Value>>,
-}
-
-impl Running {
-    fn start(net: &Net, more: &[&str]) -> Self {
-        Self::start_at(net, &net.url, more)
-    }
-
-    fn start_at(net: &Net, url: &str, more: &[&str]) -> Self {
-        let mut process = Command::new(BINARY)
-            .args(["--url", url, "--keypair", &net.wallet("keeper")])
-            .args(["keeper", "--log-format", "json"])
-            .args(["--stagger-milliseconds", "0", "--metrics", "127.0.0.1:0"])
-            .arg("--profitable-only=false")
-            .env("NOSANA_KEEPER_WS", &net.ws)
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let (sender, log) = channel();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = sender.send(serde_json::from_str(&line).unwrap());
-            }
-        });
-        Self {
-            process,
-            log,
-            heard: RefCell::default(),
-        }
-    }
-
-    /// The first log entry with this message.
-    fn says(&self, message: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        let mut heard = self.heard.borrow_mut();
-        loop {
-            if let Some(entry) = heard.iter().find(|entry| entry["message"] == message) {
-                return entry.clone();
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let entry = self.log.recv_timeout(left);
-            heard.push(entry.unwrap_or_else(|_| panic!("never said: {message}")));
-        }
-    }
-
-    fn terminate(&mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success());
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = condition() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 #[test]
 fn once_does_what_is_due_and_a_dry_run_only_says_it() {
@@ -376,36 +248,6 @@ fn a_deposit_that_was_written_off_comes_back_when_its_node_quits() {
         .find(|entry| entry["message"] == "housekeeping done");
     assert_eq!(done.unwrap()["reclaimed"], 1);
     assert_eq!(nos(), 10_000_000);
-}
-
-#[test]
-fn many_jobs_go_into_few_transactions() {
-    let net = Net::start("keeper-many");
-    let key = net.create(r#""replicas": 24, "strategy": "SIMPLE", "autostart": true"#);
-    net.fund("100", "1");
-    // One that stays makes a lookup table; one run alone does not.
-    let mut keeper = Running::start(&net, &[]);
-    let metrics = keeper.says("metrics")["address"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    until("24 jobs", || {
-        let jobs = net.status(&key)["jobs"].as_array().unwrap().len();
-        (jobs == 24).then_some(())
-    });
-    net.text(&["stop", "0", "--yes"]);
-    until("STOPPED", || {
-        (net.status(&key)["status"] == "STOPPED").then_some(())
-    });
-    let done = get(&metrics, "/metrics");
-    let times = |kind: &str| {
-        let name = format!("nosana_keeper_actions_total{{kind=\"{kind}\",outcome=\"done\"}} ");
-        let line = done.lines().find_map(|line| line.strip_prefix(&name));
-        line.unwrap().parse::<u32>().unwrap()
-    };
-    assert_eq!(times("list"), 2);
-    assert!(times("stop") <= 3);
-    assert_eq!(keeper.terminate(), Some(0));
 }
 
 #[test]

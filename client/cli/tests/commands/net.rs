@@ -291,19 +291,38 @@ impl Net {
         let keys = [MARKET.parse().unwrap()];
         let found = cluster.accounts(&keys);
         let market = self.runtime.block_on(found).unwrap().remove(0);
+        self.vanish(&keys[0]);
+        market.unwrap()
+    }
+
+    /// An account is there no longer.
+    pub(crate) fn vanish(&self, key: &Pubkey) {
         let system = SYSTEM_PROGRAM.to_string();
         let account = json!({"lamports": 0, "owner": system, "data": ""});
-        self.cheat("surfnet_setAccount", json!([MARKET, account]));
-        market.unwrap()
+        self.cheat("surfnet_setAccount", json!([key.to_string(), account]));
     }
 
     /// The market is back, as it was.
     pub(crate) fn reopen_market(&self, market: &Account) {
-        let bytes = market.data.iter();
+        self.put(&MARKET.parse().unwrap(), market);
+    }
+
+    /// An account is now this.
+    fn put(&self, key: &Pubkey, account: &Account) {
+        let bytes = account.data.iter();
         let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
-        let owner = market.owner.to_string();
-        let account = json!({"lamports": market.lamports, "owner": owner, "data": hex});
-        self.cheat("surfnet_setAccount", json!([MARKET, account]));
+        let owner = account.owner.to_string();
+        let account = json!({"lamports": account.lamports, "owner": owner, "data": hex});
+        self.cheat("surfnet_setAccount", json!([key.to_string(), account]));
+    }
+
+    /// An account's data changes, as no program would change it.
+    pub(crate) fn damage(&self, key: &Pubkey, change: impl FnOnce(&mut Vec<u8>)) {
+        let cluster = self.cluster();
+        let found = self.runtime.block_on(cluster.accounts(&[*key])).unwrap();
+        let mut account = found.into_iter().next().flatten().unwrap();
+        change(&mut account.data);
+        self.put(key, &account);
     }
 
     /// The node gives up the job that it runs.

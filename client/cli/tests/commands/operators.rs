@@ -1,6 +1,8 @@
 //! What node operators read.
 
 use crate::net::{Net, MARKET};
+use nosana_deploy_client::seeds;
+use serde_json::Value;
 
 #[test]
 fn demand_is_shown_per_market_with_caps_runway_and_firings() {
@@ -55,6 +57,45 @@ fn demand_is_shown_per_market_with_caps_runway_and_firings() {
     assert!(net
         .text(&["market", MARKET])
         .contains("0.36 NOS an hour (100 units a second)"));
+}
+
+#[test]
+fn accounts_that_cannot_be_decoded_are_named_and_hide_no_others() {
+    const VERSION_OFFSET: usize = 8;
+    let net = Net::start("undecodable");
+    let good = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    let later = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    let jobless = net.create(r#""replicas": 1, "strategy": "SIMPLE", "autostart": true"#);
+    net.json(&["fund", "--nos", "10", "--sol", "1", "--yes"]);
+    net.keep(&jobless);
+    let job = seeds::job_address(&jobless, 0).0;
+    net.damage(&later, |data| data[VERSION_OFFSET] = 9);
+    net.damage(&job, |data| data.truncate(100));
+    let left_out = |list: &Value| {
+        let all = list.as_array().unwrap().iter();
+        let accounts = all.filter(|entry| entry["error"].is_string());
+        let mut accounts: Vec<_> = accounts
+            .map(|entry| entry["account"].as_str().unwrap().to_owned())
+            .collect();
+        accounts.sort();
+        accounts
+    };
+    let mut both = [later.to_string(), jobless.to_string()];
+    both.sort();
+    for arguments in [&["list"][..], &["list", "--market"], &["vault"]] {
+        assert_eq!(left_out(&net.json(arguments)), both, "{arguments:?}");
+    }
+    assert_eq!(net.json(&["list"])[0]["deployment"], good.to_string());
+    assert_eq!(net.json(&["vault"])[0]["deployments_listing"], 1);
+    let market = net.json(&["market", MARKET]);
+    assert_eq!(left_out(&market["left_out"]), [later.to_string()]);
+    assert_eq!(market["deployments"], 2);
+
+    let output = net.command(&["list"]).assert().success();
+    let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    for key in both {
+        assert!(said.contains(&format!("{key} is left out: ")), "{said}");
+    }
 }
 
 #[test]

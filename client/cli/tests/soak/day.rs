@@ -126,7 +126,8 @@ impl Stage {
             let account = account.unwrap();
             DeploymentAccount::decode(*key, &account.owner, &account.data).unwrap()
         });
-        self.cluster.overview(decoded.collect()).await.unwrap().1
+        let (_, seen) = self.cluster.overview(decoded.collect()).await.unwrap();
+        seen.into_iter().map(|(_, seen)| seen.unwrap()).collect()
     }
 
     async fn by_owner(&self, instructions: &[Instruction]) {

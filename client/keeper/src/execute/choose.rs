@@ -10,7 +10,10 @@ use nosana_deploy_client::{
     rpc::ClusterError,
 };
 use solana_program::pubkey::Pubkey;
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 /// More actions than this in a row are another keeper's turn, or a mistake.
 const MAX_ACTIONS: usize = 64;
@@ -29,6 +32,10 @@ impl Keeper {
         let (mut at_least, mut retries) = (task.slot, 1);
         let mut skipped: Vec<&'static str> = Vec::new();
         let mut refused = None;
+        // What the first look shows was due when this deployment was noticed; what comes up later, by
+        // what was done meanwhile, since then.
+        let mut due_since: HashMap<&'static str, i64> = HashMap::new();
+        let mut noticed = task.since;
         for _ in 0..MAX_ACTIONS {
             if self.is_stopping() {
                 return Err(KeeperError::Stopping);
@@ -39,15 +46,21 @@ impl Keeper {
             };
             let (snapshot, slot) = (look.snapshot, look.slot);
             tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
-            let mut due = snapshot.due().into_iter();
+            let due = snapshot.due();
+            for action in &due {
+                due_since.entry(action.kind()).or_insert(noticed);
+            }
+            noticed = snapshot.now;
+            let mut due = due.into_iter();
             let Some(action) = due.find(|action| !skipped.contains(&action.kind())) else {
                 return match refused {
                     Some(refused) => Err(refused),
                     None => Ok(Executed::NothingDue(Box::new(snapshot), slot)),
                 };
             };
+            let since = due_since.get(action.kind()).copied().unwrap_or(noticed);
             match self
-                .attempt(&snapshot, &action, task.since, retries == 0)
+                .attempt(&snapshot, &action, since, retries == 0)
                 .await?
             {
                 Progress::Changed(slot) => (at_least, retries) = (slot, 1),

@@ -49,7 +49,12 @@ impl Keeper {
             entry.log_dry_run(prepared);
             return Ok(Progress::Skipped);
         }
-        let sent = self.sign_and_send(prepared).await;
+        let kind = entry.action.kind();
+        let sent = self.sign_and_send(kind, prepared).await;
+        if matches!(sent, Ok(_) | Err(ClusterError::Failed { .. })) {
+            let (fee, rents) = (prepared.fee_lamports, &entry.snapshot.rents);
+            self.tables.wish(&prepared.wishes, fee, rents);
+        }
         self.record_sent(&entry, prepared.jobs, sent)
     }
 

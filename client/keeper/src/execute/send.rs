@@ -1,17 +1,18 @@
 //! Signs and sends what a simulation accepted.
 
-use super::Prepared;
+use super::{simulate::Plan, Prepared};
 use crate::Keeper;
-use nosana_deploy_client::{
-    rpc::{ClusterError, Receipt},
-    transaction::Lifetime,
-};
+use nosana_deploy_client::rpc::{ClusterError, Receipt};
 use solana_message::AddressLookupTableAccount;
-use solana_program::instruction::Instruction;
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_transaction::versioned::VersionedTransaction;
 
 impl Keeper {
-    pub(super) async fn sign_and_send(&self, prepared: &Prepared) -> Result<Receipt, ClusterError> {
+    pub(super) async fn sign_and_send(
+        &self,
+        kind: &'static str,
+        prepared: &Prepared,
+    ) -> Result<Receipt, ClusterError> {
         if self.is_stopping() {
             return Err(ClusterError::Refused("the keeper is stopping".into()));
         }
@@ -19,26 +20,41 @@ impl Keeper {
         let transaction = VersionedTransaction::try_new(message, &[&self.wallet])
             .map_err(|error| ClusterError::Refused(error.to_string()))?;
         let sent = self.cluster.send(&transaction, prepared.lifetime).await;
-        if matches!(sent, Ok(_) | Err(ClusterError::Failed { .. })) {
-            self.metrics.paid(prepared.fee_lamports);
+        match &sent {
+            Ok(_) => {
+                self.metrics.spent(kind, "fee", prepared.fee_lamports);
+                self.metrics.spent(kind, "rent", prepared.rent_lamports);
+            }
+            Err(ClusterError::Failed { .. }) => {
+                self.metrics.spent(kind, "fee", prepared.fee_lamports);
+            }
+            Err(_) => {}
         }
         sent
     }
 
-    /// Simulates, signs and sends instructions of the keeper's own.
+    /// Simulates, signs and sends instructions of the keeper's own, which pay rent for `paid_for`.
     pub(crate) async fn submit(
         &self,
+        kind: &'static str,
         instructions: &[Instruction],
         tables: &[AddressLookupTableAccount],
+        paid_for: &[Pubkey],
     ) -> Result<Receipt, ClusterError> {
-        let lifetime = Lifetime::Blockhash(self.cluster.latest_blockhash().await?.0);
-        let prepared = self.simulate(instructions, tables, lifetime, 0).await?;
+        let plan = Plan {
+            instructions,
+            tables,
+            market: None,
+            paid_for,
+        };
+        let lifetime = self.blockhash().await?;
+        let prepared = self.simulate(&plan, lifetime, 0).await?;
         let low = self.config.low_balance_lamports;
         if prepared.gain_lamports < 0 && prepared.left_lamports < low {
             return Err(ClusterError::Refused(format!(
                 "the wallet would hold less than {low} lamports"
             )));
         }
-        self.sign_and_send(&prepared).await
+        self.sign_and_send(kind, &prepared).await
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the largest part of an action that a simulation accepts, and what it costs and earns.
 
 use super::Prepared;
-use crate::Keeper;
+use crate::{lookup_tables::Wish, Keeper};
 use nosana_deploy_client::{
     instructions::{common_addresses, create_nos_account, nos_account_address},
     keeper::plan::{Action, Snapshot},
@@ -26,6 +26,16 @@ const FULL: Budget = Budget {
     compute_unit_price_micro_lamports: Some(u64::MAX),
 };
 
+/// What a transaction is made of.
+pub(super) struct Plan<'a> {
+    pub(super) instructions: &'a [Instruction],
+    pub(super) tables: &'a [AddressLookupTableAccount],
+    /// The market that it has to do with: recent fees are asked for by market.
+    pub(super) market: Option<Pubkey>,
+    /// Accounts for which the keeper pays the rent.
+    pub(super) paid_for: &'a [Pubkey],
+}
+
 impl Keeper {
     /// The largest first part of an action that fits into a transaction and passes a simulation, or
     /// why the simulation refuses even its first job.
@@ -35,48 +45,101 @@ impl Keeper {
         action: &Action,
         missing: &[Pubkey],
     ) -> Result<Result<Prepared, String>, ClusterError> {
-        let lifetime = Lifetime::Blockhash(self.cluster.latest_blockhash().await?.0);
-        let mut jobs = self.fitting(snapshot, action, missing, lifetime).await?;
+        let lifetime = self.blockhash().await?;
         loop {
-            let part = action.first(jobs);
-            let instructions = self.instructions(snapshot, &part, missing);
-            let tables = self.tables.known().await;
-            match self.simulate(&instructions, &tables, lifetime, jobs).await {
+            let error = match self.try_parts(snapshot, action, missing, lifetime).await {
                 Ok(prepared) => return Ok(Ok(prepared)),
-                // Too many compute units, too little heap, or one job that stops all: fewer do.
-                Err(ClusterError::Refused(_)) if jobs > 1 => jobs /= 2,
-                Err(ClusterError::Refused(reason)) => return Ok(Err(reason)),
-                Err(error) => return Err(error),
+                Err(error) => error,
+            };
+            // A lookup table that was deactivated meanwhile must not stop what can do without it. Nodes
+            // call such a message invalid instead of simulating it.
+            let is_suspect = matches!(error, ClusterError::Refused(_) | ClusterError::Rpc { .. })
+                && !self.tables.known().is_empty();
+            if is_suspect && self.reread_lookup_tables().await? {
+                continue;
             }
+            return match error {
+                ClusterError::Refused(reason) => Ok(Err(reason)),
+                error => Err(error),
+            };
         }
     }
 
-    /// How many jobs of an action fit into a packet. With many, a lookup table pays.
-    async fn fitting(
+    /// Simulates as many jobs as fit, and ever fewer until the simulation accepts.
+    async fn try_parts(
         &self,
         snapshot: &Snapshot,
         action: &Action,
         missing: &[Pubkey],
         lifetime: Lifetime,
-    ) -> Result<usize, ClusterError> {
+    ) -> Result<Prepared, ClusterError> {
+        let tables = self.tables.known();
         let wanted = action.jobs().min(MAX_JOBS);
-        let fits = |tables: &[AddressLookupTableAccount]| {
-            (1..=wanted).rev().find(|jobs| {
+        let fit = |tables: &[AddressLookupTableAccount]| {
+            let fits = (1..=wanted).rev().find(|jobs| {
                 let instructions = self.instructions(snapshot, &action.first(*jobs), missing);
                 assemble(&self.address(), &instructions, tables, &FULL, lifetime).is_ok()
-            })
+            });
+            fits.unwrap_or(1)
         };
-        let mut most = fits(&self.tables.known().await).unwrap_or(1);
-        let header = &snapshot.deployment.header;
-        let of_the_market = common_addresses(&header.market);
-        let of_its_own = vec![snapshot.deployment.address, header.vault, header.vault_nos];
-        for wanting in [of_the_market, of_its_own] {
-            let pays = most < wanted && !self.config.profitable_only;
-            if pays && self.add_to_lookup_table(&wanting).await? {
-                most = fits(&self.tables.known().await).unwrap_or(1);
+        let most = fit(&tables);
+        let wishes = self.wishes(snapshot, &tables, (most, wanted), fit);
+        let paid_for: Vec<Pubkey> = missing.iter().map(nos_account_address).collect();
+        let mut jobs = most;
+        loop {
+            let plan = Plan {
+                instructions: &self.instructions(snapshot, &action.first(jobs), missing),
+                tables: &tables,
+                market: Some(snapshot.deployment.header.market),
+                paid_for: &paid_for,
+            };
+            match self.simulate(&plan, lifetime, jobs).await {
+                // Too many compute units, too little heap, or one job that stops all: fewer do.
+                Err(ClusterError::Refused(_)) if jobs > 1 => jobs /= 2,
+                Ok(prepared) if jobs == most => return Ok(Prepared { wishes, ..prepared }),
+                done => return done,
             }
         }
-        Ok(most)
+    }
+
+    /// What tables should hold, and how many jobs would then fit, if `most` of all that are `wanted` do.
+    fn wishes(
+        &self,
+        snapshot: &Snapshot,
+        tables: &[AddressLookupTableAccount],
+        (most, wanted): (usize, usize),
+        fit: impl Fn(&[AddressLookupTableAccount]) -> usize,
+    ) -> Vec<Wish> {
+        if most >= wanted || !self.config.grows_lookup_tables() {
+            return Vec::new();
+        }
+        let deployment = &snapshot.deployment;
+        let header = &deployment.header;
+        let of_its_own = vec![deployment.address, header.vault, header.vault_nos];
+        let candidates = [
+            (header.market, common_addresses(&header.market)),
+            (deployment.address, of_its_own),
+        ];
+        let mut imagined = tables.to_vec();
+        let (mut wishes, mut before) = (Vec::new(), most);
+        for (of, addresses) in candidates {
+            let addresses = self.tables.lacks(&addresses);
+            if addresses.is_empty() {
+                continue;
+            }
+            imagined.push(AddressLookupTableAccount {
+                key: of, // any, that no other has
+                addresses: addresses.clone(),
+            });
+            let jobs = (before, fit(&imagined));
+            before = jobs.1;
+            wishes.push(Wish {
+                of,
+                addresses,
+                jobs,
+            });
+        }
+        wishes
     }
 
     /// Nodes whose NOS account must exist before their job can be ended, and does not.
@@ -122,41 +185,46 @@ impl Keeper {
     /// all.
     pub(super) async fn simulate(
         &self,
-        instructions: &[Instruction],
-        tables: &[AddressLookupTableAccount],
+        plan: &Plan<'_>,
         lifetime: Lifetime,
         jobs: usize,
     ) -> Result<Prepared, ClusterError> {
         let me = self.address();
         let assembled = |budget: &Budget| {
-            assemble(&me, instructions, tables, budget, lifetime)
+            assemble(&me, plan.instructions, plan.tables, budget, lifetime)
                 .map_err(|error| ClusterError::Refused(error.to_string()))
         };
         let trial = assembled(&TRIAL)?;
-        let simulation = self.cluster.simulate(&trial, lifetime).await?;
-        let mut budget = Budget {
+        let price = self.compute_unit_price(plan.market);
+        let (simulation, price) = tokio::join!(self.cluster.simulate(&trial, lifetime), price);
+        let simulation = simulation?;
+        let budget = Budget {
             compute_unit_limit: Some(compute_unit_limit(simulation.compute_units)),
-            compute_unit_price_micro_lamports: None,
+            compute_unit_price_micro_lamports: (price > 0).then_some(price),
         };
-        if self.config.pays_priority_fees() {
-            let keys = trial.static_account_keys();
-            let recent = self.cluster.recent_fees(keys).await?;
-            let price = self.config.compute_unit_price(&recent);
-            budget.compute_unit_price_micro_lamports = (price > 0).then_some(price);
-        }
         let message = assembled(&budget)?;
         let signatures = u64::from(message.header().num_required_signatures);
         Ok(Prepared {
             message,
             lifetime,
             jobs,
+            wishes: Vec::new(),
             fee_lamports: signatures
                 .saturating_mul(LAMPORTS_PER_SIGNATURE)
                 .saturating_add(budget.priority_fee_lamports()),
+            rent_lamports: rent(&simulation, plan.paid_for),
             gain_lamports: gain(&simulation, &me, budget.priority_fee_lamports()),
             left_lamports: left(&simulation, &me, budget.priority_fee_lamports()),
         })
     }
+}
+
+/// What accounts hold more after a transaction, in lamports.
+fn rent(simulation: &Simulation, paid_for: &[Pubkey]) -> u64 {
+    let changes = simulation.changes.iter();
+    let paid = changes.filter(|change| paid_for.contains(&change.key));
+    paid.map(|change| change.lamports.1.saturating_sub(change.lamports.0))
+        .sum()
 }
 
 /// What a keeper's wallet holds after a transaction, in lamports. The fee changes it, so the simulation

@@ -167,7 +167,7 @@ fn a_scan_finds_what_notifications_lost_and_forgets_what_is_gone() {
     let mut idle = snapshot(Strategy::Simple, Status::Draft).deployment;
     idle.address = Pubkey::new_unique();
     let found = vec![all[0].deployment.clone(), idle];
-    let may_be_due = watch.scanned(found, 20);
+    let may_be_due = watch.scanned(found, 20, false);
     assert_eq!(may_be_due.len(), 1, "a draft waits for its owner");
     assert_eq!(watch.len(), 2, "the second is gone");
     watch.seen(all[0].clone(), 20);
@@ -194,4 +194,128 @@ fn a_known_run_comes_with_the_task_until_its_job_is_over() {
     over.deployment.address = task.account.address;
     watch.done(&over, 12);
     assert!(watch.runs.is_empty() && watch.jobs.is_empty());
+}
+
+/// A deployment of this owner that pays this reward.
+fn of(owner: u8, reward_lamports: u64, byte: u8) -> Snapshot {
+    running(byte).with(|header| {
+        header.owner = Pubkey::new_from_array([owner; 32]);
+        header.keeper_reward_lamports = reward_lamports;
+    })
+}
+
+#[test]
+fn owners_take_turns_and_within_a_turn_who_pays_most_is_first() {
+    let greedy = (0..50).map(|byte| of(1, 9_000, 100 + byte));
+    let others = [of(2, 5_000, 1), of(3, 7_000, 2), of(2, 5_000, 3)];
+    let all: Vec<Snapshot> = greedy.chain(others).collect();
+    let mut watch = watching(&all);
+    let order = look(&mut watch, &all, 10);
+    assert_eq!(order[..6], [100, 2, 1, 101, 3, 102]);
+    assert_eq!(order.len(), 53);
+    // Who came late starts with the turn under way, not with all that were missed.
+    for snapshot in &all[..50] {
+        watch.job(&job_of(snapshot), ENDED);
+    }
+    let first: Vec<u8> = (0..3)
+        .map(|_| watch.take().unwrap().account.address.to_bytes()[0])
+        .collect();
+    assert_eq!(first, [100, 101, 102]);
+    watch.job(&job_of(&all[50]), ENDED);
+    watch.job(&job_of(&all[52]), ENDED);
+    assert_eq!(look(&mut watch, &all, 11)[..4], [1, 103, 3, 104]);
+}
+
+#[test]
+fn a_staggered_one_is_named_once_and_waits_until_it_is_ready() {
+    let all = [running(1), running(2)];
+    let mut watch = TaskQueue::staggered();
+    watch.set_time(NOON);
+    for snapshot in &all {
+        watch.deployment(&snapshot.deployment, 10);
+    }
+    let named = [watch.noticed().unwrap(), watch.noticed().unwrap()];
+    assert_eq!(named, [1, 2].map(|byte| Pubkey::new_from_array([byte; 32])));
+    assert_eq!((watch.noticed(), watch.waiting()), (None, 2));
+    watch.set_time(NOON + 7);
+    assert!(watch.take().is_none());
+    assert_eq!(watch.waits_seconds(), 7);
+    watch.ready(&named[1]);
+    watch.ready(&named[1]);
+    assert_eq!(watch.take().unwrap().account.address, named[1]);
+    watch.ready(&named[1]);
+    assert!(watch.take().is_none(), "a worker has it");
+    watch.forget(&named[0]);
+    watch.ready(&named[0]);
+    assert!(watch.take().is_none() && watch.waiting() == 0);
+}
+
+/// Seconds between looks at a deployment in which nothing changes, from the first look on.
+fn waits(snapshot: &Snapshot, count: usize) -> Vec<i64> {
+    let mut watch = watching(std::slice::from_ref(snapshot));
+    let mut waits = Vec::new();
+    let mut at = NOON;
+    while let Some(task) = watch.take() {
+        let mut look = snapshot.clone();
+        (look.deployment, look.now) = (task.account, at);
+        watch.done(&look, 10);
+        let Some((next, _)) = watch
+            .timers
+            .first()
+            .copied()
+            .filter(|_| waits.len() < count)
+        else {
+            break;
+        };
+        waits.push(next - at);
+        at = next;
+        watch.set_time(at);
+    }
+    waits
+}
+
+#[test]
+fn a_long_shortage_is_looked_at_ever_more_rarely_and_at_once_when_its_vault_changes() {
+    let mut poor = snapshot(Strategy::Simple, Status::InsufficientFunds).with(|header| {
+        header.owed = 2;
+        header.vault = Pubkey::new_unique();
+    });
+    poor.funds.nos = 0;
+    let rarely = [
+        300, 600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 76_800, 86_400, 86_400,
+    ];
+    assert_eq!(waits(&poor, 11), rarely);
+    assert_eq!(waits(&poor, 300).last(), Some(&86_400));
+
+    let all = [poor];
+    let mut watch = watching(&all);
+    look(&mut watch, &all, 10);
+    let again = || vec![all[0].deployment.clone()];
+    assert!(watch.scanned(again(), 11, false).is_empty(), "nothing new");
+    assert_eq!(watch.scanned(again(), 12, true).len(), 1, "after a gap");
+    watch.vault(&all[0].deployment.header.vault);
+    assert!(watch.take().is_some());
+}
+
+#[test]
+fn an_error_that_ends_by_itself_is_looked_at_until_it_has() {
+    use deployments_domain::status::Reason;
+    let failed = |reason: Reason| {
+        snapshot(Strategy::Simple, Status::Error).with(|header| {
+            (header.owed, header.reason) = (2, reason as u8);
+        })
+    };
+    let waits = |reason| waits(&failed(reason), 8);
+    for reason in [Reason::PriceAboveCap, Reason::MarketUnusable] {
+        let mut dear = failed(reason);
+        dear.market = deployments_domain::lifecycle::Market::Unusable;
+        assert_eq!(
+            self::waits(&dear, 8),
+            [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
+        );
+        let mut watch = TaskQueue::default();
+        let found = vec![dear.deployment];
+        assert_eq!(watch.scanned(found, 20, false).len(), 1, "{reason:?}");
+    }
+    assert_eq!(waits(Reason::RapidCompletion), [0; 0]);
 }

@@ -39,15 +39,24 @@ impl Rents {
     /// costs the same. In integers, where the runtime's own formula has a float; the same wherever a
     /// byte costs whole lamports, as on every cluster, otherwise rounded up. Saturates on overflow.
     pub const fn new(floor: u64, job_bytes: u64, run_bytes: u64) -> Self {
-        const fn of(floor: u64, bytes: u64) -> u64 {
-            let bytes = bytes.saturating_add(ACCOUNT_OVERHEAD_BYTES);
-            floor.saturating_mul(bytes).div_ceil(ACCOUNT_OVERHEAD_BYTES)
-        }
-        Self {
+        let empty = Self {
             floor,
-            job: of(floor, job_bytes),
-            run: of(floor, run_bytes),
+            job: 0,
+            run: 0,
+        };
+        Self {
+            job: empty.of(job_bytes),
+            run: empty.of(run_bytes),
+            ..empty
         }
+    }
+
+    /// Of an account with so many bytes of data. Saturates on overflow.
+    pub const fn of(&self, bytes: u64) -> u64 {
+        let bytes = bytes.saturating_add(ACCOUNT_OVERHEAD_BYTES);
+        self.floor
+            .saturating_mul(bytes)
+            .div_ceil(ACCOUNT_OVERHEAD_BYTES)
     }
 }
 

@@ -124,10 +124,7 @@ impl Lifecycle {
     /// # Errors
     /// The first rule that is broken.
     pub fn invariant(&self) -> Result<(), Broken> {
-        let is_quiet = matches!(
-            self.status,
-            Status::Draft | Status::Stopped | Status::Archived
-        );
+        let is_quiet = self.status.is_quiet();
         let is_stopping = self.status == Status::Stopping;
         let waits = self.next_due_at != NEVER;
         let strategy = self.settings.strategy;
@@ -162,7 +159,7 @@ impl Lifecycle {
 
     /// Whether `list_jobs` may find something to do: the status lists jobs, or the error that keeps it
     /// from that ends by itself.
-    const fn may_list(&self) -> bool {
+    pub const fn may_list(&self) -> bool {
         self.status.lists_jobs()
             || (matches!(self.status, Status::Error) && self.reason.ends_by_itself())
     }

@@ -89,6 +89,11 @@ impl Status {
         }
     }
 
+    /// Whether no job is active and nothing becomes due until the owner acts.
+    pub const fn is_quiet(self) -> bool {
+        matches!(self, Status::Draft | Status::Stopped | Status::Archived)
+    }
+
     /// Whether a keeper may list jobs for a deployment in this status.
     pub const fn lists_jobs(self) -> bool {
         matches!(
