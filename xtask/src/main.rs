@@ -29,6 +29,9 @@ enum Task {
         /// Cargo features of the programs, for example `devnet`.
         #[arg(long)]
         features: Option<String>,
+        /// Only with an installed `cargo build-sbf`: for what is deployed on shared clusters.
+        #[arg(long)]
+        agave: bool,
     },
     /// Run the tests, after build-program.
     Test {
@@ -76,7 +79,13 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
-        Task::BuildProgram { features } => sbf::build_programs(features.as_deref()).map(drop),
+        Task::BuildProgram { features, agave } => {
+            let build = match agave {
+                true => sbf::build_with_agave,
+                false => sbf::build_programs,
+            };
+            build(features.as_deref()).map(drop)
+        }
         Task::Test { args } => suites::test(&args),
         Task::Fuzz { args } => suites::fuzz(&args),
         Task::Soak(size) => suites::soak(&size),

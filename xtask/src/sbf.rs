@@ -53,12 +53,25 @@ const CRON_PROBE: Program = Program {
 
 /// Builds what changed and returns the folder with both ELFs.
 pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
-    build(PROGRAMS.iter(), features)
+    let toolchain = |cache: &Path| Toolchain::find_or_install(cache);
+    build(PROGRAMS.iter(), features, toolchain)
 }
 
 /// Like [`build_programs`], and builds the benchmark's own program too.
 pub(crate) fn build_measured() -> Result<PathBuf> {
-    build(PROGRAMS.iter().chain([&CRON_PROBE]), None)
+    let toolchain = |cache: &Path| Toolchain::find_or_install(cache);
+    build(PROGRAMS.iter().chain([&CRON_PROBE]), None, toolchain)
+}
+
+/// Like [`build_programs`], with the toolchain that others have as well: for shared clusters.
+pub(crate) fn build_with_agave(features: Option<&str>) -> Result<PathBuf> {
+    let toolchain = |_: &Path| {
+        Toolchain::agave().context(
+            "`cargo build-sbf` is not installed. What is deployed for others is built by Agave's own \
+             toolchain, or is a verified build; see migrations/README.md",
+        )
+    };
+    build(PROGRAMS.iter(), features, toolchain)
 }
 
 /// For people: the toolchain that builds the programs.
@@ -69,6 +82,7 @@ pub(crate) fn toolchain_name() -> Result<String> {
 fn build<'a>(
     programs: impl Iterator<Item = &'a Program>,
     features: Option<&str>,
+    toolchain: impl FnOnce(&Path) -> Result<Toolchain>,
 ) -> Result<PathBuf> {
     let deploy = paths::deploy_dir()?;
     fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
@@ -76,7 +90,7 @@ fn build<'a>(
     fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
     let _lock = exclusive(&cache.join("lock"))?;
 
-    let toolchain = Toolchain::find_or_install(&cache)?;
+    let toolchain = toolchain(&cache)?;
     eprintln!("toolchain: {}", toolchain.name());
     for program in programs {
         let elf = deploy.join(program.elf).with_extension("so");

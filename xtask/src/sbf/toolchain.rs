@@ -35,11 +35,17 @@ pub(super) struct Registry {
 impl Toolchain {
     /// Prefers an installed `cargo build-sbf`; installs the other one in `cache` where needed.
     pub(super) fn find_or_install(cache: &Path) -> Result<Self> {
-        let mut build_sbf = process::undisturbed("cargo");
-        match process::answer(build_sbf.args(["build-sbf", "--version"])) {
-            Some(version) => Ok(Self::Agave { version }),
+        match Self::agave() {
+            Some(found) => Ok(found),
             None => Ok(Self::Registry(Registry::install(cache)?)),
         }
+    }
+
+    /// An installed `cargo build-sbf`.
+    pub(super) fn agave() -> Option<Self> {
+        let mut build_sbf = process::undisturbed("cargo");
+        let version = process::answer(build_sbf.args(["build-sbf", "--version"]))?;
+        Some(Self::Agave { version })
     }
 
     /// For people: which toolchain a figure was measured with.
