@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// localhost
     #[arg(short, long, global = true, value_name = "URL_OR_MONIKER", env = "NOSANA_URL", hide_env_values = true, help_heading = HEADING)]
     url: Option<String>,
+    /// WebSocket URL of the RPC node [default: made of --url]
+    #[arg(long, global = true, value_name = "URL", env = "NOSANA_WS", hide_env_values = true, help_heading = HEADING)]
+    ws: Option<String>,
     /// Filepath, pubkey, prompt:// or usb:// URI of the wallet, or - for stdin
     #[arg(short, long, global = true, value_name = "KEYPAIR", env = "NOSANA_KEYPAIR", hide_env_values = true, help_heading = HEADING)]
     keypair: Option<String>,
@@ -43,28 +46,59 @@ impl Options {
         self.output
     }
 
-    /// These, and an RPC node and a wallet where none is named.
-    pub(crate) fn or(self, url: Option<&str>, keypair: Option<&str>) -> Self {
+    /// These, and a settings file's where they name none.
+    pub(crate) fn or(self, file: &Named) -> Self {
         Self {
-            url: self.url.or_else(|| url.map(str::to_owned)),
-            keypair: self.keypair.or_else(|| keypair.map(str::to_owned)),
+            url: self.url.or_else(|| file.url.clone()),
+            ws: self.ws.or_else(|| file.ws.clone()),
+            keypair: self.keypair.or_else(|| file.keypair.clone()),
             ..self
         }
     }
 
-    /// The RPC node and the wallet that are named.
+    /// What they name.
     #[cfg(test)]
-    pub(crate) fn named(&self) -> (Option<String>, Option<String>) {
-        (self.url.clone(), self.keypair.clone())
+    pub(crate) fn named(&self) -> Named {
+        Named {
+            url: self.url.clone(),
+            ws: self.ws.clone(),
+            keypair: self.keypair.clone(),
+        }
     }
+
+    /// Where the RPC node answers subscriptions: what is named, what the configuration says of its own
+    /// node, or what follows from the node's address.
+    fn ws_url(&self, rpc_url: &str, configured: String) -> Result<String> {
+        let named = self.ws.clone();
+        let is_configured = self.url.is_none() && !configured.is_empty();
+        let chosen = named.or_else(|| is_configured.then_some(configured));
+        match chosen {
+            Some(ws) if !ws.starts_with("ws://") && !ws.starts_with("wss://") => Err(invalid(
+                "--ws: use an address that begins with ws:// or wss://",
+            )),
+            Some(ws) => Ok(ws),
+            None => Ok(Config::compute_websocket_url(rpc_url)),
+        }
+    }
+}
+
+/// An RPC node and a wallet, as a settings file may name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The RPC node.
+    pub(crate) url: Option<String>,
+    /// Where it answers subscriptions.
+    pub(crate) ws: Option<String>,
+    /// The wallet's file.
+    pub(crate) keypair: Option<String>,
 }
 
 /// What a command works with.
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) cluster: Cluster,
-    /// Where its RPC node is; may hold a key, so it is never shown.
-    rpc_url: String,
+    /// Where its RPC node answers subscriptions; may hold a key, so it is never shown.
+    ws_url: String,
     /// The wallet's URI.
     keypair: String,
     runtime: tokio::runtime::Runtime,
@@ -91,15 +125,15 @@ impl Context {
         Ok(Self {
             output: options.output,
             cluster: Cluster::new(&url, commitment),
-            rpc_url: url,
+            ws_url: options.ws_url(&url, config.websocket_url)?,
             keypair: options.keypair.clone().unwrap_or(config.keypair_path),
             runtime: tokio::runtime::Runtime::new()?,
         })
     }
 
-    /// Where the RPC node is; not to be shown.
-    pub(crate) fn rpc_url(&self) -> &str {
-        &self.rpc_url
+    /// Where the RPC node answers subscriptions; not to be shown.
+    pub(crate) fn ws_url(&self) -> &str {
+        &self.ws_url
     }
 
     /// The wallet as it was named.
@@ -173,5 +207,34 @@ fn config(path: Option<&str>) -> Result<Config> {
             Err(invalid(format!("--config {file}: {error}")))
         }
         _ => Ok(Config::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_go_where_the_node_answers_them() {
+        let options = |url: Option<&str>, ws: Option<&str>| Options {
+            url: url.map(str::to_owned),
+            ws: ws.map(str::to_owned),
+            ..Options::default()
+        };
+        let (node, configured) = ("http://node:8899", "wss://configured");
+        for (url, ws, found) in [
+            (Some(node), Some("ws://named"), "ws://named"),
+            (None, Some("ws://named"), "ws://named"),
+            (None, None, configured),
+            // What the configuration says is of a different node.
+            (Some(node), None, "ws://node:8900/"),
+        ] {
+            let chosen = options(url, ws).ws_url(node, configured.to_owned());
+            assert_eq!(chosen.unwrap(), found);
+        }
+        let none = options(None, None).ws_url(node, String::new());
+        assert_eq!(none.unwrap(), "ws://node:8900/");
+        let wrong = options(None, Some("http://node")).ws_url(node, String::new());
+        assert!(wrong.unwrap_err().to_string().contains("begins with ws://"));
     }
 }

@@ -32,7 +32,7 @@ impl KeeperCommand {
         let flags = self.flags.with_file()?;
         let once = flags.once();
         let context = Context::new(&flags.over_options(options))?;
-        let (config, logging) = flags.complete(context.rpc_url())?;
+        let (config, logging) = flags.complete(context.ws_url())?;
         start_logging(&logging)?;
         let path = context.keypair_path().to_owned();
         refuse_secret("--keypair", &path)?;

@@ -1,6 +1,11 @@
 //! A keeper's options: from flags, from the environment and from a TOML file, in this order.
 
-use crate::{context::Options, exit::invalid, format::parse_sol, secrets::refuse_secret};
+use crate::{
+    context::{Named, Options},
+    exit::invalid,
+    format::parse_sol,
+    secrets::refuse_secret,
+};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use nosana_deploy_keeper::Config;
@@ -21,10 +26,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE", env = "NOSANA_KEEPER_SETTINGS")]
     #[serde(skip)]
     settings: Option<PathBuf>,
-    /// The RPC node, in the file alone: on the command line it is --url.
+    /// The RPC node and the wallet, in the file alone: on the command line every command names them.
     #[arg(skip)]
     url: Option<String>,
-    /// The wallet's file, in the settings file alone: on the command line it is --keypair.
+    #[arg(skip)]
+    ws: Option<String>,
     #[arg(skip)]
     keypair: Option<String>,
     /// Only deployments of this wallet; several are allowed
@@ -45,14 +51,6 @@ pub(crate) struct Flags {
     )]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     market: Vec<Address>,
-    /// WebSocket URL of the RPC node [default: made of --url, as `solana` does]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "NOSANA_KEEPER_WS",
-        hide_env_values = true
-    )]
-    ws: Option<String>,
     /// Skip what the deployment's reward does not pay for, and all housekeeping [default: true without
     /// --owner and --market, false with one]
     #[arg(
@@ -195,13 +193,16 @@ impl Flags {
 
     /// The options of every command, with the file's RPC node and wallet where they name none.
     pub(super) fn over_options(&self, options: &Options) -> Options {
-        options
-            .clone()
-            .or(self.url.as_deref(), self.keypair.as_deref())
+        let of_file = Named {
+            url: self.url.clone(),
+            ws: self.ws.clone(),
+            keypair: self.keypair.clone(),
+        };
+        options.clone().or(&of_file)
     }
 
     /// Adds the defaults.
-    pub(super) fn complete(self, rpc_url: &str) -> Result<(Config, Logging)> {
+    pub(super) fn complete(self, ws_url: &str) -> Result<(Config, Logging)> {
         let all = self;
         let (once, dry_run) = (all.once, all.dry_run);
         let keys = |keys: Vec<Address>| keys.into_iter().map(|key| key.0).collect();
@@ -232,15 +233,6 @@ impl Flags {
                 )));
             }
         }
-        let ws_url = match all.ws {
-            Some(ws) if !ws.starts_with("ws://") && !ws.starts_with("wss://") => {
-                return Err(invalid(
-                    "ws: use an address that begins with ws:// or wss://",
-                ))
-            }
-            Some(ws) => ws,
-            None => solana_cli_config::Config::compute_websocket_url(rpc_url),
-        };
         let defaults = Config::new(ws_url);
         let metrics = all.metrics.unwrap_or_default().0;
         let config = Config {
@@ -432,26 +424,34 @@ mod tests {
             "market = [\"{key}\"]\nparallel = 3\nrescan-seconds = 60\nlow-balance = \"0.5\"\nmetrics = \"none\"\nprofitable-only = true"
         );
         let settings = parsed(&["--parallel", "5"]).over(&file).unwrap();
-        let (config, _) = settings.complete("http://127.0.0.1:8899").unwrap();
+        let (config, _) = settings.complete("ws://127.0.0.1:8900").unwrap();
         assert_eq!(config.parallel, 5);
         assert_eq!(config.rescan, Duration::from_secs(60));
         assert_eq!(config.housekeeping, Duration::from_secs(3_600));
         assert_eq!(config.low_balance_lamports, 500_000_000);
         assert_eq!((config.metrics, config.profitable_only), (None, true));
         assert_eq!(config.markets, [key]);
-        assert_eq!(config.ws_url, "ws://127.0.0.1:8900/");
+        assert_eq!(config.ws_url, "ws://127.0.0.1:8900");
     }
 
     #[test]
     fn the_file_s_node_and_wallet_count_where_the_command_line_names_none() {
-        let file = "url = \"http://file\"\nkeypair = \"file.json\"";
+        let file = "url = \"http://file\"\nws = \"ws://file\"\nkeypair = \"file.json\"";
         let settings = parsed(&[]).over(file).unwrap();
-        let named = Options::default().or(Some("http://flag"), None);
-        let shown = |options: &Options| options.named();
-        let both = (Some("http://file".into()), Some("file.json".into()));
-        assert_eq!(shown(&settings.over_options(&Options::default())), both);
-        let first = (Some("http://flag".into()), Some("file.json".into()));
-        assert_eq!(shown(&settings.over_options(&named)), first);
+        let of_file = Named {
+            url: Some("http://file".into()),
+            ws: Some("ws://file".into()),
+            keypair: Some("file.json".into()),
+        };
+        let over = |options: &Options| settings.over_options(options).named();
+        assert_eq!(over(&Options::default()), of_file);
+        let url = Some("http://flag".to_owned());
+        let flag = Named {
+            url: url.clone(),
+            ..Named::default()
+        };
+        let both = Named { url, ..of_file };
+        assert_eq!(over(&Options::default().or(&flag)), both);
     }
 
     #[test]
@@ -460,7 +460,7 @@ mod tests {
         let pays = |flags: &[&str], file: &str| {
             let settings = parsed(flags).over(file).unwrap();
             settings
-                .complete("http://127.0.0.1:8899")
+                .complete("ws://127.0.0.1:8900")
                 .unwrap()
                 .0
                 .profitable_only
@@ -493,7 +493,7 @@ mod tests {
             ),
         ] {
             let settings = Flags::default().over(file).unwrap();
-            let error = settings.complete("http://127.0.0.1:8899").unwrap_err();
+            let error = settings.complete("ws://127.0.0.1:8900").unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
     }

@@ -63,7 +63,7 @@ impl Running {
             .args(["keeper", "--log-format", "json"])
             .args(["--stagger-milliseconds", "0", "--metrics", "127.0.0.1:0"])
             .arg("--profitable-only=false")
-            .env("NOSANA_KEEPER_WS", &net.ws)
+            .env("NOSANA_WS", &net.ws)
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

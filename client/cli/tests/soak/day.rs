@@ -1,6 +1,13 @@
 //! The day: time goes from event to event, and at each the keepers have to be done before it goes on.
 
-use crate::{books::Books, keepers::Keeper, nodes::Nodes, plan, proxy::Proxy, Size};
+use crate::{
+    books::Books,
+    keepers::{self, Keeper},
+    nodes::Nodes,
+    plan,
+    proxy::Proxy,
+    Size,
+};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     domain::status::Status,
@@ -145,7 +152,7 @@ impl Day {
         let nodes = Nodes::new(&stage, pace);
         let urls = stage.urls();
         let proxy = match with_faults {
-            true => Some(Proxy::start(&urls, size.seed).await),
+            true => Some(Proxy::faulty(&urls, size.seed).await),
             false => None,
         };
         let urls = proxy.as_ref().map_or(urls, Proxy::urls);
@@ -156,7 +163,10 @@ impl Day {
             subjects.push(create(&stage, number, spec, &mut books).await);
         }
         let mut keepers: Vec<Keeper> = (0..3)
-            .map(|number| Keeper::new(&folder, number, urls.clone(), FOR_EVERYBODY))
+            .map(|number| {
+                let flags = [keepers::HASTY, FOR_EVERYBODY].concat();
+                Keeper::new(&folder, number, urls.clone(), &flags)
+            })
             .collect();
         for keeper in &mut keepers {
             let cheats = stage.localnet.surfnet().cheatcodes();

@@ -3,7 +3,7 @@
 
 use crate::{
     day::{folder, Stage},
-    keepers::Keeper,
+    keepers::{self, Keeper},
     plan,
 };
 use nosana_deploy_client::{
@@ -51,7 +51,10 @@ pub(crate) async fn drain(hours: i64) {
 
     let (folder, named) = (folder("drain"), attacker.to_string());
     let chosen = ["--owner", &named, "--max-loss", MAX_LOSS_SOL];
-    let new = |number, terms: &[&str]| Keeper::new(&folder, number, stage.urls(), terms);
+    let new = |number, terms: &[&str]| {
+        let flags = [keepers::HASTY, terms].concat();
+        Keeper::new(&folder, number, stage.urls(), &flags)
+    };
     // One as it comes, and one that was chosen to work for the attacker.
     let mut keepers = [new(0, &[]), new(1, &chosen)];
     for keeper in &mut keepers {

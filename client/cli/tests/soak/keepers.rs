@@ -10,13 +10,25 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// Keepers that lose no time, where a day on chain passes in minutes.
+pub(crate) const HASTY: &[&str] = &[
+    "--rescan-seconds",
+    "20",
+    "--housekeeping-seconds",
+    "20",
+    "--stagger-milliseconds",
+    "800",
+    "--max-compute-unit-price",
+    "0",
+];
+
 pub(crate) struct Keeper {
     pub(crate) address: Pubkey,
     folder: PathBuf,
     number: usize,
     urls: (String, String),
-    /// Flags that say whom it works for.
-    terms: Vec<String>,
+    /// Its own, besides where its node is and where it logs.
+    flags: Vec<String>,
     process: Option<Child>,
 }
 
@@ -25,7 +37,7 @@ impl Keeper {
         folder: &Path,
         number: usize,
         urls: (String, String),
-        terms: &[&str],
+        flags: &[&str],
     ) -> Self {
         let wallet = Keypair::new();
         write_keypair_file(&wallet, folder.join(format!("keeper{number}.json"))).unwrap();
@@ -40,7 +52,7 @@ impl Keeper {
             folder: folder.to_owned(),
             number,
             urls,
-            terms: terms.iter().map(|flag| (*flag).to_owned()).collect(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             process: None,
         }
     }
@@ -62,10 +74,8 @@ impl Keeper {
             .args(["--url", &self.urls.0, "--keypair"])
             .arg(self.file("json"))
             .args(["keeper", "--ws", &self.urls.1])
-            .args(["--rescan-seconds", "20", "--housekeeping-seconds", "20"])
-            .args(["--stagger-milliseconds", "800", "--metrics", "none"])
-            .args(["--log-format", "json", "--max-compute-unit-price", "0"])
-            .args(&self.terms)
+            .args(["--metrics", "none", "--log-format", "json"])
+            .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -88,6 +98,13 @@ impl Keeper {
     pub(crate) fn has_crashed(&mut self) -> bool {
         let ended = |process: &mut Child| process.try_wait().unwrap().is_some();
         self.process.as_mut().is_some_and(ended)
+    }
+
+    /// Whether it has said this.
+    pub(crate) fn has_said(&self, message: &str) -> bool {
+        let log = fs::read_to_string(self.file("log")).unwrap_or_default();
+        let entry = format!("\"message\":\"{message}\"");
+        log.lines().any(|line| line.contains(&entry))
     }
 
     /// How many log entries have each outcome, by kind of action: "list done", "settle lost".

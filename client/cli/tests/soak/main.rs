@@ -1,7 +1,8 @@
 //! A day of many deployments of all strategies, with nodes that finish, quit and vanish, kept by
 //! three keepers of which two are killed now and then, in real processes, over real JSON-RPC.
 //!
-//! Short here; `cargo xtask soak` makes it long. What must hold is in `books.rs` and `day.rs`.
+//! Short here; `cargo xtask soak` makes it long. What must hold is in `books.rs` and `day.rs`. Besides, a
+//! day of an attack (`drain.rs`), and a minute in which everything fires (`minute.rs`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,6 +10,7 @@ mod books;
 mod day;
 mod drain;
 mod keepers;
+mod minute;
 mod nodes;
 mod plan;
 mod proxy;
@@ -51,6 +53,12 @@ fn soak(name: &str, with_faults: bool) {
 fn an_attacked_keeper_ends_no_poorer_than_its_budget() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(drain::drain(Size::chosen().hours));
+}
+
+#[test]
+fn everything_that_fires_in_one_minute_is_listed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(minute::minute(Size::chosen().deployments));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A proxy between keepers and their RPC node that fails in every way that nodes fail.
+//! A proxy between keepers and their RPC node that fails in every way that nodes fail, or is far away.
 
 use axum::{
     body::{Body, Bytes},
@@ -30,6 +30,9 @@ struct Shared {
     rpc: String,
     ws: String,
     client: reqwest::Client,
+    /// From a request to its answer, however fast the node is.
+    round_trip: Duration,
+    is_faulty: bool,
     rng: Mutex<StdRng>,
     faults: Mutex<BTreeMap<&'static str, u32>>,
     /// The first answer to each question about accounts, for those who lag behind.
@@ -54,6 +57,9 @@ const FAULTS: [(&str, u32); 12] = [
 
 impl Shared {
     fn befalls(&self, fault: &'static str) -> bool {
+        if !self.is_faulty {
+            return false;
+        }
         let (_, odds) = FAULTS.iter().find(|(name, _)| *name == fault).unwrap();
         let befalls = self.rng.lock().unwrap().random_range(0..1_000) < *odds;
         if befalls {
@@ -70,11 +76,28 @@ impl Shared {
 }
 
 impl Proxy {
-    pub(crate) async fn start(urls: &(String, String), seed: u64) -> Self {
+    /// One that fails.
+    pub(crate) async fn faulty(urls: &(String, String), seed: u64) -> Self {
+        Self::start(urls, seed, true, Duration::ZERO).await
+    }
+
+    /// One that is far away.
+    pub(crate) async fn distant(urls: &(String, String), round_trip: Duration) -> Self {
+        Self::start(urls, 0, false, round_trip).await
+    }
+
+    async fn start(
+        urls: &(String, String),
+        seed: u64,
+        is_faulty: bool,
+        round_trip: Duration,
+    ) -> Self {
         let shared = Arc::new(Shared {
             rpc: urls.0.clone(),
             ws: urls.1.clone(),
             client: reqwest::Client::new(),
+            round_trip,
+            is_faulty,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
             faults: Mutex::default(),
             old_answers: Mutex::default(),
@@ -129,6 +152,11 @@ fn broken() -> Response {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Bytes) -> Response {
+    tokio::time::sleep(shared.round_trip).await;
+    if !shared.is_faulty {
+        let answer = shared.forward(request).await;
+        return answer.map_or_else(|_| StatusCode::BAD_GATEWAY.into_response(), json);
+    }
     if shared.befalls("request lost") {
         return broken();
     }

@@ -261,8 +261,34 @@ fn every_action_has_a_reason_and_the_time_since_when_it_is_due_where_it_can_be_k
             ("past the deadline", Some(NOON - 99))
         ]
     );
-    let started = snapshot(Strategy::Simple, Status::Starting).with(|header| header.owed = 2);
-    assert_eq!(why(&started), [("its round is not all listed", None)]);
+    let since = |at: i64| move |header: &mut Deployment| header.status_changed_at = at;
+    let mut started = snapshot(Strategy::Simple, Status::Starting)
+        .with(|header| header.owed = 2)
+        .with(since(NOON - 7));
+    let round = "its round is not all listed";
+    assert_eq!(why(&started), [(round, Some(NOON - 7))]);
+    started.funds.nos = 0;
+    let short = "its vault cannot pay for a job";
+    assert_eq!(why(&started), [(short, Some(NOON - 7))]);
+    let going_on = snapshot(Strategy::Simple, Status::Running).with(|header| header.owed = 2);
+    assert_eq!(why(&going_on), [(round, None)], "whenever it began");
+    let stopping = snapshot(Strategy::Simple, Status::Stopping)
+        .and_job(OPEN, Some(NOON - 60))
+        .with(since(NOON - 5));
+    let because = "the deployment is STOPPING";
+    assert_eq!(why(&stopping), [(because, Some(NOON - 5))]);
+    let taken = snapshot(Strategy::Infinite, Status::Running)
+        .with(|header| header.replicas = 1)
+        .and_job(OPEN, Some(NOON - 60));
+    assert_eq!(why(&taken), [("a node has taken it", Some(NOON - 60))]);
+    // The wait after rapid ends counts while it holds something back, not long after.
+    let replaced = |held: u32| {
+        let fewer = snapshot(Strategy::Infinite, Status::Running);
+        why(&fewer.with(|header| (header.held, header.backoff_until) = (held, NOON - 30)))
+    };
+    let fewer = "fewer jobs than replicas serve";
+    assert_eq!(replaced(1), [(fewer, Some(NOON - 30))]);
+    assert_eq!(replaced(0), [(fewer, None)]);
 }
 
 proptest::proptest! {

@@ -10,8 +10,8 @@ impl Snapshot {
     pub fn why(&self, action: &Action) -> (&'static str, Option<i64>) {
         match action {
             Action::List(_) => self.why_listed(),
-            Action::RecordShortage => ("its vault cannot pay for a job", self.firing()),
-            Action::RecordError(reason) => (reason.name(), self.firing()),
+            Action::RecordShortage => ("its vault cannot pay for a job", self.round_since()),
+            Action::RecordError(reason) => (reason.name(), self.round_since()),
             Action::RecordFiring => ("its jobs are queued already", self.firing()),
             Action::Resume => ("its market and its vault serve again", None),
             Action::Settle(_) => ("ended", self.first_end()),
@@ -19,11 +19,16 @@ impl Snapshot {
                 let reason = jobs.first().map(|(_, reason)| *reason);
                 let since = match reason {
                     Some(StopReason::Overdue) => self.first_deadline().map(past),
+                    Some(StopReason::Stopping) => Some(self.status_since()),
+                    Some(StopReason::Superseded) => self.firing(),
                     _ => None,
                 };
                 (reason.map_or("", why), since)
             }
-            Action::Track(_) => ("a node has taken it", None),
+            Action::Track(jobs) => {
+                let starts = jobs.iter().filter_map(|job| Some(job.run?.started_at));
+                ("a node has taken it", starts.min())
+            }
             Action::Extend(_) => {
                 let margin = self.deployment.lifecycle.extension_margin_seconds();
                 let due = |deadline: i64| deadline.saturating_sub(i64::from(margin));
@@ -37,9 +42,25 @@ impl Snapshot {
         match (lifecycle.settings.strategy, self.firing()) {
             (Strategy::Scheduled, Some(at)) => ("its schedule fired", Some(at)),
             _ if lifecycle.status == Status::InsufficientFunds => ("its vault can pay again", None),
-            (Strategy::Infinite, _) => ("fewer jobs than replicas serve", None),
-            _ => ("its round is not all listed", None),
+            (Strategy::Infinite, _) => ("fewer jobs than replicas serve", self.round_since()),
+            _ => ("its round is not all listed", self.round_since()),
         }
+    }
+
+    /// Since when a round waits for its first job: a firing, the end of the wait after rapid ends, or the
+    /// start.
+    fn round_since(&self) -> Option<i64> {
+        let lifecycle = &self.deployment.lifecycle;
+        let fail_safe = &lifecycle.fail_safe;
+        // Without replacements that are held back it says when an earlier wait ended.
+        let waited = (fail_safe.held > 0 && fail_safe.backoff_until <= self.now)
+            .then_some(fail_safe.backoff_until);
+        let started = (lifecycle.status == Status::Starting).then(|| self.status_since());
+        self.firing().or(waited).or(started)
+    }
+
+    fn status_since(&self) -> i64 {
+        self.deployment.header.status_changed_at
     }
 
     /// When a firing that is due came.
