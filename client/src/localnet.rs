@@ -17,11 +17,15 @@ use nosana_jobs_interface::{
 };
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_program::{pubkey::Pubkey, rent::Rent};
-use std::path::{Path, PathBuf};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 use surfpool_sdk::{
     cheatcodes::builders::{DeployProgram, SetAccount},
     BlockProductionMode, Surfnet, SurfnetError,
 };
+use tokio::net::{TcpListener, TcpStream};
 
 /// NOS base units in existence: a hundred million NOS.
 const SUPPLY: u64 = 100_000_000_000_000;
@@ -75,9 +79,14 @@ impl Programs {
     }
 }
 
+/// Where tools look for a localnet's JSON-RPC and its subscriptions.
+const USUAL_PORTS: [u16; 2] = [8899, 8900];
+
 /// The running validator; it stops when this is dropped.
 pub struct Localnet {
     surfnet: Surfnet,
+    /// Where it answers JSON-RPC and subscriptions.
+    urls: [String; 2],
 }
 
 impl Localnet {
@@ -95,7 +104,8 @@ impl Localnet {
         let cheats = surfnet.cheatcodes();
         cheats.deploy(DeployProgram::new(PROGRAM_ID).so_bytes(programs.deployments))?;
         cheats.deploy(DeployProgram::new(JOBS_PROGRAM).so_bytes(programs.jobs))?;
-        let localnet = Self { surfnet };
+        let urls = [surfnet.rpc_url(), surfnet.ws_url()].map(str::to_owned);
+        let localnet = Self { surfnet, urls };
         let mint = Mint {
             mint_authority: COption::None,
             supply: SUPPLY,
@@ -107,14 +117,35 @@ impl Localnet {
         Ok(localnet)
     }
 
+    /// Answers at ports 8899 and 8900 as well, where `--url localhost` looks, if both are free. The
+    /// validator itself takes any that are.
+    pub async fn take_usual_ports(&mut self) {
+        let [rpc, ws] = USUAL_PORTS.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+        let (Ok(rpc), Ok(ws)) = tokio::join!(rpc, ws) else {
+            return;
+        };
+        for ((listener, url), port) in [rpc, ws].into_iter().zip(&mut self.urls).zip(USUAL_PORTS) {
+            let Some((place, own_port)) = url.rsplit_once(':') else {
+                continue;
+            };
+            let Ok(own_port) = own_port.parse() else {
+                continue;
+            };
+            tokio::spawn(forward(listener, own_port));
+            *url = format!("{place}:{port}");
+        }
+    }
+
     /// Where it answers JSON-RPC.
     pub fn rpc_url(&self) -> &str {
-        self.surfnet.rpc_url()
+        let [rpc, _] = &self.urls;
+        rpc
     }
 
     /// Where it answers subscriptions.
     pub fn ws_url(&self) -> &str {
-        self.surfnet.ws_url()
+        let [_, ws] = &self.urls;
+        ws
     }
 
     /// The validator itself.
@@ -191,8 +222,18 @@ impl Localnet {
     }
 }
 
-/// Takes the validator's events out of their channel, which holds 1,024 of them. If no one reads them, the validator hangs at the next one, after some 100 seconds. The thread ends
-/// with the validator.
+/// Passes connections on to a port of this machine.
+async fn forward(listener: TcpListener, port: u16) {
+    while let Ok((mut from, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut to = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            tokio::io::copy_bidirectional(&mut from, &mut to).await
+        });
+    }
+}
+
+/// Takes the validator's events out of their channel, which holds 1,024 of them. If no one reads them, the
+/// validator hangs at the next one, after some 100 seconds. The thread ends with the validator.
 fn ignore_events(surfnet: &Surfnet) {
     let events = surfnet.events().clone();
     std::thread::spawn(move || events.iter().for_each(drop));

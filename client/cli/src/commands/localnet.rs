@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 /// Run a localnet: a validator with the programs, a NOS mint and a market, until Ctrl-C
 ///
-/// It starts within seconds, needs no network, and forgets everything when it stops. Point other
-/// commands at it with --url.
+/// It starts within seconds, needs no network, and forgets everything when it stops. Other commands
+/// find it with `--url localhost` if ports 8899 and 8900 were free, else at the URLs that it prints.
 #[derive(Args)]
 pub(crate) struct LocalnetCommand {
     /// A wallet that gets SOL and NOS; several are allowed
@@ -48,7 +48,8 @@ impl LocalnetCommand {
         let programs = Programs::read(&self.programs.clone().unwrap_or_else(default_programs))?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let spinner = output.spinner("starting a validator");
-            let localnet = Localnet::start(programs).await?;
+            let mut localnet = Localnet::start(programs).await?;
+            localnet.take_usual_ports().await;
             let authority = Keypair::new().pubkey();
             for wallet in &self.wallet {
                 localnet.fund(wallet, self.sol, self.nos)?;

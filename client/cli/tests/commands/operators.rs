@@ -1,8 +1,9 @@
 //! What node operators read.
 
-use crate::net::{Net, MARKET};
+use crate::net::{folder, Net, MARKET};
 use nosana_deploy_client::seeds;
 use serde_json::Value;
+use std::net::TcpListener;
 
 #[test]
 fn demand_is_shown_per_market_with_caps_runway_and_firings() {
@@ -142,4 +143,23 @@ fn deployments_are_found_by_owner_and_status() {
     assert!(net
         .refused(2, &["list", "--status", "BUSY"])
         .contains("use one of DRAFT, STARTING"));
+}
+
+#[test]
+fn a_localnet_answers_where_tools_look_for_one_if_it_can() {
+    const USUAL: &str = "127.0.0.1:8899";
+    if TcpListener::bind(USUAL).is_ok() && TcpListener::bind("127.0.0.1:8900").is_ok() {
+        let net = Net::start("usual-ports");
+        assert_eq!(
+            (net.url.as_str(), net.ws.as_str()),
+            ("http://127.0.0.1:8899", "ws://127.0.0.1:8900")
+        );
+        let mut command = crate::net::command(&folder("usual-ports-user"));
+        command.args(["--url", "localhost", "market", MARKET]);
+        command.assert().success();
+    }
+    let _taken = TcpListener::bind(USUAL);
+    let net = Net::start("other-ports");
+    assert!(!net.url.ends_with(":8899") && !net.ws.ends_with(":8900"));
+    net.text(&["market", MARKET]);
 }
