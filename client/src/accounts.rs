@@ -7,7 +7,7 @@ use deployments::state::{ActiveJob, Deployment, Owner, Revision};
 use deployments_domain::{
     jobs::Job,
     lifecycle::Lifecycle,
-    settings::Strategy,
+    settings::{Strategy, MAX_REPLICAS},
     status::{Reason, Status},
 };
 use solana_program::pubkey::Pubkey;
@@ -27,6 +27,7 @@ pub const VAULT_OFFSET: usize = offset(offset_of!(Deployment, vault));
 pub const MARKET_OFFSET: usize = offset(offset_of!(Deployment, market));
 
 /// Why an account is not what was asked for.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A different program, or none, owns the account.
@@ -87,6 +88,15 @@ impl DeploymentAccount {
         let lifecycle = header
             .lifecycle(slots.len())
             .map_err(|_| DecodeError::Damaged)?;
+        // Searches and sums go through these, so a node that lies must not make them endless.
+        let settings = &lifecycle.settings;
+        let is_bounded = settings.replicas <= MAX_REPLICAS
+            && settings
+                .schedule
+                .is_none_or(|schedule| schedule.validate().is_ok());
+        if !is_bounded {
+            return Err(DecodeError::Damaged);
+        }
         let active = usize::try_from(header.active).map_err(|_| DecodeError::Damaged)?;
         let jobs = slots.get(..active).ok_or(DecodeError::Damaged)?.to_vec();
         Ok(Self {
@@ -269,6 +279,12 @@ mod tests {
             changed(8 + offset_of!(Deployment, active), 3),
             DecodeError::Damaged
         );
+        let most_significant = 8 + offset_of!(Deployment, replicas) + 3;
+        assert_eq!(changed(most_significant, 1), DecodeError::Damaged);
+        // SCHEDULED, at no minute of any hour.
+        let strategy = 8 + offset_of!(Deployment, strategy);
+        let scheduled = Strategy::Scheduled as u8;
+        assert_eq!(changed(strategy, scheduled), DecodeError::Damaged);
     }
 
     const SYSTEM: Pubkey = anchor_lang::system_program::ID;

@@ -20,6 +20,7 @@ use strum::IntoEnumIterator;
 /// let failure = ProgramFailure { program: PROGRAM_ID, code: 6024 };
 /// assert!(failure.to_string().contains("Nothing is due"));
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramFailure {
     /// The program, as far as it is known.
@@ -120,7 +121,7 @@ pub fn explain(error: &TransactionError, programs: &[Pubkey], logs: &[String]) -
     }
     match error {
         T::AccountNotFound | T::InsufficientFundsForFee => {
-            "the fee payer has not enough SOL for the fee; send it some, or pay with --fee-payer"
+            "the fee payer has not enough SOL for the fee; send it some, or let a different wallet pay"
                 .into()
         }
         T::InsufficientFundsForRent { account_index } => format!(
@@ -130,7 +131,7 @@ pub fn explain(error: &TransactionError, programs: &[Pubkey], logs: &[String]) -
             "an account has not enough SOL; add SOL".into()
         }
         T::BlockhashNotFound => {
-            "the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce"
+            "the blockhash has expired or belongs to a different cluster; sign again with a recent one, or with a durable nonce"
                 .into()
         }
         T::AlreadyProcessed => "this very transaction was processed before; look its signature up".into(),
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn errors_without_a_code_come_with_a_next_step() {
         let said = |error| explain(&error, &[PROGRAM_ID], &[]);
-        assert!(said(TransactionError::BlockhashNotFound).contains("--nonce"));
+        assert!(said(TransactionError::BlockhashNotFound).contains("durable nonce"));
         assert!(said(TransactionError::AccountNotFound).contains("fee payer"));
         assert!(
             said(TransactionError::InsufficientFundsForRent { account_index: 3 })

@@ -13,6 +13,7 @@ pub const EVENT_AUTHORITY: Pubkey = deployments::EVENT_AUTHORITY_AND_BUMP.0;
 macro_rules! events {
     ($($name:ident: $what:literal,)+) => {
         /// An event of the program's.
+        #[non_exhaustive]
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Event {
             $(#[doc = $what] $name($name),)+

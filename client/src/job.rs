@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::sync::OnceLock;
 
 /// One thing that is wrong: where, and what would be valid.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// From the definition's root.

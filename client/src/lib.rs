@@ -18,6 +18,9 @@
 //! | `localnet` | a validator inside this process (feature `embedded`) |
 //! | [`events`] | what a call of the program did, from what its transaction called |
 //! | [`errors`] | turns error codes of every program involved into sentences |
+//!
+//! Errors, events, actions and answers of a cluster may grow and are `#[non_exhaustive]`. What the domain
+//! decides about ([`domain`]) is not: whoever matches a status should learn of a new one from the compiler.
 
 pub mod accounts;
 pub mod digest;

@@ -33,6 +33,7 @@ const SUPPLY: u64 = 100_000_000_000_000;
 pub const JOB_EXPIRATION_SECONDS: i64 = 86_400;
 
 /// Why the validator refused a request.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum LocalnetError {
     /// The programs' bytecode cannot be read.

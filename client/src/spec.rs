@@ -38,6 +38,7 @@ pub struct DeploymentSpec {
 }
 
 /// What is wrong with a deployment's JSON, in one line: the field, its value, and what is valid.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SpecError {
     /// The field's place, for example `job_definition.ops[0].id`, or `JSON` if the text is not a JSON

@@ -60,6 +60,7 @@ impl Budget {
 }
 
 /// Why there is no message.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssemblyError {
     /// The transaction does not fit into a packet.

@@ -59,14 +59,26 @@ fn number(error: &anyhow::Error) -> u8 {
             | ClusterError::NotDeployed(_),
         ) => CLUSTER,
         Some(ClusterError::Expired(_) | ClusterError::Unconfirmed { .. }) => UNKNOWN,
-        Some(ClusterError::Refused(_) | ClusterError::Failed { .. } | ClusterError::Rpc { .. })
-        | None => REFUSED,
+        // Refused, failed, or what the node said in its own words.
+        _ => REFUSED,
+    }
+}
+
+/// Which option helps, where one does: the library that says what is wrong knows of none.
+fn hint(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref::<ClusterError>() {
+        Some(ClusterError::Unreachable { .. }) => "; check --url and your network, then try again",
+        Some(ClusterError::RateLimited(_) | ClusterError::Stale { .. }) => " with --url",
+        Some(ClusterError::NotDeployed(_)) => "; choose a different cluster with --url",
+        Some(ClusterError::Missing { .. }) => "; check the address and --url",
+        Some(ClusterError::Expired(_)) => " (--with-compute-unit-price)",
+        _ => "",
     }
 }
 
 /// Prints a failure: a line, or a line for each mistake of a file.
 pub(crate) fn report(error: &anyhow::Error) {
-    let text = format!("{error:#}");
+    let text = format!("{error:#}{}", hint(error));
     let text = match error.downcast_ref::<SpecErrors>() {
         Some(_) => text.lines().map(printable).collect::<Vec<_>>().join("\n"),
         None => printable_line(&text),

@@ -4,6 +4,7 @@ use nosana_deploy_client::{keeper::plan::Action, rpc::ClusterError};
 use std::net::SocketAddr;
 
 /// What can go wrong for a keeper.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
     /// The cluster did not answer, or refused.
@@ -27,7 +28,7 @@ pub enum KeeperError {
     #[error("subscriptions: {0}")]
     Subscription(String),
     /// The address for metrics is taken, or not this machine's.
-    #[error("--metrics {address}: choose a different address, or none: {error}")]
+    #[error("metrics cannot be served at {address}: {error}; choose a different address, or none")]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -79,6 +79,7 @@ pub struct Snapshot {
 }
 
 /// Something that is due.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `list_jobs`, for this many.

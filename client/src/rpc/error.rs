@@ -9,10 +9,11 @@ use solana_rpc_client_api::{
 use solana_transaction_error::TransactionError;
 
 /// Why a cluster did not answer, or not as wanted.
+#[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// No answer, or none that is JSON-RPC.
-    #[error("{url} cannot be reached ({reason}); check --url and your network, then try again")]
+    #[error("{url} cannot be reached ({reason})")]
     Unreachable {
         /// The node.
         url: String,
@@ -20,15 +21,13 @@ pub enum ClusterError {
         reason: String,
     },
     /// HTTP 429, after several tries.
-    #[error(
-        "{0} limits how often it answers; wait a minute, or use a different RPC node with --url"
-    )]
+    #[error("{0} limits how often it answers; wait a minute, or use a different RPC node")]
     RateLimited(String),
     /// The program is not on this cluster.
-    #[error("the deployments program {PROGRAM_ID} is not deployed at {0}; choose a different cluster with --url")]
+    #[error("the deployments program {PROGRAM_ID} is not deployed at {0}")]
     NotDeployed(String),
     /// Nothing is at an address.
-    #[error("{what} {key} does not exist at {url}; check the address and --url")]
+    #[error("{what} {key} does not exist at {url}")]
     Missing {
         /// What was looked for, as people call it.
         what: &'static str,
@@ -46,7 +45,7 @@ pub enum ClusterError {
         error: DecodeError,
     },
     /// The node answers from the past.
-    #[error("{url} is at slot {slot}, behind slot {at_least} that was seen before; use a different RPC node with --url, or wait")]
+    #[error("{url} is at slot {slot}, behind slot {at_least} that was seen before; wait, or use a different RPC node")]
     Stale {
         /// The node.
         url: String,
@@ -77,7 +76,7 @@ pub enum ClusterError {
         until: String,
     },
     /// The blockhash expired before the cluster confirmed the transaction.
-    #[error("transaction {0} was not confirmed before its blockhash expired; look whether it took effect, then sign again, with --with-compute-unit-price if the cluster is busy")]
+    #[error("transaction {0} was not confirmed before its blockhash expired; look whether it took effect, then sign again, with a priority fee if the cluster is busy")]
     Expired(String),
     /// The node refused the request.
     #[error("{url} refused the request: {reason}")]

@@ -23,6 +23,7 @@ const POLLS_PER_SEND: u32 = 8;
 const MOST_POLLS: u32 = 480;
 
 /// What an account holds before and after a transaction.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BalanceChange {
     /// The account.
@@ -34,6 +35,7 @@ pub struct BalanceChange {
 }
 
 /// What a transaction would do.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Simulation {
     /// Compute units that it uses.
@@ -43,6 +45,7 @@ pub struct Simulation {
 }
 
 /// A confirmed transaction.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Its first signature, its name.

@@ -13,6 +13,7 @@ use solana_program::{pubkey::Pubkey, rent::Rent, sysvar};
 use std::collections::HashMap;
 
 /// A snapshot, and what the next one builds on.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Look {
     /// What was seen.

@@ -64,7 +64,10 @@ impl fmt::Display for Preview<'_> {
         let rows: Vec<Vec<String>> = simulation
             .changes
             .iter()
-            .map(|BalanceChange { key, lamports, nos }| {
+            .map(|change| {
+                let BalanceChange {
+                    key, lamports, nos, ..
+                } = change;
                 let [sol, sol_after] = cells(*lamports, SOL_DECIMALS);
                 let [nos, nos_after] = cells(*nos, NOS_DECIMALS.into());
                 vec![

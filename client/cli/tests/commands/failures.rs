@@ -110,7 +110,7 @@ fn a_wallet_without_sol_and_one_with_too_little_for_rent_are_told_apart() {
     net.poor_wallet("empty", 0);
     let empty = said("empty");
     assert!(
-        empty.contains("not enough SOL for the fee; send it some, or pay with --fee-payer"),
+        empty.contains("not enough SOL for the fee; send it some, or let a different wallet pay"),
         "{empty}"
     );
     net.poor_wallet("poor", 3_000_000);
@@ -158,7 +158,7 @@ fn an_expired_blockhash_is_refused_with_the_next_step() {
     let said = net.refused(1, &["start", "0", "--blockhash", &old, "--yes"]);
     let (sending, said) = said.split_once('\n').unwrap();
     assert!(sending.starts_with("sending transaction "), "{sending}");
-    assert_eq!(said, "error: the blockhash has expired or belongs to a different cluster; sign again with a recent one, or use --nonce\n");
+    assert_eq!(said, "error: the blockhash has expired or belongs to a different cluster; sign again with a recent one, or with a durable nonce\n");
     assert_eq!(net.status(&key)["status"], "DRAFT");
 }
 
