@@ -2,7 +2,6 @@
 //! keys in insertion order with integer-like ones first, numbers in JavaScript's form.
 
 use serde_json::{Map, Number, Value};
-use std::fmt::Write;
 
 /// Prints JSON as JavaScript's `JSON.stringify` does.
 pub fn stringify(value: &Value) -> String {
@@ -65,48 +64,7 @@ fn print_number(out: &mut String, number: &Number) {
     if !value.is_finite() {
         return out.push_str("null");
     }
-    if value == 0.0 {
-        return out.push('0'); // -0 prints as 0
-    }
-    // Rust's exponent form has the shortest digits that read back as the same double.
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", mantissa),
-    };
-    let digits = mantissa.replace('.', "");
-    out.push_str(sign);
-    print_digits(out, &digits, exponent);
-}
-
-/// The digits `d.ddd × 10^exponent` laid out by ECMAScript's rules (6.1.6.1.20).
-fn print_digits(out: &mut String, digits: &str, exponent: i32) {
-    let point = exponent.saturating_add(1); // digits before the decimal point
-    match usize::try_from(point) {
-        Ok(before) if (digits.len()..=21).contains(&before) => {
-            out.push_str(digits);
-            out.extend(std::iter::repeat_n(
-                '0',
-                before.saturating_sub(digits.len()),
-            ));
-        }
-        Ok(before) if (1..=21).contains(&before) => {
-            let (whole, fraction) = digits.split_at(before);
-            let _ = write!(out, "{whole}.{fraction}");
-        }
-        _ if (-5..=0).contains(&point) => {
-            out.push_str("0.");
-            out.extend((point..0).map(|_| '0'));
-            out.push_str(digits);
-        }
-        _ => {
-            let (first, rest) = digits.split_at(1);
-            let point = if rest.is_empty() { "" } else { "." };
-            let _ = write!(out, "{first}{point}{rest}e{exponent:+}");
-        }
-    }
+    out.push_str(ryu_js::Buffer::new().format_finite(value));
 }
 
 #[cfg(test)]
@@ -119,6 +77,7 @@ mod tests {
         let cases = [
             ("1.0", "1"),
             ("-0", "0"),
+            ("-0.0", "0"),
             ("-1.50", "-1.5"),
             ("100", "100"),
             ("1e21", "1e+21"),

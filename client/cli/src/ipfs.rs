@@ -3,6 +3,7 @@
 use crate::exit::invalid;
 use anyhow::{bail, Context, Result};
 use nosana_deploy_client::{digest, rpc::without_secrets};
+use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,17 +59,11 @@ impl Ipfs {
     /// Pins a file and makes sure that it got the name that is on chain.
     async fn pin(&self, content: &str, digest: &[u8; 32]) -> Result<()> {
         let cid = digest::cid(digest);
-        // A boundary that the content cannot hold: the content would have to hold its own digest.
-        let body = format!(
-            "--{cid}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"job.json\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n{content}\r\n--{cid}--\r\n"
-        );
-        let answer = self
-            .call(
-                "add?pin=true&cid-version=0",
-                Some((format!("multipart/form-data; boundary={cid}"), body)),
-            )
-            .await?;
+        let file = Part::text(content.to_owned())
+            .file_name("job.json")
+            .mime_str("application/octet-stream")?;
+        let form = Form::new().part("file", file);
+        let answer = self.call("add?pin=true&cid-version=0", Some(form)).await?;
         let pinned = answer
             .get("Hash")
             .and_then(Value::as_str)
@@ -94,10 +89,10 @@ impl Ipfs {
         Ok(())
     }
 
-    async fn call(&self, path: &str, body: Option<(String, String)>) -> Result<Value> {
+    async fn call(&self, path: &str, form: Option<Form>) -> Result<Value> {
         let mut request = self.client.post(format!("{}/api/v0/{path}", self.base));
-        if let Some((kind, body)) = body {
-            request = request.header("Content-Type", kind).body(body);
+        if let Some(form) = form {
+            request = request.multipart(form);
         }
         let answer = request.send().await.map_err(reqwest::Error::without_url);
         let answer = answer.context("--ipfs-api cannot be reached")?;

@@ -3,11 +3,11 @@
 use crate::exit::Unprinted;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use comfy_table::{presets::NOTHING, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use std::{fmt, time::Duration};
-use unicode_width::UnicodeWidthStr;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -171,21 +171,17 @@ pub(crate) fn table(
     header: &[&str],
     rows: &[Vec<String>],
 ) -> fmt::Result {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
-        }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(header).add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
-    let line = |cells: Vec<&str>| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| {
-            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    writeln!(f, "{}", bold(line(header.to_vec())))?;
-    for row in rows {
-        writeln!(f, "{}", line(row.iter().map(String::as_str).collect()))?;
+    for (number, line) in table.lines().enumerate() {
+        match number {
+            0 => writeln!(f, "{}", bold(line.trim_end()))?,
+            _ => writeln!(f, "{}", line.trim_end())?,
+        }
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ mod subscriptions;
 pub use config::Config;
 pub use error::KeeperError;
 
+use backon::{ExponentialBuilder, Retryable};
 use lookup_tables::LookupTables;
 use metrics::Metrics;
 use nosana_deploy_client::rpc::{Cluster, ClusterError};
@@ -55,8 +56,8 @@ use std::{
     time::Duration,
 };
 
-/// Waits between them of 1, 2, 4, 8 and 16 seconds.
-const CONNECTION_TRIES: u32 = 6;
+/// After waits of 1, 2, 4, 8 and 16 seconds.
+const CONNECTION_RETRIES: usize = 5;
 
 /// A keeper, ready to run.
 pub struct Keeper {
@@ -94,7 +95,7 @@ impl Keeper {
     /// [`KeeperError`] if it cannot start: the cluster does not answer for half a minute, or lacks the
     /// program or a lookup table. What fails later is logged and tried again.
     pub async fn run(self: Arc<Self>) -> Result<(), KeeperError> {
-        self.connect(CONNECTION_TRIES).await?;
+        self.connect(CONNECTION_RETRIES).await?;
         if let Some(address) = self.config.metrics {
             let address = health::serve(self.clone(), address).await?;
             tracing::info!(%address, "metrics");
@@ -108,7 +109,7 @@ impl Keeper {
     /// [`KeeperError::Cluster`] as for [`Self::run`], at the first failure;
     /// [`KeeperError::Unfinished`] if deployments could not be dealt with.
     pub async fn run_once(self: Arc<Self>) -> Result<(), KeeperError> {
-        self.connect(1).await?;
+        self.connect(0).await?;
         run_loop::once(self).await
     }
 
@@ -128,19 +129,16 @@ impl Keeper {
 
     /// Checks the cluster, and reads the lookup tables. A node that is away for a moment, when a
     /// service manager has just restarted the keeper, must not end it again.
-    async fn connect(&self, tries: u32) -> Result<(), ClusterError> {
-        let mut wait = Duration::from_secs(1);
-        for left in (0..tries).rev() {
-            match self.try_to_connect().await {
-                Err(error) if left > 0 && error.is_temporary() => {
-                    self.rpc_failed("connecting", &error);
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
-                }
-                done => return done,
-            }
-        }
-        Ok(())
+    async fn connect(&self, retries: usize) -> Result<(), ClusterError> {
+        let waits = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_secs(1))
+            .with_max_times(retries);
+        let connecting = || self.try_to_connect();
+        connecting
+            .retry(waits)
+            .when(ClusterError::is_temporary)
+            .notify(|error, _| self.rpc_failed("connecting", error))
+            .await
     }
 
     async fn try_to_connect(&self) -> Result<(), ClusterError> {

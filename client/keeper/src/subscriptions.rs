@@ -2,6 +2,7 @@
 //! the on-chain time.
 
 use crate::{Keeper, KeeperError};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{stream::BoxStream, Stream, StreamExt};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
@@ -16,7 +17,7 @@ use solana_pubsub_client::nonblocking::pubsub_client::PubsubClient;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -50,16 +51,16 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// A connection that held this long was a good one.
 const LONG_ENOUGH: Duration = Duration::from_secs(60);
 
-/// Half to all of a wait, different for each keeper and time: so that all keepers of a node that was away
-/// do not come back at once.
-fn jittered(wait: Duration, keeper: &Pubkey) -> Duration {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| now.subsec_nanos());
-    let hash = solana_program::hash::hashv(&[keeper.as_ref(), &nanos.to_le_bytes()]);
-    let share = u32::from(hash.to_bytes()[0]);
-    let half = wait / 2;
-    half.saturating_add(half.saturating_mul(share) / u32::from(u8::MAX))
+/// Waits before new connections, each about twice as long as the one before, up to the longest. Jitter
+/// keeps the keepers of a node that was away from coming back at once.
+fn waits() -> impl Iterator<Item = Duration> {
+    let (first, longest) = WAITS;
+    ExponentialBuilder::new()
+        .with_min_delay(first)
+        .with_max_delay(longest)
+        .without_max_times()
+        .with_jitter()
+        .build()
 }
 
 /// Sends what happens to `events` until the receiver is gone. Reconnects whenever the connection breaks.
@@ -68,21 +69,20 @@ pub(crate) async fn subscriptions(
     events: mpsc::Sender<Event>,
     mut vaults: watch::Receiver<BTreeSet<Pubkey>>,
 ) {
-    let (first, longest) = WAITS;
-    let mut wait = first;
+    let mut all_waits = waits();
     while !events.is_closed() {
         let began = Instant::now();
         if let Err(error) = connection(&keeper, &events, &mut vaults).await {
-            tracing::warn!(%error, ?wait, "no subscriptions");
+            tracing::warn!(%error, "no subscriptions");
         }
         keeper.metrics.subscribed.set(0);
         keeper.metrics.reconnected();
         // A node that takes subscriptions and drops them at once is not to be hammered.
-        wait = match began.elapsed() >= LONG_ENOUGH {
-            true => first,
-            false => wait.saturating_mul(2).min(longest),
-        };
-        tokio::time::sleep(jittered(wait, &keeper.address())).await;
+        if began.elapsed() >= LONG_ENOUGH {
+            all_waits = waits();
+        }
+        let (_, longest) = WAITS;
+        tokio::time::sleep(all_waits.next().unwrap_or(longest)).await;
     }
 }
 
@@ -263,5 +263,19 @@ pub(crate) async fn clock(keeper: Arc<Keeper>, events: mpsc::Sender<Event>) {
             }
             Err(error) => keeper.rpc_failed("reading the clock", &error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_connections_wait_ever_longer_and_never_all_the_same() {
+        let (first, longest) = WAITS;
+        let [one, other]: [Vec<Duration>; 2] = std::array::from_fn(|_| waits().take(20).collect());
+        assert!(one.iter().all(|wait| (first..=2 * longest).contains(wait)));
+        assert!(one.iter().skip(10).all(|wait| *wait >= longest));
+        assert_ne!(one, other, "two keepers do not come back together");
     }
 }
