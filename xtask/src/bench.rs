@@ -35,9 +35,10 @@ pub(crate) fn quick() -> Result<()> {
 /// Measures, and writes docs/performance.md and its pictures unless asked for something else.
 pub(crate) fn bench(options: &Bench) -> Result<()> {
     let elves = sbf::build_measured()?;
-    let mut compute = cargo(&elves)?;
-    compute.args(["run", "--quiet", "--bin", "compute", "--", BUDGETS]);
-    let mut client = cargo(&elves)?;
+    let mut compute = cargo(&elves, &["run", "--quiet"])?;
+    compute.args(["--bin", "compute", "--", BUDGETS]);
+    let mut client = process::workspace_cargo();
+    client.current_dir(paths::workspace());
     client.args(["bench", "--quiet", "--package", "nosana-deploy-client"]);
     client.args(["--bench", "client"]);
     let hint = "what is not within its budget stands above";

@@ -19,7 +19,7 @@ pub(crate) struct Ci {
 type Run = fn() -> Result<()>;
 
 const STAGES: [(&str, Run); 17] = [
-    ("fmt", || cargo("fmt --all --check")),
+    ("fmt", fmt),
     ("clippy", || {
         cargo("clippy --workspace --all-targets --locked -- -D warnings")
     }),
@@ -36,7 +36,7 @@ const STAGES: [(&str, Run); 17] = [
     ("unused-deps", || {
         tool("cargo-machete", "cargo-machete", &[])
     }),
-    ("pure-client", pure_client),
+    ("light", light),
     ("docs", || docs::docs(true)),
     ("idl", || idl::idl(true)),
     ("schema", || schema::schema(true)),
@@ -90,17 +90,25 @@ fn row(name: &str, passed: bool, took: Duration) -> String {
     format!("{name:<14} {result:<8} {:>7}", took.as_secs())
 }
 
-/// Cargo in the workspace, with arguments that hold no spaces.
+fn fmt() -> Result<()> {
+    let mut command = process::workspace_cargo();
+    command
+        .current_dir(paths::workspace())
+        .args(["fmt", "--all", "--check"]);
+    process::run(&mut command, "`cargo fmt --all` mends it")
+}
+
+/// Cargo in the workspace, with a subcommand and arguments that hold no spaces.
 fn cargo(arguments: &str) -> Result<()> {
-    let mut command = suites::cargo(&paths::deploy_dir()?)?;
-    command.args(arguments.split(' '));
+    let (subcommand, arguments) = arguments.split_once(' ').unwrap_or((arguments, ""));
+    let mut command = suites::cargo(&paths::deploy_dir()?, &[subcommand])?;
+    command.args(arguments.split_whitespace());
     process::run(&mut command, "the output above says what is wrong")
 }
 
 fn rustdoc() -> Result<()> {
-    let mut command = suites::cargo(&paths::deploy_dir()?)?;
+    let mut command = suites::cargo(&paths::deploy_dir()?, &["doc"])?;
     command.env("RUSTDOCFLAGS", "-D warnings").args([
-        "doc",
         "--workspace",
         "--no-deps",
         "--locked",
@@ -109,26 +117,40 @@ fn rustdoc() -> Result<()> {
     process::run(&mut command, "the output above says what is wrong")
 }
 
-/// Wallets build on the client's default features, which must stay light.
-fn pure_client() -> Result<()> {
-    let mut command = process::workspace_cargo();
-    command.current_dir(paths::workspace()).args([
-        "tree",
-        "-p",
-        "nosana-deploy-client",
-        "-e",
-        "normal",
-        "--locked",
-    ]);
-    let tree = process::answer(&mut command).context("`cargo tree` failed")?;
-    let heavy = ["tokio v", "reqwest v", "solana-rpc"];
-    match tree
-        .lines()
-        .find(|line| heavy.iter().any(|name| line.contains(name)))
-    {
-        Some(line) => bail!("the client's default features bring {}", line.trim()),
-        None => Ok(()),
+/// Wallets build on the client's default features, which must stay light; and the command line of one
+/// links no validator.
+fn light() -> Result<()> {
+    let network = ["tokio v", "reqwest v", "solana-rpc"];
+    let validator = [
+        "surfpool",
+        "litesvm",
+        "solana-runtime v",
+        "nosana-jobs-localnet",
+    ];
+    for (package, heavy) in [
+        ("nosana-deploy-client", &network[..]),
+        ("nosana-deploy", &validator),
+    ] {
+        let mut command = process::workspace_cargo();
+        command
+            .current_dir(paths::workspace())
+            .args(["tree", "--package", package])
+            .args(["--edges", "normal", "--locked"]);
+        let tree = process::answer(&mut command).context("`cargo tree` failed")?;
+        let brought = |line: &&str| heavy.iter().any(|name| line.contains(name));
+        if let Some(line) = tree.lines().find(brought) {
+            bail!("{package}'s default features bring {}", line.trim());
+        }
     }
+    let mut wallet = process::workspace_cargo();
+    wallet
+        .current_dir(paths::workspace())
+        .args(["clippy", "--package", "nosana-deploy", "--locked"])
+        .args(["--", "-D", "warnings"]);
+    if let Some(folder) = paths::chosen_target_dir()? {
+        wallet.env("CARGO_TARGET_DIR", folder);
+    }
+    process::run(&mut wallet, "the wallet alone does not compile")
 }
 
 /// The deployments that the pages name, and the programs that show how to use the library.
@@ -142,11 +164,9 @@ fn examples() -> Result<()> {
 }
 
 fn demos() -> Result<()> {
-    suites::demo(&[])?;
-    suites::demo(&[
-        "examples/pytorch-jupyter-simple.json".into(),
-        "--json".into(),
-    ])
+    suites::embedded("demo", &[])?;
+    let another = ["examples/pytorch-jupyter-simple.json", "--json"];
+    suites::embedded("demo", &another.map(Into::into))
 }
 
 fn migrations() -> Result<()> {

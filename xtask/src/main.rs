@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | docs | idl | schema | ci`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -75,6 +75,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Run `nosana-deploy localnet`, after build-program.
+    Localnet {
+        /// Passed on to the localnet, for example `--wallet PUBKEY`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -94,7 +100,8 @@ fn main() -> ExitCode {
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),
         Task::Ci(options) => ci::ci(&options),
-        Task::Demo { args } => suites::demo(&args),
+        Task::Demo { args } => suites::embedded("demo", &args),
+        Task::Localnet { args } => suites::embedded("localnet", &args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

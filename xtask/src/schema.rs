@@ -1,6 +1,6 @@
 //! JSON Schemas, by which editors complete and check what people write.
 
-use crate::{generated::Generated, paths, process};
+use crate::{generated::Generated, paths, process, suites};
 use anyhow::{Context, Result};
 
 /// Generates schema/*.json, or with `check` compares them.
@@ -12,7 +12,9 @@ pub(crate) fn schema(check: bool) -> Result<()> {
         let mut command = process::workspace_cargo();
         command
             .current_dir(paths::workspace())
-            .args(["run", "--quiet", "--locked", "--bin", "schema", "--", kind]);
+            .args(["run", "--quiet", "--locked"])
+            .args(suites::EVERYTHING)
+            .args(["--bin", "schema", "--", kind]);
         let printed =
             process::answer(&mut command).context("`cargo run --bin schema` fails; it says why")?;
         let file = Generated::new(path, format!("{}\n", printed.trim_end()));

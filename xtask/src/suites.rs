@@ -14,22 +14,22 @@ pub(crate) fn test(args: &[OsString]) -> Result<()> {
     warn_of_first_build("test")?;
 
     if process::answer(process::workspace_cargo().args(["nextest", "--version"])).is_none() {
-        return process::run(cargo(&elves)?.arg("test").args(chosen), hint);
+        return process::run(cargo(&elves, &["test"])?.args(chosen), hint);
     }
     if args.is_empty() {
         // nextest runs no doc tests.
-        process::run(cargo(&elves)?.args(["test", "--doc", "--workspace"]), hint)?;
+        process::run(&mut cargo(&elves, &["test", "--doc", "--workspace"])?, hint)?;
     }
-    process::run(cargo(&elves)?.args(["nextest", "run"]).args(chosen), hint)
+    process::run(cargo(&elves, &["nextest", "run"])?.args(chosen), hint)
 }
 
 /// Plays random scenarios until one breaks an invariant, or all are played.
 pub(crate) fn fuzz(args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;
-    let mut command = cargo(&elves)?;
+    let mut command = cargo(&elves, &["run", "--quiet"])?;
     command
         .current_dir(env::current_dir()?)
-        .args(["run", "--quiet", "--manifest-path"])
+        .arg("--manifest-path")
         .arg(paths::workspace().join("Cargo.toml"))
         .args(["--bin", "fuzz", "--"])
         .args(args);
@@ -76,29 +76,22 @@ pub(crate) fn soak(size: &Soak) -> Result<()> {
         true => "keepers_behind_a_node_that_fails",
         false => "keepers_that_are_killed",
     };
-    let mut command = cargo(&elves)?;
+    let mut command = cargo(&elves, &["test", "--workspace", "--test", "soak"])?;
     command
         .env("SOAK_DEPLOYMENTS", size.deployments.to_string())
         .env("SOAK_HOURS", size.hours.to_string())
         .env("SOAK_SEED", size.seed.to_string())
-        .args([
-            "test",
-            "--workspace",
-            "--test",
-            "soak",
-            "--",
-            "--nocapture",
-            chosen,
-        ]);
+        .args(["--", "--nocapture", chosen]);
     process::run(&mut command, "the output above says what did not hold")
 }
 
-/// Runs the demo in the caller's folder, so that paths among `args` mean what the caller means.
-pub(crate) fn demo(args: &[OsString]) -> Result<()> {
+/// Runs `nosana-deploy demo` or `localnet` in the caller's folder, so that paths among `args` mean what the
+/// caller means.
+pub(crate) fn embedded(name: &str, args: &[OsString]) -> Result<()> {
     let elves = sbf::build_programs(None)?;
-    let mut command = cargo(&elves)?;
-    command.current_dir(env::current_dir()?).arg("run");
+    let mut command = cargo(&elves, &["run"])?;
     command
+        .current_dir(env::current_dir()?)
         .arg("--manifest-path")
         .arg(paths::workspace().join("Cargo.toml"));
     // Cargo's own progress matters only while there is something long to wait for.
@@ -106,18 +99,21 @@ pub(crate) fn demo(args: &[OsString]) -> Result<()> {
         command.arg("--quiet");
     }
     command
-        .args(["--bin", "nosana-deploy", "--", "demo"])
+        .args(["--bin", "nosana-deploy", "--", name])
         .args(args);
-    process::run(
-        &mut command,
-        "the demo ended early; its output above says where",
-    )
+    process::run(&mut command, "it ended early; its output above says where")
 }
 
+/// What is no part of a wallet: the validator. Every task turns it on, so that none builds what another
+/// has built differently.
+pub(crate) const EVERYTHING: [&str; 2] = ["--features", "nosana-deploy/localnet"];
+
 /// Cargo in the workspace, with the bytecode's folder as Solana's test crates expect it.
-pub(crate) fn cargo(elves: &Path) -> Result<Command> {
+pub(crate) fn cargo(elves: &Path, subcommand: &[&str]) -> Result<Command> {
     let mut command = process::workspace_cargo();
     command
+        .args(subcommand)
+        .args(EVERYTHING)
         .current_dir(paths::workspace())
         .env("SBF_OUT_DIR", elves);
     if let Some(folder) = paths::chosen_target_dir()? {

@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod funds;
 pub(crate) mod keygen;
 pub(crate) mod list;
+#[cfg(feature = "localnet")]
 pub(crate) mod localnet;
 pub(crate) mod market;
 pub(crate) mod revisions;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod context;
+#[cfg(feature = "localnet")]
 mod demo;
 mod exit;
 mod format;
@@ -15,7 +16,7 @@ mod wallet;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::{Context, Options};
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 /// Deployments on Nosana's GPU markets, held and enforced on chain.
 #[derive(Parser)]
@@ -49,20 +50,22 @@ enum Command {
     Validate(commands::validate::Validate),
     Keeper(keeper::KeeperCommand),
     Keygen(commands::keygen::Keygen),
+    #[cfg(feature = "localnet")]
     Localnet(commands::localnet::LocalnetCommand),
     /// Run a deployment through its whole life on an embedded localnet, and account for every unit
     ///
     /// Starts a validator inside this process, loads the programs, makes a NOS mint and a market,
     /// and needs neither a wallet nor a network. Exits 0 only if the books balance.
+    #[cfg(feature = "localnet")]
     Demo {
         /// The deployment's JSON; without it examples/pytorch-jupyter-scheduled.json
-        file: Option<PathBuf>,
+        file: Option<std::path::PathBuf>,
         /// Print JSON lines instead of a timeline and a table
         #[arg(long)]
         json: bool,
         /// Folder of deployments.so and nosana_jobs_localnet.so [default: `deploy` in the target folder]
         #[arg(long, env = "SBF_OUT_DIR", hide_env = true)]
-        programs: Option<PathBuf>,
+        programs: Option<std::path::PathBuf>,
     },
     /// Print a shell's completion script
     ///
@@ -112,7 +115,9 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Validate(validate) => validate.run(options.output()),
         Command::Keeper(keeper) => keeper.run(options),
         Command::Keygen(keygen) => keygen.run(options),
+        #[cfg(feature = "localnet")]
         Command::Localnet(localnet) => localnet.run(options.output()),
+        #[cfg(feature = "localnet")]
         Command::Demo {
             file,
             json,

@@ -32,6 +32,7 @@ impl Output {
         say(text.trim_end())
     }
 
+    #[cfg(feature = "localnet")]
     pub(crate) fn is_json(self) -> bool {
         self != Self::Display
     }

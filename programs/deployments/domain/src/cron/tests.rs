@@ -22,8 +22,16 @@ fn bits(values: &[u32]) -> u64 {
 }
 
 #[test]
+fn a_set_that_no_expression_makes_says_what_is_wrong_with_it() {
+    let field = Invalid::Field(Field::DayOfMonth).to_string();
+    assert_eq!(field, "day of month: no valid set of values");
+    let never = Invalid::NeverFires.to_string();
+    assert_eq!(never, "no month of the schedule has such a day");
+}
+
+#[test]
 fn fields_are_read_as_users_of_cron_know_them() {
-    let cases: [(&str, Field, &[u32]); 17] = [
+    let cases: [(&str, Field, &[u32]); 19] = [
         ("5 * * * *", Field::Minute, &[5]),
         ("05 * * * *", Field::Minute, &[5]),
         ("1,2,40 * * * *", Field::Minute, &[1, 2, 40]),
@@ -38,6 +46,8 @@ fn fields_are_read_as_users_of_cron_know_them() {
         ("0 0 * * 7", Field::DayOfWeek, &[0]),
         ("0 0 * * 5-7", Field::DayOfWeek, &[0, 5, 6]),
         ("0 0 * * FRI-sun", Field::DayOfWeek, &[0, 5, 6]),
+        ("0 0 * * SUN-SUN", Field::DayOfWeek, &[0]),
+        ("0 0 * * 0-0", Field::DayOfWeek, &[0]),
         ("0 0 * * 0-7", Field::DayOfWeek, &[0, 1, 2, 3, 4, 5, 6]),
         ("0 0 * * 1/2", Field::DayOfWeek, &[1, 3, 5]),
         ("\t0  0 * *\tmon ", Field::DayOfWeek, &[1]),
