@@ -143,6 +143,9 @@ pub fn compute_unit_limit(simulated: u64) -> u32 {
         .min(MAX_COMPUTE_UNITS)
 }
 
+/// What the cluster charges for each signature, in lamports.
+pub const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+
 /// The priority fee to pay after these recent ones, in micro-lamports per compute unit: what three
 /// of four transactions paid at most, and never more than `cap`.
 pub fn priority_fee(recent: &[u64], cap: u64) -> u64 {

@@ -203,8 +203,10 @@ impl TransactionOptions {
             if !self.sign_only {
                 self.confirm(&preview)?;
             }
-            if let Some(pin) = &plan.pin {
-                pin.publish().await?;
+            // Before a blockhash that does not live long; after signatures that were made for a given one.
+            let is_given = draft.lifetime.is_some();
+            if !is_given {
+                publish(&plan).await?;
             }
             let (message, lifetime) = draft.finished(context, &budget).await?;
             let signed = sign(message, &[fee_payer, authority, wallet])?;
@@ -214,6 +216,12 @@ impl TransactionOptions {
                     facts: &plan.facts,
                     with_message: self.dump_transaction_message,
                 });
+            }
+            signed.verify_and_hash_message().map_err(|_| {
+                invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
+            })?;
+            if is_given {
+                publish(&plan).await?;
             }
             let receipt = send(context, &signed, lifetime).await?;
             let mut facts = plan.facts;
@@ -354,6 +362,14 @@ impl Draft<'_> {
     }
 }
 
+/// Pins what the transaction names, so that nodes find it.
+async fn publish(plan: &TransactionPlan) -> Result<()> {
+    match &plan.pin {
+        Some(pin) => pin.publish().await,
+        None => Ok(()),
+    }
+}
+
 /// Sends a signed transaction and waits for it. Its name is told first, so that whoever interrupts the
 /// wait can look it up.
 async fn send(
@@ -361,9 +377,6 @@ async fn send(
     signed: &VersionedTransaction,
     lifetime: Lifetime,
 ) -> Result<Receipt> {
-    signed.verify_and_hash_message().map_err(|_| {
-        invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
-    })?;
     if let Some(signature) = signed.signatures.first() {
         // Whether anybody reads it changes nothing.
         let _ = writeln!(std::io::stderr(), "sending transaction {signature}");

@@ -14,11 +14,9 @@ use nosana_deploy_client::{
     instructions::Vault,
     markets::price_per_second,
     rpc::{Cluster, ClusterError},
+    transaction::LAMPORTS_PER_SIGNATURE,
 };
 use solana_program::pubkey::Pubkey;
-
-/// What a transaction with one signature costs, without a priority fee.
-const FEE_LAMPORTS: u64 = 5_000;
 
 /// Where a deployment spends, and what it has.
 pub(crate) struct Terms {
@@ -153,7 +151,7 @@ pub(crate) fn keeper_reward(settings: &Settings, facts: &mut Facts) {
         sol(settings.max_rewards_lamports_per_day),
         match reward {
             0 => "; only a keeper of your own works for nothing",
-            1..=FEE_LAMPORTS => "; a single job does not pay for a transaction",
+            1..=LAMPORTS_PER_SIGNATURE => "; a single job does not pay for a transaction",
             _ => "",
         }
     );

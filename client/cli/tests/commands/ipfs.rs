@@ -1,7 +1,8 @@
 //! Pinning, against a stand-in for Kubo's HTTP API.
 
-use crate::net::{Net, JOB};
+use crate::net::{command, folder, Net, JOB};
 use nosana_deploy_client::digest;
+use solana_signature::Signature;
 use solana_signer::Signer;
 use std::{
     io::{Read, Write},
@@ -109,6 +110,22 @@ fn nothing_leaves_the_machine_before_its_owner_agrees() {
     }
     let refused = ["create", &file, "--yes", "--with-compute-unit-limit", "1"];
     net.refused(1, &[&refused[..], &pin].concat());
+    // A signature that somebody else made, and that does not fit.
+    let capped = net.deployment(&format!(r#"{fields}, "max_price": 200"#));
+    let owner = net.owner.pubkey().to_string();
+    let signer = format!("{owner}={}", Signature::new_unique());
+    let output = command(&folder("pin_early_signer"))
+        .args(["--url", &net.url, "--keypair", &owner, "create", &capped])
+        .args(["--id", "1", "--yes", "--signer", &signer])
+        .args(["--blockhash", &net.blockhash()])
+        .args(pin)
+        .assert()
+        .code(2);
+    let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(
+        said.contains("sign the same command with the same --blockhash"),
+        "{said}"
+    );
     assert!(requests.try_recv().is_err(), "something was published");
     net.json(&[&["create", &file][..], &pin].concat());
     assert!(requests.recv().is_ok());

@@ -6,14 +6,15 @@ use nosana_deploy_client::{
     instructions::{common_addresses, create_nos_account, nos_account_address},
     keeper::plan::{Action, Snapshot},
     rpc::{ClusterError, Simulation},
-    transaction::{assemble, compute_unit_limit, Budget, Lifetime, MAX_COMPUTE_UNITS},
+    transaction::{
+        assemble, compute_unit_limit, Budget, Lifetime, LAMPORTS_PER_SIGNATURE, MAX_COMPUTE_UNITS,
+    },
 };
 use solana_message::AddressLookupTableAccount;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 
 /// More jobs than this never fit into one transaction.
 const MAX_JOBS: usize = 32;
-const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 
 /// A budget as large as any, to see what a message needs. It costs nothing: there is no price.
 const TRIAL: Budget = Budget {
