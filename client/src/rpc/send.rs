@@ -1,7 +1,12 @@
 //! Simulating, sending and confirming.
 
 use super::{Cluster, ClusterError};
-use crate::{errors, keeper::observe::nos_in, transaction::Lifetime};
+use crate::{
+    errors,
+    events::{event, Event},
+    keeper::observe::nos_in,
+    transaction::Lifetime,
+};
 use solana_account::Account;
 use solana_hash::Hash;
 use solana_message::VersionedMessage;
@@ -13,6 +18,7 @@ use solana_rpc_client_api::config::{
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 use solana_transaction_error::TransactionError;
+use solana_transaction_status_client_types::{UiInstruction, UiParsedInstruction};
 use std::time::Duration;
 
 /// How often the cluster is asked whether a transaction is confirmed.
@@ -42,6 +48,24 @@ pub struct Simulation {
     pub compute_units: u64,
     /// Accounts whose balance changes, the fee included.
     pub changes: Vec<BalanceChange>,
+    /// Whether the lamports of `changes` are the simulation's own. Older nodes do not say what accounts held
+    /// before it; that is read besides, and something else may change it meanwhile.
+    pub is_exact: bool,
+    /// What the program would tell.
+    pub events: Vec<Event>,
+}
+
+impl Simulation {
+    /// Lamports that the program would pay a keeper for its work.
+    pub fn rewards_lamports(&self, keeper: &Pubkey) -> u64 {
+        let rewards = self.events.iter().filter_map(|event| match event {
+            Event::DeploymentChanged(changed) => changed.reward,
+            Event::JobsCleaned(cleaned) => Some(cleaned.reward),
+            _ => None,
+        });
+        let own = rewards.filter(|reward| reward.keeper == *keeper);
+        own.fold(0, |sum, reward| sum.saturating_add(reward.lamports))
+    }
 }
 
 /// A confirmed transaction.
@@ -100,6 +124,7 @@ impl Cluster {
             // Not a nonce: then it would be no longer the transaction that uses it.
             replace_recent_blockhash: matches!(lifetime, Lifetime::Blockhash(_)),
             commitment: Some(self.client().commitment()),
+            inner_instructions: true,
             accounts: Some(RpcSimulateTransactionAccountsConfig {
                 encoding: Some(UiAccountEncoding::Base64),
                 addresses: keys.iter().map(Pubkey::to_string).collect(),
@@ -124,12 +149,22 @@ impl Cluster {
         }
         let after = result.accounts.unwrap_or_default().into_iter();
         let after = after.map(|account| account.and_then(|account| account.decode::<Account>()));
+        let own = |balances: Option<Vec<u64>>| balances.map(|all| writable(message, all));
+        let own = own(result.pre_balances).zip(own(result.post_balances));
+        let is_exact = own.is_some();
+        let own = own.map(|(before, after)| before.into_iter().zip(after));
+        let mut own = own.into_iter().flatten();
         let changes = keys.iter().zip(before.iter().zip(after));
-        let changes = changes
-            .filter_map(|(key, (before, after))| change(key, before.as_ref(), after.as_ref()));
+        let changes = changes.filter_map(|(key, (before, after))| {
+            change(key, before.as_ref(), after.as_ref(), own.next())
+        });
+        let told = result.inner_instructions.unwrap_or_default().into_iter();
+        let told = told.flat_map(|inner| inner.instructions);
         Ok(Simulation {
             compute_units: result.units_consumed.unwrap_or(0),
             changes: changes.collect(),
+            is_exact,
+            events: told.filter_map(|called| event_of(message, called)).collect(),
         })
     }
 
@@ -261,16 +296,39 @@ pub(super) fn programs(message: &VersionedMessage) -> Vec<Pubkey> {
 
 /// Accounts that a message names itself and may change.
 fn writable_keys(message: &VersionedMessage) -> Vec<Pubkey> {
-    let keys = message.static_account_keys().iter().enumerate();
-    keys.filter(|(position, _)| message.is_maybe_writable(*position, None))
-        .map(|(_, key)| *key)
+    writable(message, message.static_account_keys().to_vec())
+}
+
+/// Of what there is one for each of a message's accounts, those of [`writable_keys`].
+fn writable<T>(message: &VersionedMessage, all: Vec<T>) -> Vec<T> {
+    let own = message.static_account_keys().len();
+    let all = all.into_iter().take(own).enumerate();
+    all.filter(|(position, _)| message.is_maybe_writable(*position, None))
+        .map(|(_, one)| one)
         .collect()
+}
+
+/// The event that an instruction tells which a simulated one called.
+fn event_of(message: &VersionedMessage, called: UiInstruction) -> Option<Event> {
+    let (program, data) = match called {
+        UiInstruction::Compiled(called) => {
+            let keys = message.static_account_keys();
+            let program = keys.get(usize::from(called.program_id_index))?;
+            (*program, called.data)
+        }
+        UiInstruction::Parsed(UiParsedInstruction::PartiallyDecoded(called)) => {
+            (called.program_id.parse().ok()?, called.data)
+        }
+        UiInstruction::Parsed(UiParsedInstruction::Parsed(_)) => return None, // not ours
+    };
+    event(&program, &bs58::decode(data).into_vec().ok()?)
 }
 
 fn change(
     key: &Pubkey,
     before: Option<&Account>,
     after: Option<&Account>,
+    own_lamports: Option<(u64, u64)>,
 ) -> Option<BalanceChange> {
     let lamports = |account: Option<&Account>| account.map_or(0, |account| account.lamports);
     let nos = |account: Option<&Account>| {
@@ -280,7 +338,7 @@ fn change(
     };
     let change = BalanceChange {
         key: *key,
-        lamports: (lamports(before), lamports(after)),
+        lamports: own_lamports.unwrap_or_else(|| (lamports(before), lamports(after))),
         nos: (nos(before), nos(after)),
     };
     let changed = change.lamports.0 != change.lamports.1 || change.nos.0 != change.nos.1;

@@ -63,6 +63,27 @@ fn a_node_that_does_not_know_recent_fees_means_the_configured_one() {
 }
 
 #[test]
+fn what_else_the_keeper_spends_meanwhile_makes_nothing_unprofitable() {
+    let net = Net::start("keeper-meanwhile");
+    let rewarded = format!(r#"{ONE}, "keeper_reward": 100000"#);
+    let proxy = Proxy::start(&net.url);
+    let mut keeper = Running::start_at(&net, &proxy.url, &["--max-loss", "0"]);
+    keeper.says("scanned");
+    proxy.hold(Some("simulateTransaction"));
+    let key = net.create(&rewarded);
+    net.fund("10", "1");
+    until("a simulation", || {
+        (proxy.count("simulateTransaction") > 0).then_some(())
+    });
+    // Long after what the wallet held before was read.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    net.give(&net.keeper.pubkey(), 1_000_000_000);
+    proxy.hold(None);
+    net.until_active(&key, 1);
+    assert_eq!(keeper.terminate(), Some(0));
+}
+
+#[test]
 fn a_market_that_is_back_is_noticed() {
     let net = Net::start("keeper-market");
     let key = net.create(ONE);

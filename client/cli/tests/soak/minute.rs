@@ -7,13 +7,14 @@ use crate::{
     plan,
     proxy::Proxy,
 };
-use futures_util::{stream, StreamExt};
+use futures_util::future::join_all;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::DeploymentFilter,
     instructions::{self as ix, Vault},
     DeploymentSpec,
 };
+use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
 use std::time::{Duration, Instant};
@@ -22,8 +23,7 @@ use std::time::{Duration, Instant};
 const ROUND_TRIP: Duration = Duration::from_millis(150);
 /// A market's queue holds 314 jobs.
 const DEPLOYMENTS_PER_MARKET: usize = 250;
-/// Deployments that are created at the same time.
-const CREATED_AT_ONCE: usize = 32;
+const OWNERS: usize = 32;
 /// Between the start of the keeper's minute and the firing, on chain.
 const LEAD_SECONDS: i64 = 3;
 /// Nobody waits longer, in real time.
@@ -44,7 +44,6 @@ fn spec(market: &Pubkey, number: usize, (hour, minute): (i64, i64)) -> Deploymen
 /// The minute, for so many deployments.
 pub(crate) async fn minute(deployments: usize) {
     let stage = Stage::open().await;
-    let owner = stage.owner.pubkey();
     let mut markets = vec![stage.market];
     while markets.len() * DEPLOYMENTS_PER_MARKET < deployments {
         let (market, authority) = (Pubkey::new_unique(), Pubkey::new_unique());
@@ -54,35 +53,21 @@ pub(crate) async fn minute(deployments: usize) {
             .unwrap();
         markets.push(market);
     }
-    let fund = ix::fund(
-        &owner,
-        &Vault::new(owner, 0),
-        1_000_000_000_000,
-        10_000_000_000,
-    );
-    stage.send(&fund, &[&stage.owner]).await.unwrap();
-    // Time enough to create them all.
     let now = stage.cluster.now().await.unwrap();
-    let due = (now / 3_600 + 2) * 3_600 + 1_800;
+    let due = (now / 3_600 + 2) * 3_600 + 1_800; // time enough to create them all
     let time = (due % 86_400 / 3_600, due % 3_600 / 60);
-    let creating = (0..deployments).map(|number| {
-        let market = &markets[number / DEPLOYMENTS_PER_MARKET];
-        let create = ix::create(
-            &owner,
-            u64::try_from(number).unwrap(),
-            &spec(market, number, time),
-        );
-        let stage = &stage;
-        async move { stage.send(&create, &[&stage.owner]).await.unwrap() }
+    let owners = (0..OWNERS).map(|owner| {
+        let numbers = (0..deployments).filter(move |number| number % OWNERS == owner);
+        let of_owner = numbers.map(|number| {
+            let market = &markets[number / DEPLOYMENTS_PER_MARKET];
+            spec(market, number, time)
+        });
+        create_all(&stage, of_owner.collect())
     });
-    stream::iter(creating)
-        .buffered(CREATED_AT_ONCE)
-        .for_each(|_| std::future::ready(()))
-        .await;
+    join_all(owners).await;
 
     let proxy = Proxy::distant(&stage.urls(), ROUND_TRIP).await;
-    let named = owner.to_string();
-    let mut keeper = Keeper::new(&folder("minute"), 0, proxy.urls(), &["--owner", &named]);
+    let mut keeper = Keeper::new(&folder("minute"), 0, proxy.urls(), &[]);
     let cheats = stage.localnet.surfnet().cheatcodes();
     cheats.fund_sol(&keeper.address, 10_000_000_000).unwrap();
     keeper.start();
@@ -109,6 +94,24 @@ pub(crate) async fn minute(deployments: usize) {
     let (median, worst) = (lags[deployments / 2], lags[deployments - 1]);
     println!("minute: {deployments} deployments, lag {median} s median, {worst} s worst");
     assert!(lags[0] >= 0, "listed before it was due");
+}
+
+/// Creates an owner's deployments, one after the other, because their numbers follow each other.
+async fn create_all(stage: &Stage, specs: Vec<DeploymentSpec>) {
+    let owner = Keypair::new();
+    let key = owner.pubkey();
+    stage
+        .localnet
+        .fund(&key, 1_000_000_000_000, 1_000_000_000_000)
+        .unwrap();
+    let fund = ix::fund(&key, &Vault::new(key, 0), 100_000_000_000, 10_000_000_000);
+    stage.send(&fund, &[&owner]).await.unwrap();
+    for (id, spec) in (0..).zip(&specs) {
+        stage
+            .send(&ix::create(&key, id, spec), &[&owner])
+            .await
+            .unwrap();
+    }
 }
 
 async fn all(stage: &Stage) -> Vec<DeploymentAccount> {

@@ -205,16 +205,26 @@ impl Keeper {
         };
         let message = assembled(&budget)?;
         let signatures = u64::from(message.header().num_required_signatures);
+        let fee_lamports = signatures
+            .saturating_mul(LAMPORTS_PER_SIGNATURE)
+            .saturating_add(budget.priority_fee_lamports());
+        let rent_lamports = rent(&simulation, plan.paid_for);
         Ok(Prepared {
             message,
             lifetime,
             jobs,
             wishes: Vec::new(),
-            fee_lamports: signatures
-                .saturating_mul(LAMPORTS_PER_SIGNATURE)
-                .saturating_add(budget.priority_fee_lamports()),
-            rent_lamports: rent(&simulation, plan.paid_for),
-            gain_lamports: gain(&simulation, &me, budget.priority_fee_lamports()),
+            fee_lamports,
+            rent_lamports,
+            gain_lamports: match simulation.is_exact {
+                true => gain(&simulation, &me, budget.priority_fee_lamports()),
+                // What other transactions of this keeper do meanwhile must not count.
+                false => {
+                    i128::from(simulation.rewards_lamports(&me))
+                        - i128::from(fee_lamports)
+                        - i128::from(rent_lamports)
+                }
+            },
             left_lamports: left(&simulation, &me, budget.priority_fee_lamports()),
         })
     }
