@@ -16,7 +16,8 @@ use nosana_jobs_interface::{
     find_market_vault, nos_account_address, JOBS_PROGRAM, NOS_DECIMALS, NOS_MINT,
 };
 use nosana_jobs_localnet::state::MarketAccount;
-use solana_program::{pubkey::Pubkey, rent::Rent};
+use solana_account::from_account;
+use solana_program::{clock::Clock, pubkey::Pubkey, rent::Rent, sysvar};
 use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -50,6 +51,9 @@ pub enum LocalnetError {
     /// An account's state does not fit into its data.
     #[error("the account of {0} cannot be written")]
     Unwritable(Pubkey),
+    /// The validator does not say what time it is.
+    #[error("the clock cannot be read: {0}")]
+    Clock(String),
     /// A time before 1970.
     #[error("{0} is not a time that a cluster can have")]
     Time(i64),
@@ -80,6 +84,10 @@ impl Programs {
     }
 }
 
+/// Between two slots. Short, so that confirmations come soon.
+const SLOT_MS: u64 = 100;
+/// The last part of a journey in time, which goes to a time instead of a slot.
+const LAST_BY_TIME_MS: u64 = 3_000;
 /// Where tools look for a localnet's JSON-RPC and its subscriptions.
 const USUAL_PORTS: [u16; 2] = [8899, 8900];
 
@@ -100,7 +108,7 @@ impl Localnet {
         let builder = Surfnet::builder()
             .offline(true)
             .block_production_mode(BlockProductionMode::Clock);
-        let surfnet = builder.slot_time_ms(100).start().await?;
+        let surfnet = builder.slot_time_ms(SLOT_MS).start().await?;
         ignore_events(&surfnet);
         let cheats = surfnet.cheatcodes();
         cheats.deploy(DeployProgram::new(PROGRAM_ID).so_bytes(programs.deployments))?;
@@ -214,11 +222,21 @@ impl Localnet {
     /// # Errors
     /// If that is in the past.
     pub fn travel(&self, unix_seconds: i64) -> Result<()> {
-        let milliseconds = u64::try_from(unix_seconds)
-            .map_err(|_| LocalnetError::Time(unix_seconds))?
-            .saturating_mul(1_000);
+        let milliseconds = |seconds: i64| -> Result<u64> {
+            let seconds = u64::try_from(seconds).map_err(|_| LocalnetError::Time(seconds))?;
+            Ok(seconds.saturating_mul(1_000))
+        };
+        let target = milliseconds(unix_seconds)?;
         let cheats = self.surfnet.cheatcodes();
-        cheats.time_travel_to_timestamp(milliseconds)?;
+        // Going to a time across an epoch's end makes the validator count slots from the wrong epoch, and
+        // die of a slot that comes before another. Going to a slot does not; the last seconds are by time.
+        let (slot, now) = self.slot_and_time()?;
+        let left = target.saturating_sub(milliseconds(now)?);
+        let slots = left.saturating_sub(LAST_BY_TIME_MS) / SLOT_MS;
+        if slots > 0 {
+            cheats.time_travel_to_slot(slot.saturating_add(slots))?;
+        }
+        cheats.time_travel_to_timestamp(target)?;
         Ok(())
     }
 }
@@ -230,6 +248,19 @@ async fn forward(listener: TcpListener, port: u16) {
             let mut to = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
             tokio::io::copy_bidirectional(&mut from, &mut to).await
         });
+    }
+}
+
+impl Localnet {
+    /// The slot under way, and the clock in unix seconds.
+    fn slot_and_time(&self) -> Result<(u64, i64)> {
+        let rpc = self.surfnet.rpc_client();
+        let failed = |error: Box<dyn std::error::Error>| LocalnetError::Clock(error.to_string());
+        let info = rpc.get_epoch_info().map_err(|error| failed(error.into()))?;
+        let clock = rpc.get_account(&sysvar::clock::ID);
+        let clock = clock.map_err(|error| failed(error.into()))?;
+        let clock: Clock = from_account(&clock).ok_or_else(|| failed("no clock".into()))?;
+        Ok((info.absolute_slot, clock.unix_timestamp))
     }
 }
 

@@ -55,22 +55,26 @@ pub(crate) fn bench(options: &Bench) -> Result<()> {
     if options.json {
         let bytecode: Value = serde_json::from_str(&printed(compute.arg("--json"))?)?;
         let client = Client::read(&printed(&mut client)?);
+        let minutes = Minute::measure(&elves)?;
         let all = json!({
             "circumstances": circumstances.json(),
             "program": program.json(),
             "bytecode": bytecode,
             "client": client.json(),
+            "minutes": minutes.iter().map(Minute::json).collect::<Vec<_>>(),
         });
         println!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     let bytecode = printed(compute.arg("--plots").arg("docs"))?;
     let client = Client::read(&printed(&mut client)?);
+    let minutes = Minute::measure(&elves)?;
     let report = [
         circumstances.markdown(),
         bytecode,
         program.markdown(),
         client.markdown(),
+        Minute::markdown(&minutes),
     ];
     let report = report.concat();
     print!("{report}");
@@ -293,9 +297,95 @@ impl Client {
     }
 }
 
+/// How late one keeper was when many deployments fired in the same minute (`client/cli/tests/soak`).
+#[derive(Debug, PartialEq, Eq)]
+struct Minute {
+    deployments: u32,
+    median_seconds: u32,
+    worst_seconds: u32,
+    /// What the validator takes, as far as nothing else limits it.
+    transactions_per_second: u32,
+}
+
+impl Minute {
+    fn measure(elves: &Path) -> Result<Vec<Self>> {
+        let of = |deployments: u32| {
+            let mut command = cargo(elves, &["test", "--quiet", "--workspace", "--test", "soak"])?;
+            command
+                .env("SOAK_DEPLOYMENTS", deployments.to_string())
+                .args(["--", "--nocapture", "everything_that_fires"]);
+            let output = printed(&mut command)?;
+            Self::read(&output).with_context(|| format!("no figures in: {output}"))
+        };
+        [100, 1_000].into_iter().map(of).collect()
+    }
+
+    fn read(output: &str) -> Option<Self> {
+        let mut lines = output.lines();
+        let line =
+            lines.find_map(|line| line.split_once("minute: ").map(|(_, figures)| figures))?;
+        let numbers = line.split([' ', ',']).filter_map(|word| word.parse().ok());
+        let [deployments, median_seconds, worst_seconds, transactions_per_second] =
+            *numbers.collect::<Vec<u32>>()
+        else {
+            return None;
+        };
+        Some(Self {
+            deployments,
+            median_seconds,
+            worst_seconds,
+            transactions_per_second,
+        })
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "deployments": self.deployments,
+            "lag_seconds": {"median": self.median_seconds, "worst": self.worst_seconds},
+            "validator_transactions_per_second": self.transactions_per_second,
+        })
+    }
+
+    fn markdown(minutes: &[Self]) -> String {
+        let rows = minutes.iter().map(|minute| {
+            let Self {
+                deployments,
+                median_seconds,
+                worst_seconds,
+                transactions_per_second,
+            } = minute;
+            format!("| {deployments} | {median_seconds} | {worst_seconds} | {transactions_per_second} |\n")
+        });
+        format!(
+            "\n## A minute in which everything fires\n\n\
+             Deployments of 32 owners fire at the same time, each owes a job, and one keeper with its default settings, 150 ms\n\
+             away from its RPC node, lists them. The lag is on-chain seconds from the firing to the listing, the keeper's own\n\
+             stagger of up to 2 s included. The validator is the embedded one, which this machine runs beside the keeper: how\n\
+             many transactions a second it takes, sent by 32 owners without any distance, stands in the last column. A listing\n\
+             costs it three executions, two of them simulations.\n\n\
+             | deployments | median lag, s | worst lag, s | validator's transactions a second |\n|--:|--:|--:|--:|\n{}",
+            rows.collect::<String>()
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_minute_s_figures_are_read() {
+        let output = "running 1 test\nminute: 100 deployments, lag 4 s median, 8 s worst, 13 transactions a second\nok\n";
+        let minute = Minute {
+            deployments: 100,
+            median_seconds: 4,
+            worst_seconds: 8,
+            transactions_per_second: 13,
+        };
+        assert!(Minute::markdown(&[Minute::read(output).unwrap()]).contains("| 100 | 4 | 8 | 13 |"));
+        assert_eq!(Minute::read(output), Some(minute));
+        assert_eq!(Minute::read("ok"), None);
+    }
 
     #[test]
     fn criterion_s_estimates_are_read_on_one_line_or_two() {

@@ -64,7 +64,7 @@ impl Config {
             creates_node_accounts: false,
             max_compute_unit_price_micro_lamports: 100_000,
             fallback_compute_unit_price_micro_lamports: 10_000,
-            parallel: 32,
+            parallel: 64,
             rescan: Duration::from_secs(300),
             housekeeping: Duration::from_secs(3_600),
             stagger: Duration::from_secs(2),

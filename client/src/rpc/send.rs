@@ -164,7 +164,9 @@ impl Cluster {
             compute_units: result.units_consumed.unwrap_or(0),
             changes: changes.collect(),
             is_exact,
-            events: told.filter_map(|called| event_of(message, called)).collect(),
+            events: told
+                .filter_map(|called| event_of(message, called))
+                .collect(),
         })
     }
 

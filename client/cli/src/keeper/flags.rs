@@ -95,7 +95,7 @@ pub(crate) struct Flags {
         env = "NOSANA_KEEPER_FALLBACK_COMPUTE_UNIT_PRICE"
     )]
     fallback_compute_unit_price: Option<u64>,
-    /// Deployments dealt with at the same time [default: 32]
+    /// Deployments dealt with at the same time [default: 64]
     #[arg(long, value_name = "COUNT", env = "NOSANA_KEEPER_PARALLEL", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PARALLEL)))]
     parallel: Option<u16>,
     /// Seconds between two scans of all deployments, which find what notifications lost

@@ -55,6 +55,27 @@ fn an_attacked_keeper_ends_no_poorer_than_its_budget() {
     runtime.block_on(drain::drain(Size::chosen().hours));
 }
 
+/// Without this nobody sees a day to its end: the validator dies of a slot that comes before another.
+#[test]
+fn slots_never_go_back_however_far_time_travels() {
+    const HOURS: i64 = 72;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let stage = day::Stage::open().await;
+        let started_at = stage.cluster.now().await.unwrap();
+        let mut before = 0;
+        for hour in 1..=HOURS {
+            let at = started_at + hour * 3_600;
+            stage.localnet.travel(at).unwrap();
+            let now = stage.cluster.now().await.unwrap();
+            assert!((at..at + 60).contains(&now), "{now} instead of {at}");
+            let info = stage.cluster.client().get_epoch_info().await.unwrap();
+            assert!(info.absolute_slot > before, "hour {hour}");
+            before = info.absolute_slot;
+        }
+    });
+}
+
 #[test]
 fn everything_that_fires_in_one_minute_is_listed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

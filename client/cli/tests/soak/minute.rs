@@ -64,7 +64,9 @@ pub(crate) async fn minute(deployments: usize) {
         });
         create_all(&stage, of_owner.collect())
     });
+    let began = Instant::now();
     join_all(owners).await;
+    let created_in = began.elapsed().as_secs_f64();
 
     let proxy = Proxy::distant(&stage.urls(), ROUND_TRIP).await;
     let mut keeper = Keeper::new(&folder("minute"), 0, proxy.urls(), &[]);
@@ -92,7 +94,12 @@ pub(crate) async fn minute(deployments: usize) {
     };
     lags.sort_unstable();
     let (median, worst) = (lags[deployments / 2], lags[deployments - 1]);
-    println!("minute: {deployments} deployments, lag {median} s median, {worst} s worst");
+    // As far as nothing but the validator limits it: with transactions that are not simulated before.
+    let transactions = f64::from(u32::try_from(deployments + OWNERS).unwrap());
+    let rate = transactions / created_in;
+    println!(
+        "minute: {deployments} deployments, lag {median} s median, {worst} s worst, {rate:.0} transactions a second"
+    );
     assert!(lags[0] >= 0, "listed before it was due");
 }
 
