@@ -81,6 +81,29 @@ impl Field {
         }
     }
 
+    /// The largest step that `*` may have: of the days of the week 7, which takes both Sundays.
+    const fn span(self) -> u32 {
+        let (low, high) = self.bounds();
+        match self {
+            Field::DayOfWeek => 7,
+            _ => high.saturating_sub(low),
+        }
+    }
+
+    /// The set of `*/step`.
+    fn multiples(self, step: u32) -> u64 {
+        let (low, high) = self.bounds();
+        (low..=high)
+            .step_by(usize::try_from(step).unwrap_or(usize::MAX))
+            .fold(0, |all, value| all | 1_u64.wrapping_shl(value))
+    }
+
+    /// The smallest step whose `*/step` lies in a set: what an expression of it begins with, if it begins
+    /// with `*`.
+    fn densest_step(self, set: u64) -> Option<u32> {
+        (1..=self.span()).find(|step| self.multiples(*step) & !set == 0)
+    }
+
     /// The set of every value.
     const fn all(self) -> u64 {
         let (low, high) = self.bounds();
@@ -125,8 +148,8 @@ impl Schedule {
     pub fn validate(&self) -> Result<(), Invalid> {
         for field in Field::ALL {
             let (set, all) = (self.set(field), field.all());
-            let begins_low = set & 1_u64.wrapping_shl(field.bounds().0) != 0;
-            if set == 0 || set & !all != 0 || (self.is_star(field) && !begins_low) {
+            let no_star = self.is_star(field) && field.densest_step(set).is_none();
+            if set == 0 || set & !all != 0 || no_star {
                 return Err(Invalid::Field(field));
             }
         }

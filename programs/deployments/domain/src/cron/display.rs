@@ -25,20 +25,12 @@ impl fmt::Display for Schedule {
 
 /// A field that begins with `*`: the densest `*/step` that the set holds, then what is left.
 fn write_star(f: &mut fmt::Formatter<'_>, field: Field, set: u64) -> fmt::Result {
-    let (low, high) = field.bounds();
-    let multiples = |step: u32| {
-        (low..=high)
-            .step_by(usize::try_from(step).unwrap_or(usize::MAX))
-            .fold(0, |all, value| all | 1_u64.wrapping_shl(value))
-    };
-    let step = (1..=high)
-        .find(|step| multiples(*step) & !set == 0)
-        .unwrap_or(high.saturating_add(1));
+    let step = field.densest_step(set).unwrap_or(field.span());
     match step {
         1 => return f.write_str("*"),
         _ => write!(f, "*/{step}")?,
     }
-    let rest = set & !multiples(step);
+    let rest = set & !field.multiples(step);
     if rest == 0 {
         return Ok(());
     }

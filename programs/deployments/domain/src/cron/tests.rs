@@ -31,14 +31,14 @@ fn a_set_that_no_expression_makes_says_what_is_wrong_with_it() {
 
 #[test]
 fn fields_are_read_as_users_of_cron_know_them() {
-    let cases: [(&str, Field, &[u32]); 19] = [
+    let cases: [(&str, Field, &[u32]); 21] = [
         ("5 * * * *", Field::Minute, &[5]),
         ("05 * * * *", Field::Minute, &[5]),
         ("1,2,40 * * * *", Field::Minute, &[1, 2, 40]),
         ("*/20 * * * *", Field::Minute, &[0, 20, 40]),
         ("50/4 * * * *", Field::Minute, &[50, 54, 58]),
         ("10-20/5,3 * * * *", Field::Minute, &[3, 10, 15, 20]),
-        ("*/99 * * * *", Field::Minute, &[0]),
+        ("*/59 * * * *", Field::Minute, &[0, 59]),
         ("0 22-23 * * *", Field::Hour, &[22, 23]),
         ("0 0 31 * *", Field::DayOfMonth, &[31]),
         ("0 0 * JAN,dec *", Field::Month, &[1, 12]),
@@ -51,6 +51,8 @@ fn fields_are_read_as_users_of_cron_know_them() {
         ("0 0 * * 0-7", Field::DayOfWeek, &[0, 1, 2, 3, 4, 5, 6]),
         ("0 0 * * 1/2", Field::DayOfWeek, &[1, 3, 5]),
         ("\t0  0 * *\tmon ", Field::DayOfWeek, &[1]),
+        ("0 0 1 * */7", Field::DayOfWeek, &[0]),
+        ("0 0 ? * SAT", Field::DayOfWeek, &[6]),
     ];
     for (expression, field, values) in cases {
         assert_eq!(
@@ -64,6 +66,7 @@ fn fields_are_read_as_users_of_cron_know_them() {
         .iter()
         .all(|field| all.set(*field) == field.all()));
     assert!(all.day_of_month_star && all.day_of_week_star);
+    assert_eq!(schedule("* * ? * ?"), all, "as in Quartz");
     let stepped = schedule("0 0 */2 * 1-5");
     assert!(stepped.day_of_month_star && !stepped.day_of_week_star);
 }
@@ -108,6 +111,27 @@ fn refusals_name_the_field_the_text_and_what_is_valid() {
             "0 * * * * *",
             "use five fields (minute hour day-of-month month day-of-week), not 6".into()
         ),
+        ("@Reboot", "nothing boots here; use the strategy SIMPLE for once, or INFINITE for always".into()),
+        ("? * * * *", format!("minute: \"?\" is not valid, use 0 to 59, {values}")),
+        ("*/0 * * * *", format!("minute: \"*/0\" is not valid, use 0 to 59, {values}")),
+        ("*/90 * * * *", "minute: \"*/90\" is 0 alone, write \"0\" or a step of 1 to 59".into()),
+        ("*/60 * * * *", "minute: \"*/60\" is 0 alone, write \"0\" or a step of 1 to 59".into()),
+        ("* */25 * * *", "hour: \"*/25\" is 0 alone, write \"0\" or a step of 1 to 23".into()),
+        ("5,50/10 * * * *", "minute: \"50/10\" is 50 alone, write \"50\" or a step of 1 to 9".into()),
+        ("1-5/5 * * * *", "minute: \"1-5/5\" is 1 alone, write \"1\" or a step of 1 to 4".into()),
+        ("0 0 * * */8", "day of week: \"*/8\" is 0 alone, write \"0\" or a step of 1 to 7".into()),
+        ("59/1 * * * *", "minute: \"59/1\" is 59 alone, write \"59\"".into()),
+        ("0 0 * * FRI-MON", "day of week: \"FRI-MON\" runs past the end, write \"FRI-SUN,MON\" instead".into()),
+        ("0 0 * * sat-tue", "day of week: \"sat-tue\" runs past the end, write \"sat-SUN,MON-tue\" instead".into()),
+        ("0 0 * * 5-1", "day of week: \"5-1\" runs past the end, write \"5-7,1\" instead".into()),
+        ("0 0 * NOV-FEB *", "month: \"NOV-FEB\" runs past the end, write \"NOV-DEC,JAN-FEB\" instead".into()),
+        ("50-10 * * * *", "minute: \"50-10\" runs past the end, write \"50-59,0-10\" instead".into()),
+        ("0 22-3 * * *", "hour: \"22-3\" runs past the end, write \"22-23,0-3\" instead".into()),
+        ("0 0 L * *", "day of month: \"L\" is not valid, nothing stands for the last day; use 28, which every month has, or list the days".into()),
+        ("0 0 * * 5L", "day of week: \"5L\" is not valid, nothing stands for the last day; use 28, which every month has, or list the days".into()),
+        ("0 0 15W * *", "day of month: \"15W\" is not valid, nothing stands for the nearest weekday; use MON-FRI as days of the week".into()),
+        ("0 0 * * MON#2", "day of week: \"MON#2\" is not valid, which week of a month cannot be said; use days of the month, such as 1-7".into()),
+        ("H H(0-7) * * *", "minute: \"H\" is not valid, nothing chooses a value for you; use one of your own, such as 17".into()),
         ("@Daily", "write \"0 0 * * *\" instead".into()),
         (
             "0 0 31 2 *",
@@ -350,6 +374,14 @@ fn bit_sets_that_no_expression_has_are_refused() {
             },
             Field::DayOfWeek,
         ),
+        // No step of `*/step` takes the first day alone.
+        (
+            Schedule {
+                day_of_month_star: true,
+                ..good
+            },
+            Field::DayOfMonth,
+        ),
     ];
     for (schedule, field) in bad {
         assert_eq!(
@@ -375,7 +407,7 @@ fn every_schedule_prints_an_expression_that_reads_back() {
         ("*/15 9-17 * * MON-FRI", "0,15,30,45 9-17 * * 1-5"),
         ("0-59 0-23 1-31 1-12 0-6", "* * 1-31 * 0-6"),
         ("0 0 */2,2 * 7", "0 0 */2,2 * 0"),
-        ("0 0 */40 2 */7", "0 0 */31 2 */7"),
+        ("0 0 */30 2 */7", "0 0 */30 2 */7"),
         ("1,2,3,5 0 1 1 *", "1-3,5 0 1 1 *"),
     ];
     for (expression, printed) in cases {
