@@ -14,6 +14,8 @@ use solana_message::VersionedMessage;
 pub(crate) enum Executed {
     /// Everything due is done, or cannot be done now, as of this slot.
     NothingDue(Box<Snapshot>, u64),
+    /// As [`Self::NothingDue`], but for what this keeper does not pay for now.
+    LeftUndone(Box<Snapshot>, u64),
     /// Its account is closed.
     Closed,
 }

@@ -274,6 +274,9 @@ impl RunLoop {
                 self.grow_table();
                 match executed {
                     Ok(Executed::NothingDue(snapshot, slot)) => self.queue.done(&snapshot, slot),
+                    Ok(Executed::LeftUndone(snapshot, slot)) => {
+                        self.queue.left_undone(&snapshot, slot);
+                    }
                     Ok(Executed::Closed) => self.queue.forget(&key),
                     Err(KeeperError::Stopping) => {}
                     Err(error) => self.execution_failed(&key, &error),

@@ -286,6 +286,16 @@ impl TaskQueue {
         })
     }
 
+    /// Something due for a deployment is not worth its while to this keeper, or too dear, as of `slot`: fees
+    /// fall, and budgets and wallets are filled again.
+    pub fn left_undone(&mut self, snapshot: &Snapshot, slot: u64) {
+        self.done(snapshot, slot);
+        let again = snapshot.now.saturating_add(LONGEST_RETRY_SECONDS);
+        let key = snapshot.deployment.address;
+        let timer = self.deployments.get(&key).and_then(|watched| watched.timer);
+        self.set_timer(&key, Some(timer.map_or(again, |at| at.min(again))));
+    }
+
     /// Everything due for a deployment is done, or cannot be, as of `slot`.
     pub fn done(&mut self, snapshot: &Snapshot, slot: u64) {
         let key = snapshot.deployment.address;

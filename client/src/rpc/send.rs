@@ -53,9 +53,18 @@ pub struct Simulation {
     pub is_exact: bool,
     /// What the program would tell.
     pub events: Vec<Event>,
+    /// Lamports of every account that the transaction names and may change, after it.
+    held: Vec<(Pubkey, u64)>,
 }
 
 impl Simulation {
+    /// Lamports of an account after the transaction; `None` if the transaction does not name it, or may not
+    /// change it.
+    pub fn lamports_after(&self, key: &Pubkey) -> Option<u64> {
+        let found = self.held.iter().find(|(held, _)| held == key);
+        found.map(|(_, lamports)| *lamports)
+    }
+
     /// Lamports that the program would pay a keeper for its work.
     pub fn rewards_lamports(&self, keeper: &Pubkey) -> u64 {
         let rewards = self.events.iter().filter_map(|event| match event {
@@ -149,6 +158,11 @@ impl Cluster {
         }
         let after = result.accounts.unwrap_or_default().into_iter();
         let after = after.map(|account| account.and_then(|account| account.decode::<Account>()));
+        let after: Vec<Option<Account>> = after.collect();
+        let held = after
+            .iter()
+            .map(|account| account.as_ref().map_or(0, |account| account.lamports));
+        let held = keys.iter().copied().zip(held).collect();
         let own = |balances: Option<Vec<u64>>| balances.map(|all| writable(message, all));
         let own = own(result.pre_balances).zip(own(result.post_balances));
         let is_exact = own.is_some();
@@ -167,6 +181,7 @@ impl Cluster {
             events: told
                 .filter_map(|called| event_of(message, called))
                 .collect(),
+            held,
         })
     }
 

@@ -84,6 +84,27 @@ fn what_else_the_keeper_spends_meanwhile_makes_nothing_unprofitable() {
 }
 
 #[test]
+fn a_wallet_that_happens_to_hold_the_same_before_and_after_is_not_empty() {
+    let net = Net::start("keeper-the-same");
+    let proxy = Proxy::start(&net.url);
+    let mut keeper = Running::start_at(&net, &proxy.url, &[]);
+    keeper.says("scanned");
+    proxy.hold(Some("simulateTransaction"));
+    let key = net.create(ONE);
+    net.fund("10", "1");
+    until("a simulation", || {
+        (proxy.count("simulateTransaction") > 0).then_some(())
+    });
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Just what this transaction costs: another one earned it meanwhile.
+    let before = net.lamports(&net.keeper.pubkey());
+    net.give(&net.keeper.pubkey(), before + 5_000);
+    proxy.hold(None);
+    net.until_active(&key, 1);
+    assert_eq!(keeper.terminate(), Some(0));
+}
+
+#[test]
 fn a_market_that_is_back_is_noticed() {
     let net = Net::start("keeper-market");
     let key = net.create(ONE);

@@ -55,7 +55,10 @@ impl Keeper {
             let Some(action) = due.find(|action| !skipped.contains(&action.kind())) else {
                 return match refused {
                     Some(refused) => Err(refused),
-                    None => Ok(Executed::NothingDue(Box::new(snapshot), slot)),
+                    None if skipped.is_empty() => {
+                        Ok(Executed::NothingDue(Box::new(snapshot), slot))
+                    }
+                    None => Ok(Executed::LeftUndone(Box::new(snapshot), slot)),
                 };
             };
             let since = due_since.get(action.kind()).copied().unwrap_or(noticed);

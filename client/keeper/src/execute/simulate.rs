@@ -225,7 +225,10 @@ impl Keeper {
                         - i128::from(rent_lamports)
                 }
             },
-            left_lamports: left(&simulation, &me, budget.priority_fee_lamports()),
+            left_lamports: simulation
+                .lamports_after(&me)
+                .unwrap_or(0)
+                .saturating_sub(budget.priority_fee_lamports()),
         })
     }
 }
@@ -236,16 +239,6 @@ fn rent(simulation: &Simulation, paid_for: &[Pubkey]) -> u64 {
     let paid = changes.filter(|change| paid_for.contains(&change.key));
     paid.map(|change| change.lamports.1.saturating_sub(change.lamports.0))
         .sum()
-}
-
-/// What a keeper's wallet holds after a transaction, in lamports. The fee changes it, so the simulation
-/// names it.
-fn left(simulation: &Simulation, keeper: &Pubkey, priority_fee_lamports: u64) -> u64 {
-    let mut changes = simulation.changes.iter();
-    let mine = changes.find(|change| change.key == *keeper);
-    mine.map_or(0, |change| {
-        change.lamports.1.saturating_sub(priority_fee_lamports)
-    })
 }
 
 /// What a keeper has more after a transaction, in lamports: the simulation's fee is in it, and the

@@ -319,3 +319,20 @@ fn an_error_that_ends_by_itself_is_looked_at_until_it_has() {
     }
     assert_eq!(waits(Reason::RapidCompletion), [0; 0]);
 }
+
+#[test]
+fn what_a_keeper_leaves_undone_is_looked_at_again() {
+    let all = [running(1)];
+    let mut watch = watching(&all);
+    let mut look = all[0].clone();
+    watch.take().unwrap();
+    watch.left_undone(&look, 10);
+    assert_eq!(watch.timers.first().map(|(at, _)| *at), Some(NOON + 300));
+    // A deadline that comes sooner counts.
+    let deadline = all[0].next_at().unwrap();
+    look.now = deadline - 10;
+    watch.look_at(look.deployment.address);
+    watch.take().unwrap();
+    watch.left_undone(&look, 11);
+    assert_eq!(watch.timers.first().map(|(at, _)| *at), Some(deadline));
+}
