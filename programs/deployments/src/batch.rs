@@ -152,6 +152,8 @@ pub enum Effect {
         outcome: Outcome,
         /// How it ended.
         end: End,
+        /// What it left behind, as far as that is known.
+        left: Option<Left>,
     },
     /// A node was seen running it; the slot says since when.
     Started,
@@ -181,6 +183,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     let vault_seeds = seeds.as_slices();
     let markets = accounts.markets(&vault_seeds);
 
+    open.changes.reserve(indices.len()); // at once: the heap is never freed
     let mut ours = JobAddresses::of(&open.key);
     let (mut handled, mut paid, mut extended, mut shortage) = (0_u32, 0_u32, false, false);
     for (number, (index, group)) in indices.iter().zip(groups).enumerate() {
@@ -200,7 +203,7 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
                 shortage = true;
                 continue;
             }
-            Effect::Ended { outcome, end } => open.settle(position, outcome, end)?,
+            Effect::Ended { outcome, end, left } => open.settle(position, outcome, end, left)?,
             Effect::Started => 1,
             Effect::Extended => {
                 extended = true;

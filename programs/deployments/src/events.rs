@@ -11,6 +11,7 @@ use anchor_lang::{
     solana_program::{instruction::Instruction, program::invoke_signed},
     Discriminator, Event,
 };
+use nosana_jobs_interface::account::{Deposit, Run};
 
 /// Accounts of every instruction, by which it tells what it did.
 #[derive(Accounts)]
@@ -76,6 +77,8 @@ pub struct DeploymentCreated {
 pub struct DeploymentChanged {
     /// The deployment's account.
     pub deployment: Pubkey,
+    /// Its changes are numbered from 1, so that a reader knows whether one is missing.
+    pub sequence: u64,
     /// Cluster time, unix seconds.
     pub at: i64,
     /// Status byte before.
@@ -127,7 +130,61 @@ pub enum JobEvent {
     Settled {
         /// How it ended.
         outcome: Outcome,
+        /// What it left behind; `None` where nothing on chain tells: it was cleaned before, or given up.
+        left: Option<Left>,
     },
+}
+
+/// What a job left behind. Once its account is cleaned, the chain knows nothing else of it.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// NOS base units that its node was paid.
+    pub nos_paid: u64,
+    /// NOS base units of its deposit that came back to the vault.
+    pub nos_returned: u64,
+    /// Its run; `None` if no node ran it to an end.
+    pub run: Option<Ran>,
+}
+
+/// A job's run, from its start to its end.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The node's wallet.
+    pub node: Pubkey,
+    /// Unix seconds.
+    pub started_at: i64,
+    /// Unix seconds.
+    pub ended_at: i64,
+    /// sha2-256 digest of the result that the node stored, zero if it stored none; base58 of
+    /// `12 20 | digest` is its IPFS CIDv0.
+    pub result: [u8; 32],
+}
+
+impl Ran {
+    /// A run that was ended at `now`.
+    pub fn until(run: &Run, now: i64) -> Self {
+        Self {
+            node: run.node,
+            started_at: run.started_at(),
+            ended_at: now,
+            result: [0; 32],
+        }
+    }
+}
+
+impl Left {
+    /// What is left of a job with this deposit, after this run. Infallible, so that what a changed markets'
+    /// program writes keeps no job from being settled: a deposit that no vault holds counts as none.
+    pub fn of(deposit: &Deposit, run: Option<Ran>) -> Self {
+        let amount = deposit.amount().unwrap_or(0);
+        let seconds = run.map_or(0, |run| run.ended_at.saturating_sub(run.started_at));
+        let nos_returned = deposit.rest_after(seconds).unwrap_or(0);
+        Self {
+            nos_paid: amount.saturating_sub(nos_returned),
+            nos_returned,
+            run,
+        }
+    }
 }
 
 /// How a job's life ended.
@@ -188,6 +245,8 @@ pub struct VaultWithdrawn {
 pub struct DeploymentClosed {
     /// The account that is gone.
     pub deployment: Pubkey,
+    /// Number of its last [`DeploymentChanged`].
+    pub sequence: u64,
 }
 
 /// A revision's account was closed; nothing can be rolled back to it any more.
@@ -224,4 +283,6 @@ pub struct JobReclaimed {
     pub index: u64,
     /// How: recovered, delisted or ended.
     pub outcome: Outcome,
+    /// What it left behind.
+    pub left: Left,
 }

@@ -6,7 +6,7 @@ mod read;
 
 pub use lister::Lister;
 pub use read::{
-    can_refund, is_market, is_queued, job_market, job_state, listing_market, market,
+    can_refund, is_market, is_queued, job_market, job_state, left_by, listing_market, market,
     require_market_vault, run_of, which_are_queued,
 };
 

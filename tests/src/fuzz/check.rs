@@ -121,8 +121,26 @@ pub(super) fn after(
     accounts_are_sound(stage, &now)?;
     money_goes_where_it_may(stage, step, before, &now)?;
     prices_are_under_the_cap(stage, before, &now)?;
+    changes_are_told(before, &now)?;
     if let Step::List { count, .. } = step {
         listing_is_as_predicted(stage, *count, before, &now, outcome)?;
+    }
+    Ok(())
+}
+
+/// Every change of a deployment has a number, and nothing else has.
+fn changes_are_told(before: &Books, now: &Books) -> Result<(), String> {
+    let pairs = before.deployments.iter().zip(&now.deployments);
+    for (d, (before, now)) in pairs.enumerate() {
+        let (Some(before), Some(now)) = (before, now) else {
+            continue;
+        };
+        let [old, new] = [before, now].map(|one| bytemuck::bytes_of(&one.header));
+        let has_changed = old != new || before.jobs != now.jobs;
+        let numbers = now.header.changes - before.header.changes;
+        ensure(has_changed == (numbers > 0), || {
+            format!("deployment {d}: {numbers} events, changed: {has_changed}")
+        })?;
     }
     Ok(())
 }

@@ -366,6 +366,7 @@ async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
     };
     let told = DeploymentChanged {
         deployment: key,
+        sequence: 1,
         at: NOW,
         from: Status::Starting as u8,
         to: Status::Running as u8,

@@ -19,10 +19,14 @@ pub struct Close<'info> {
 /// Closes a DRAFT or ARCHIVED deployment. Its id stays used: the owner's counter never goes back.
 pub(crate) fn handler(ctx: Context<Close>) -> Result<()> {
     let deployment = &ctx.accounts.deployment;
-    let status = Status::from_byte(deployment.load()?.status);
+    let (status, sequence) = {
+        let header = deployment.load()?;
+        (Status::from_byte(header.status), header.changes)
+    };
     let status = status.ok_or(DeployError::CorruptAccount)?;
     transition(status, Event::Close).map_err(DeployError::from)?;
     ctx.accounts.telling.tell(&DeploymentClosed {
         deployment: deployment.key(),
+        sequence,
     })
 }

@@ -108,10 +108,10 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         vault_seeds: &seeds.as_slices(),
     };
     let job = &accounts.job;
-    let outcome = match (job_state(job)?, run_of(&accounts.run, job.key)?) {
+    let (outcome, deposit, run) = match (job_state(job)?, run_of(&accounts.run, job.key)?) {
         (JobState::Quit(deposit), _) => {
             markets.recover(job, &deposit)?;
-            Outcome::Recovered
+            (Outcome::Recovered, deposit, None)
         }
         (JobState::Open(deposit), Some(found)) => {
             let (node_nos, payer) = (&accounts.node_nos, &accounts.run_payer);
@@ -119,11 +119,11 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
             let now = Clock::get()?.unix_timestamp;
             let seconds = now.saturating_sub(found.started_at());
             markets.end(job, &of_run, &deposit, seconds)?;
-            Outcome::Ended
+            (Outcome::Ended, deposit, Some(Ran::until(&found, now)))
         }
         (JobState::Open(deposit), None) if is_queued(&accounts.market, job.key)? => {
             markets.delist(job, &deposit)?;
-            Outcome::Delisted
+            (Outcome::Delisted, deposit, None)
         }
         _ => return err!(DeployError::NothingDue),
     };
@@ -131,5 +131,6 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         deployment: accounts.deployment.key(),
         index: args.index,
         outcome,
+        left: Left::of(&deposit, run),
     })
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     batch::{handle, Effect, HandleJobs},
-    events::Outcome,
-    markets::job_state,
+    events::{Left, Outcome},
+    markets::{job_state, left_by},
 };
 use anchor_lang::prelude::*;
 use deployments_domain::jobs::End;
@@ -16,7 +16,7 @@ pub(crate) fn handler<'info>(
 ) -> Result<()> {
     let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
     handle::<1>(accounts, remaining, &indices, |batch, [job]| {
-        let (outcome, end) = match job_state(job)? {
+        let (outcome, end, left) = match job_state(job)? {
             JobState::Open(_) => return Ok(Effect::Nothing),
             JobState::Done {
                 started_at,
@@ -26,18 +26,22 @@ pub(crate) fn handler<'info>(
                     started_at,
                     ended_at,
                 };
-                (Outcome::Done, end)
+                (Outcome::Done, end, left_by(job)?)
             }
-            JobState::Gone => (Outcome::Gone, End::Gone),
+            JobState::Gone => (Outcome::Gone, End::Gone, None),
             // Out of reach where the market is gone, or its vault short: for `write_off`.
             JobState::Quit(deposit) if !batch.markets.can_refund(&deposit)? => {
                 return Ok(Effect::Nothing)
             }
             JobState::Quit(deposit) => {
                 batch.markets.recover(job, &deposit)?;
-                (Outcome::Recovered, End::Quit)
+                (
+                    Outcome::Recovered,
+                    End::Quit,
+                    Some(Left::of(&deposit, None)),
+                )
             }
         };
-        Ok(Effect::Ended { outcome, end })
+        Ok(Effect::Ended { outcome, end, left })
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     batch::{groups, handle, Effect, HandleJobs},
-    events::Outcome,
+    events::{Left, Outcome, Ran},
     markets::{job_state, run_of, which_are_queued, RunAccounts},
 };
 use anchor_lang::prelude::*;
@@ -55,22 +55,23 @@ pub(crate) fn handler<'info>(
             };
             // Where the market is gone, or its vault short, no deposit can be shared out: for
             // `write_off`.
-            let outcome = match run_now {
+            let (outcome, run) = match run_now {
                 _ if !batch.markets.can_refund(&deposit)? => return Ok(Effect::Nothing),
                 Some(found) => {
                     let of_run = RunAccounts::check(run, &found, node_nos, run_payer)?;
                     let seconds = now.saturating_sub(found.started_at());
                     batch.markets.end(job, &of_run, &deposit, seconds)?;
-                    Outcome::Ended
+                    (Outcome::Ended, Some(Ran::until(&found, now)))
                 }
                 None if is_queued(batch.number)? => {
                     batch.markets.delist(job, &deposit)?;
-                    Outcome::Delisted
+                    (Outcome::Delisted, None)
                 }
                 None => return Ok(Effect::Nothing),
             };
             let end = End::Stopped(reason);
-            Ok(Effect::Ended { outcome, end })
+            let left = Some(Left::of(&deposit, run));
+            Ok(Effect::Ended { outcome, end, left })
         },
     )
 }

@@ -61,6 +61,6 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     };
     require!(!can_settle, DeployError::JobCanSettle);
 
-    open.settle(position, Outcome::WrittenOff, End::WrittenOff)?;
+    open.settle(position, Outcome::WrittenOff, End::WrittenOff, None)?;
     open.commit(&accounts.telling, None)
 }

@@ -2,7 +2,11 @@
 //! at every read; the owner first, because the deployment, which is borrowed, may be passed as any of
 //! them.
 
-use crate::{errors::DeployError, vault::nos_balance};
+use crate::{
+    errors::DeployError,
+    events::{Left, Ran},
+    vault::nos_balance,
+};
 use anchor_lang::prelude::*;
 use deployments_domain::lifecycle;
 use nosana_jobs_interface::{
@@ -31,6 +35,22 @@ fn with_job<T>(account: &AccountInfo, look: impl FnOnce(&Job) -> T) -> Result<Op
 /// [`DeployError::CorruptAccount`] for data that the markets' program never writes.
 pub fn job_state(account: &AccountInfo) -> Result<JobState> {
     Ok(with_job(account, Job::outcome)?.unwrap_or(JobState::Gone))
+}
+
+/// What a job that is over left behind, by its account; `None` if that is gone.
+///
+/// # Errors
+/// As [`job_state`].
+pub fn left_by(account: &AccountInfo) -> Result<Option<Left>> {
+    with_job(account, |job| {
+        let run = Ran {
+            node: job.node,
+            started_at: job.started_at(),
+            ended_at: job.ended_at(),
+            result: job.ipfs_result,
+        };
+        Left::of(&job.deposit(), Some(run))
+    })
 }
 
 /// The market of a job, or `None` if the account is gone.

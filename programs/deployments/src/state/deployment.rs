@@ -141,8 +141,10 @@ pub struct Deployment {
     pub jobs_written_off: u64,
     /// Shown to people: UTF-8, zero-padded.
     pub name: [u8; MAX_NAME_BYTES],
+    /// Number of the last event that told a change.
+    pub changes: u64,
     /// Zero; for later versions.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 56],
 }
 
 // Released layouts never change; `tests` pins the offsets.

@@ -3,7 +3,7 @@
 use super::{slots::Slots, ActiveJob, Deployment};
 use crate::{
     errors::DeployError,
-    events::{DeploymentChanged, JobChange, JobEvent, Outcome, Reward, Telling},
+    events::{DeploymentChanged, JobChange, JobEvent, Left, Outcome, Reward, Telling},
 };
 use anchor_lang::prelude::*;
 use core::cell::RefMut;
@@ -120,12 +120,18 @@ impl<'a> OpenDeployment<'a> {
     ///
     /// # Errors
     /// [`DeployError::JobNotActive`] if no slot in use has this position.
-    pub fn settle(&mut self, position: usize, outcome: Outcome, end: End) -> Result<u32> {
+    pub fn settle(
+        &mut self,
+        position: usize,
+        outcome: Outcome,
+        end: End,
+        left: Option<Left>,
+    ) -> Result<u32> {
         let job = self.slots.at(position)?.view();
         self.slots.free(position)?;
         let paid = self.apply(|lifecycle, jobs, now| lifecycle.settled(&job, end, jobs, now))?;
         self.header.count(outcome);
-        self.note(job.index, JobEvent::Settled { outcome });
+        self.note(job.index, JobEvent::Settled { outcome, left });
         Ok(paid)
     }
 
@@ -146,9 +152,12 @@ impl<'a> OpenDeployment<'a> {
     pub fn commit(&mut self, telling: &Telling, reward: Option<Reward>) -> Result<()> {
         let from = self.header.status;
         self.store()?;
+        let sequence = self.header.changes.checked_add(1);
+        self.header.changes = sequence.ok_or(DeployError::Overflow)?;
         let header = &*self.header;
         telling.tell(&DeploymentChanged {
             deployment: self.key,
+            sequence: header.changes,
             at: self.now,
             from,
             to: header.status,

@@ -37,7 +37,8 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, rewards_day), 360),
         (offset_of!(Deployment, next_job_index), 376),
         (offset_of!(Deployment, name), 416),
-        (offset_of!(Deployment, reserved), 480),
+        (offset_of!(Deployment, changes), 480),
+        (offset_of!(Deployment, reserved), 488),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);
