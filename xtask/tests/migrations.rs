@@ -287,9 +287,9 @@ fn a_shared_cluster_gets_agave_s_build_or_a_verified_one() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         stage.run(&arguments, &answers)
     };
-    let error = String::from_utf8(run("abd").stderr).unwrap();
+    let error = String::from_utf8(run("xyz").stderr).unwrap();
     assert!(
-        error.contains("has the executable hash abc, not abd"),
+        error.contains("has the executable hash abc, not xyz"),
         "{error}"
     );
     assert!(run("abc").status.success());

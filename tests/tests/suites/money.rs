@@ -8,6 +8,7 @@ use deployments_domain::{
 };
 use deployments_tests::*;
 use nosana_deploy_client::{
+    events::{Event, JobReclaimed, Left, Outcome, Ran},
     instructions::{self as ix, market_vault_address, JobRun},
     DeploymentSpec,
 };
@@ -133,7 +134,24 @@ async fn a_written_off_job_that_still_runs_can_be_ended_by_anyone_into_the_vault
         failure(world.by_keeper(elsewhere).await),
         refused(DeployError::WrongNodeTokenAccount)
     );
-    world.by_keeper(good.clone()).await.unwrap();
+    let receipt = world.by_keeper(good.clone()).await.unwrap();
+    let left = Left {
+        nos_paid: 600 * PRICE,
+        nos_returned: COST - 600 * PRICE,
+        run: Some(Ran {
+            node: node.wallet.pubkey(),
+            started_at: NOW,
+            ended_at: NOW + 600,
+            result: [0; 32],
+        }),
+    };
+    let told = JobReclaimed {
+        deployment: key,
+        index: 0,
+        outcome: Outcome::Ended,
+        left,
+    };
+    assert_eq!(receipt.events, [Event::JobReclaimed(told)]);
     assert_eq!(world.vault_funds().await.0, COST - 600 * PRICE);
     assert_eq!(world.nos(&node.nos()).await, 600 * PRICE);
     assert!(world.by_keeper(good).await.is_err(), "once");
