@@ -2,6 +2,7 @@
 
 use crate::{
     execute::Executed,
+    scan::Scans,
     subscriptions::{clock, subscriptions, Event},
     Keeper, KeeperError,
 };
@@ -46,9 +47,7 @@ struct RunLoop {
     /// Workers, a scan, and housekeeping.
     tasks: JoinSet<TaskResult>,
     workers: usize,
-    is_scanning: bool,
-    /// The next scan looks at everything: what happened may not have been told.
-    looks_at_everything: bool,
+    scans: Scans,
     is_housekeeping: bool,
     is_growing_table: bool,
     failures: usize,
@@ -84,8 +83,7 @@ impl RunLoop {
             },
             tasks: JoinSet::new(),
             workers: 0,
-            is_scanning: false,
-            looks_at_everything: true,
+            scans: Scans::default(),
             is_housekeeping: false,
             is_growing_table: false,
             failures: 0,
@@ -167,7 +165,7 @@ impl RunLoop {
             Event::Run(address, job) => self.queue.run(address, job),
             Event::Vault(key) => self.queue.vault(&key),
             Event::Connected => {
-                self.looks_at_everything = true;
+                self.scans.missed();
                 self.start_scan();
             }
             Event::Time(now) => self.queue.set_time(now),
@@ -223,7 +221,7 @@ impl RunLoop {
     }
 
     fn start_scan(&mut self) {
-        if std::mem::replace(&mut self.is_scanning, true) {
+        if !self.scans.begin() {
             return;
         }
         let keeper = self.keeper.clone();
@@ -233,8 +231,9 @@ impl RunLoop {
 
     /// A scan that failed is tried again soon: what it would have found may be due.
     fn scan_again(&mut self) {
-        self.is_scanning = !self.gives_up;
-        if self.gives_up {
+        self.scans.end();
+        self.scans.missed();
+        if self.gives_up || !self.scans.begin() {
             return;
         }
         let keeper = self.keeper.clone();
@@ -284,8 +283,8 @@ impl RunLoop {
             }
             TaskResult::Scanned(Ok((slot, found))) => {
                 // Without subscriptions nothing tells of money, or of anything else.
-                let everything = std::mem::take(&mut self.looks_at_everything)
-                    || self.keeper.metrics.subscribed.get() == 0;
+                let everything =
+                    self.scans.takes_everything() || self.keeper.metrics.subscribed.get() == 0;
                 let worth_a_look = self.queue.scanned(found, slot, everything);
                 let keeper = self.keeper.clone();
                 self.tasks.spawn(async move {
@@ -295,7 +294,6 @@ impl RunLoop {
             TaskResult::Surveyed(Ok((slot, seen))) => self.surveyed(slot, seen),
             TaskResult::Scanned(Err(error)) | TaskResult::Surveyed(Err(error)) => {
                 self.failures += 1;
-                self.looks_at_everything = true;
                 self.keeper.rpc_failed("scanning deployments", &error);
                 self.scan_again();
             }
@@ -318,7 +316,6 @@ impl RunLoop {
     }
 
     fn surveyed(&mut self, slot: u64, seen: Vec<Found<Snapshot>>) {
-        self.is_scanning = false;
         self.keeper.metrics.scanned.mark();
         let count = seen.len();
         for (key, snapshot) in seen {
@@ -332,6 +329,9 @@ impl RunLoop {
         }
         let (watched, ready) = (self.queue.len(), self.queue.waiting());
         tracing::info!(watched, seen = count, ready, "scanned");
+        if self.scans.end() {
+            self.start_scan();
+        }
     }
 
     fn execution_failed(&mut self, key: &Pubkey, error: &KeeperError) {
