@@ -20,7 +20,6 @@ use strum::IntoEnumIterator;
 /// let failure = ProgramFailure { program: PROGRAM_ID, code: 6024 };
 /// assert!(failure.to_string().contains("Nothing is due"));
 /// ```
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramFailure {
     /// The program, as far as it is known.
