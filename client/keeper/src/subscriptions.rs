@@ -43,7 +43,7 @@ pub(crate) enum Event {
 
 /// Without a new slot for this long, the connection is taken for dead.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
-/// Most vaults that are subscribed to: nodes limit subscriptions, and scans find the rest.
+/// Most vaults that are subscribed to: nodes limit subscriptions. The rest is looked at now and then.
 const MAX_VAULTS: usize = 500;
 /// First and longest wait before a new connection.
 const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

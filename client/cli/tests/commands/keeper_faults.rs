@@ -17,6 +17,32 @@ impl Net {
         actions(&self.keeper_once(&[&["--url", &proxy.url], more].concat()))
     }
 
+    /// A keeper lists a job of these fields although its wallet holds something else between what it read
+    /// and what it simulated.
+    fn lists_though_its_wallet_changes(
+        &self,
+        fields: &str,
+        flags: &[&str],
+        change: impl Fn(u64) -> u64,
+    ) {
+        let proxy = Proxy::start(&self.url);
+        let mut keeper = Running::start_at(self, &proxy.url, flags);
+        keeper.says("scanned");
+        proxy.hold(Some("simulateTransaction"));
+        let key = self.create(fields);
+        self.fund("10", "1");
+        until("a simulation", || {
+            (proxy.count("simulateTransaction") > 0).then_some(())
+        });
+        // Long after what the wallet held before was read.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let wallet = self.keeper.pubkey();
+        self.give(&wallet, change(self.lamports(&wallet)));
+        proxy.hold(None);
+        self.until_active(&key, 1);
+        assert_eq!(keeper.terminate(), Some(0));
+    }
+
     /// Waits until a deployment has so many active jobs.
     fn until_active(&self, deployment: &solana_program::pubkey::Pubkey, jobs: usize) {
         until("active jobs", || {
@@ -66,42 +92,14 @@ fn a_node_that_does_not_know_recent_fees_means_the_configured_one() {
 fn what_else_the_keeper_spends_meanwhile_makes_nothing_unprofitable() {
     let net = Net::start("keeper-meanwhile");
     let rewarded = format!(r#"{ONE}, "keeper_reward": 100000"#);
-    let proxy = Proxy::start(&net.url);
-    let mut keeper = Running::start_at(&net, &proxy.url, &["--max-loss", "0"]);
-    keeper.says("scanned");
-    proxy.hold(Some("simulateTransaction"));
-    let key = net.create(&rewarded);
-    net.fund("10", "1");
-    until("a simulation", || {
-        (proxy.count("simulateTransaction") > 0).then_some(())
-    });
-    // Long after what the wallet held before was read.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    net.give(&net.keeper.pubkey(), 1_000_000_000);
-    proxy.hold(None);
-    net.until_active(&key, 1);
-    assert_eq!(keeper.terminate(), Some(0));
+    net.lists_though_its_wallet_changes(&rewarded, &["--max-loss", "0"], |_| 1_000_000_000);
 }
 
 #[test]
 fn a_wallet_that_happens_to_hold_the_same_before_and_after_is_not_empty() {
     let net = Net::start("keeper-the-same");
-    let proxy = Proxy::start(&net.url);
-    let mut keeper = Running::start_at(&net, &proxy.url, &[]);
-    keeper.says("scanned");
-    proxy.hold(Some("simulateTransaction"));
-    let key = net.create(ONE);
-    net.fund("10", "1");
-    until("a simulation", || {
-        (proxy.count("simulateTransaction") > 0).then_some(())
-    });
-    std::thread::sleep(std::time::Duration::from_millis(500));
     // Just what this transaction costs: another one earned it meanwhile.
-    let before = net.lamports(&net.keeper.pubkey());
-    net.give(&net.keeper.pubkey(), before + 5_000);
-    proxy.hold(None);
-    net.until_active(&key, 1);
-    assert_eq!(keeper.terminate(), Some(0));
+    net.lists_though_its_wallet_changes(ONE, &[], |before| before + 5_000);
 }
 
 #[test]
