@@ -15,6 +15,8 @@ pub struct Job {
     pub timeout_seconds: u32,
     /// Revision of the job definition that it runs.
     pub revision: u32,
+    /// Whether its owner asked for its replacement.
+    pub restarts: bool,
 }
 
 impl Job {
@@ -40,6 +42,11 @@ impl Job {
             .is_some_and(|deadline| now >= deadline.saturating_sub(i64::from(seconds)))
     }
 
+    /// Whether no node has taken it for longer than `seconds`.
+    pub fn waits_longer_than(&self, seconds: u32, now: i64) -> bool {
+        self.started_at.is_none() && now.saturating_sub(self.listed_at) > i64::from(seconds)
+    }
+
     /// Whether this job is given up before `other` when there are too many: queued ones first, of
     /// those the one that waits shortest; then the one that runs longest.
     pub fn goes_before(&self, other: &Job) -> bool {
@@ -55,9 +62,9 @@ impl Job {
 /// How many of a deployment's active jobs are of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Of the current revision, and not about to be rotated out.
+    /// Of the current revision, and not about to be rotated out or restarted.
     pub fresh: u32,
-    /// Of a different revision.
+    /// Of a different revision, or to be restarted.
     pub outdated: u32,
     /// With a node, and within their deadline.
     pub serving: u32,
@@ -68,13 +75,15 @@ pub struct Census {
 /// Why a job is to be ended before it ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// The deployment is STOPPING.
+    /// The deployment is STOPPING; if it drains, only what no node has taken.
     Stopping,
     /// Past its deadline: the node vanished, or forgot to finish.
     Overdue,
+    /// No node has taken it within the time that its owner allows.
+    NotTaken,
     /// SCHEDULED with overlap REPLACE: it ran already when a later firing came.
     Superseded,
-    /// The deployment runs a different revision, and enough jobs serve without this one.
+    /// The deployment runs a different revision, or restarts this job, and enough jobs serve without it.
     Outdated,
     /// More jobs than replicas, and this one is the first to go.
     Surplus,
@@ -142,6 +151,7 @@ mod tests {
             started_at,
             timeout_seconds: 3_600,
             revision: 1,
+            restarts: false,
         };
         let queued = job(None);
         let running = job(Some(5_000));

@@ -41,6 +41,8 @@ pub enum Broken {
     FiringWithoutSchedule,
     /// INFINITE owes a round, though it has none.
     OwedByInfinite,
+    /// It drains without being STOPPING.
+    DrainingNothing,
 }
 
 impl Broken {
@@ -55,6 +57,7 @@ impl Broken {
             Self::OwedWhileEnding => "nothing is owed or scheduled outside of a round",
             Self::FiringWithoutSchedule => "only SCHEDULED waits for a firing",
             Self::OwedByInfinite => "INFINITE has no round that could owe jobs",
+            Self::DrainingNothing => "only what is STOPPING drains",
         }
     }
 }
@@ -78,6 +81,8 @@ pub struct Lifecycle {
     pub settings: Settings,
     /// Revision of the job definition that new jobs run.
     pub revision: u32,
+    /// STOPPING: whether jobs that nodes run may end by themselves.
+    pub draining: bool,
     /// Jobs of the current round that are not listed yet; always 0 for INFINITE.
     pub owed: u32,
     /// SIMPLE and SIMPLE-EXTEND: jobs of the current round that are over and not listed again.
@@ -107,6 +112,7 @@ impl Lifecycle {
             reason: Reason::None,
             settings,
             revision: 1,
+            draining: false,
             owed: 0,
             ended: 0,
             quit: 0,
@@ -144,6 +150,8 @@ impl Lifecycle {
             Err(Broken::FiringWithoutSchedule)
         } else if self.owed > 0 && strategy == Strategy::Infinite {
             Err(Broken::OwedByInfinite)
+        } else if self.draining && !is_stopping {
+            Err(Broken::DrainingNothing)
         } else {
             Ok(())
         }
@@ -169,14 +177,21 @@ impl Lifecycle {
         self.status.lists_jobs() || matches!(self.status, Status::Error)
     }
 
-    /// Moves a deployment that waits for a listing to RUNNING if jobs are active and none is missing.
+    /// Whether `job` is one that the deployment wants: of its revision, and not to be restarted.
+    const fn is_current(&self, job: &Job) -> bool {
+        job.revision == self.revision && !job.restarts
+    }
+
+    /// Moves a deployment that waits for a listing to RUNNING if none is missing, and jobs are active or
+    /// none are wanted.
     fn note_if_satisfied(
         &mut self,
         jobs: impl Iterator<Item = Job> + Clone,
         now: i64,
     ) -> Result<(), Refused> {
         let waits = matches!(self.status, Status::Starting | Status::InsufficientFunds);
-        if waits && self.active > 0 && self.missing(jobs, now) == 0 {
+        let is_served = self.active > 0 || self.settings.replicas == 0;
+        if waits && is_served && self.missing(jobs, now) == 0 {
             self.apply(Event::Satisfied)?;
         }
         Ok(())
@@ -188,6 +203,7 @@ impl Lifecycle {
         if self.active == 0 && (round_over || self.status == Status::Stopping) {
             self.apply(Event::Drained)?;
             self.reason = Reason::None;
+            self.draining = false;
         }
         Ok(())
     }
@@ -196,8 +212,15 @@ impl Lifecycle {
     /// `now`.
     fn fire(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
         if self.fires(now) && !self.holds_firing() {
-            self.owed = self.round_of_firing(jobs);
-            self.fired_at = now;
+            self.begin_round(jobs, now);
+        }
+    }
+
+    /// SCHEDULED: owes a round from `now` on, in place of whatever an earlier one still owes.
+    fn begin_round(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
+        self.owed = self.round_of_firing(jobs);
+        self.fired_at = now;
+        if self.fires(now) {
             self.next_due_at = self.next_firing(now);
         }
     }
@@ -209,7 +232,7 @@ impl Lifecycle {
         match self.settings.overlap {
             Overlap::Allow | Overlap::Forbid => replicas,
             Overlap::Replace => {
-                let waiting = |job: &Job| job.started_at.is_none() && job.revision == self.revision;
+                let waiting = |job: &Job| job.started_at.is_none() && self.is_current(job);
                 jobs.filter(waiting)
                     .fold(replicas, |owed, _| owed.saturating_sub(1))
             }
@@ -235,9 +258,13 @@ impl Lifecycle {
         self.settings.overlap == Overlap::Forbid && self.active > 0
     }
 
+    /// The first firing after `now`. Without replicas there is none, so that none is caught up with once
+    /// there are some.
     fn next_firing(&self, now: i64) -> i64 {
         match (self.settings.strategy, &self.settings.schedule) {
-            (Strategy::Scheduled, Some(schedule)) => schedule.next_after(now).unwrap_or(NEVER),
+            (Strategy::Scheduled, Some(schedule)) if self.settings.replicas > 0 => {
+                schedule.next_after(now).unwrap_or(NEVER)
+            }
             _ => NEVER,
         }
     }

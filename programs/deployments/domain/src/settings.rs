@@ -10,6 +10,8 @@ pub const MAX_REPLICAS: u32 = 100;
 pub const MIN_TIMEOUT_SECONDS: u32 = 60;
 /// Longest job, 30 days.
 pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3600;
+/// Shortest and longest time that jobs may be allowed to wait for a node: a minute and 30 days.
+pub const QUEUE_SECONDS: core::ops::RangeInclusive<u32> = 60..=MAX_TIMEOUT_SECONDS;
 /// Longest name in UTF-8 bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 /// Highest keeper reward per job, 0.01 SOL: a typo must not drain a vault.
@@ -77,6 +79,12 @@ impl Strategy {
         }
     }
 
+    /// Whether a deployment may have no replicas for a while. A round of SIMPLE or SIMPLE-EXTEND without
+    /// any would be over.
+    pub const fn scales_to_zero(self) -> bool {
+        matches!(self, Strategy::Scheduled | Strategy::Infinite)
+    }
+
     /// Most jobs that may be active at once, which is how many slots the account holds: each
     /// replica and, while a rotation or a rollout is under way, its replacement.
     pub const fn slots(self, replicas: u32) -> u32 {
@@ -138,11 +146,15 @@ impl Overlap {
 pub struct Settings {
     /// When and how often replicas are listed. Chosen once.
     pub strategy: Strategy,
-    /// Jobs per round, or jobs to keep serving (INFINITE): 1 to [`MAX_REPLICAS`].
+    /// Jobs per round, or jobs to keep serving (INFINITE): 1 to [`MAX_REPLICAS`], or 0 where
+    /// [`Strategy::scales_to_zero`].
     pub replicas: u32,
     /// Longest run of a job that is listed now, and by how much an extension prolongs one, seconds:
-    /// [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
+    /// [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`]. A job that runs with less is prolonged to it.
     pub timeout_seconds: u32,
+    /// A job that no node has taken after this many seconds is taken off the market: one of
+    /// [`QUEUE_SECONDS`], or 0 for no limit. Always 0 for INFINITE.
+    pub max_queue_seconds: u32,
     /// The firings of a SCHEDULED deployment, which needs them; `None` for every other strategy.
     pub schedule: Option<Schedule>,
     /// What a firing does while jobs of an earlier one are active; ALLOW unless SCHEDULED.
@@ -180,8 +192,10 @@ pub fn default_price_cap(price_per_second: u64) -> u64 {
 pub enum InvalidSettings {
     /// No strategy has this number or name.
     Strategy,
-    /// Outside 1 to [`MAX_REPLICAS`].
+    /// Above [`MAX_REPLICAS`].
     Replicas,
+    /// 0 with a strategy that does not scale to zero.
+    NoReplicas,
     /// Outside [`MIN_TIMEOUT_SECONDS`] to [`MAX_TIMEOUT_SECONDS`].
     Timeout,
     /// SCHEDULED without a schedule.
@@ -206,6 +220,8 @@ pub enum InvalidSettings {
     MaxFee,
     /// Above [`MAX_RETRIES`], or with a strategy that has no round to retry in.
     Retries,
+    /// Outside [`QUEUE_SECONDS`], or with INFINITE.
+    MaxQueue,
 }
 
 impl InvalidSettings {
@@ -213,7 +229,7 @@ impl InvalidSettings {
     pub const fn field(self) -> &'static str {
         match self {
             Self::Strategy => "strategy",
-            Self::Replicas => "replicas",
+            Self::Replicas | Self::NoReplicas => "replicas",
             Self::Timeout | Self::InfiniteTimeout => "timeout",
             Self::ScheduleMissing | Self::ScheduleNotAllowed | Self::Schedule => "schedule",
             Self::Rotation | Self::RotationNotAllowed => "rotation_time",
@@ -222,6 +238,7 @@ impl InvalidSettings {
             Self::KeeperReward => "keeper_reward",
             Self::MaxFee => "max_fee_bps",
             Self::Retries => "retries",
+            Self::MaxQueue => "max_queue_minutes",
         }
     }
 }
@@ -234,6 +251,10 @@ impl fmt::Display for InvalidSettings {
         match self {
             Self::Strategy => f.write_str("use SIMPLE, SIMPLE-EXTEND, SCHEDULED or INFINITE"),
             Self::Replicas => write!(f, "use 1 to {MAX_REPLICAS}"),
+            Self::NoReplicas => write!(
+                f,
+                "use 1 to {MAX_REPLICAS}; only INFINITE and SCHEDULED scale to 0, `stop` ends the jobs of others"
+            ),
             Self::Timeout => {
                 let (least, most) = (MIN_TIMEOUT_SECONDS / 60, MAX_TIMEOUT_SECONDS / 60);
                 write!(f, "use {least} to {most} whole minutes")
@@ -265,6 +286,10 @@ impl fmt::Display for InvalidSettings {
             Self::Retries => {
                 write!(f, "use 0 to {MAX_RETRIES} with SIMPLE or SIMPLE-EXTEND, nothing with others")
             }
+            Self::MaxQueue => {
+                let (least, most) = (QUEUE_SECONDS.start() / 60, QUEUE_SECONDS.end() / 60);
+                write!(f, "use {least} to {most} whole minutes, or 0 for no limit; nothing with INFINITE")
+            }
         }
     }
 }
@@ -277,6 +302,7 @@ impl Settings {
             strategy,
             replicas: 1,
             timeout_seconds: MIN_INFINITE_TIMEOUT_SECONDS,
+            max_queue_seconds: 0,
             schedule: None,
             overlap: Overlap::Allow,
             rotation_seconds: match strategy {
@@ -316,9 +342,10 @@ impl Settings {
                 report(otherwise);
             }
         };
+        ensure(self.replicas <= MAX_REPLICAS, InvalidSettings::Replicas);
         ensure(
-            (1..=MAX_REPLICAS).contains(&self.replicas),
-            InvalidSettings::Replicas,
+            self.replicas > 0 || self.strategy.scales_to_zero(),
+            InvalidSettings::NoReplicas,
         );
         let timeouts = MIN_TIMEOUT_SECONDS..=MAX_TIMEOUT_SECONDS;
         ensure(
@@ -353,6 +380,12 @@ impl Settings {
             Strategy::Scheduled | Strategy::Infinite => 0,
         };
         ensure(self.retries <= most_retries, InvalidSettings::Retries);
+        let is_limited =
+            self.strategy != Strategy::Infinite && QUEUE_SECONDS.contains(&self.max_queue_seconds);
+        ensure(
+            self.max_queue_seconds == 0 || is_limited,
+            InvalidSettings::MaxQueue,
+        );
     }
 
     fn validate_rotation(&self) -> Result<(), InvalidSettings> {

@@ -1,4 +1,4 @@
-//! The status machine: eight statuses, twelve events, one total function.
+//! The status machine: eight statuses, sixteen events, one total function.
 
 use crate::settings::Strategy;
 use core::fmt;
@@ -179,8 +179,19 @@ pub enum Event {
         /// Whether any job is active.
         jobs_active: bool,
     },
+    /// Owner: stop again, at once, what was asked to end by itself.
+    Hasten,
     /// Owner: change a setting or the job definition.
     Update,
+    /// Owner: go to a different market.
+    Move {
+        /// Whether any job is active.
+        jobs_active: bool,
+    },
+    /// Owner: one round now, as if the schedule fired (SCHEDULED).
+    Trigger,
+    /// Owner: have active jobs replaced.
+    Restart,
     /// Owner: list more replicas than were asked for at first (SIMPLE-EXTEND).
     Extend,
     /// Owner: end for good.
@@ -206,11 +217,16 @@ pub enum Event {
 
 impl Event {
     /// Every event with every combination of its facts, for tables and tests.
-    pub const ALL: [Event; 14] = [
+    pub const ALL: [Event; 19] = [
         Event::Start,
         Event::Stop { jobs_active: false },
         Event::Stop { jobs_active: true },
+        Event::Hasten,
         Event::Update,
+        Event::Move { jobs_active: false },
+        Event::Move { jobs_active: true },
+        Event::Trigger,
+        Event::Restart,
         Event::Extend,
         Event::Archive { jobs_active: false },
         Event::Archive { jobs_active: true },
@@ -228,7 +244,11 @@ impl Event {
         match self {
             Event::Start => "start",
             Event::Stop { .. } => "stop",
+            Event::Hasten => "stop again",
             Event::Update => "update",
+            Event::Move { .. } => "move",
+            Event::Trigger => "trigger",
+            Event::Restart => "restart",
             Event::Extend => "extend",
             Event::Archive { .. } => "archive",
             Event::Close => "close",
@@ -255,7 +275,12 @@ impl Event {
             Event::Start => "owner: start",
             Event::Stop { jobs_active: false } => "owner: stop, nothing active",
             Event::Stop { jobs_active: true } => "owner: stop, jobs active",
+            Event::Hasten => "owner: stop at once, after stop --drain",
             Event::Update => "owner: update",
+            Event::Move { jobs_active: false } => "owner: update the market, nothing active",
+            Event::Move { jobs_active: true } => "owner: update the market, jobs active",
+            Event::Trigger => "owner: trigger (SCHEDULED)",
+            Event::Restart => "owner: restart jobs",
             Event::Extend => "owner: extend (SIMPLE-EXTEND)",
             Event::Archive { jobs_active: false } => "owner: archive, nothing active",
             Event::Archive { jobs_active: true } => "owner: archive, jobs active",
@@ -290,6 +315,10 @@ pub enum Refused {
     Status,
     /// The strategy does not allow this event in any status.
     Strategy,
+    /// SCHEDULED with overlap FORBID: jobs of an earlier firing are active.
+    Overlap,
+    /// Nothing would change: no job is active that could be restarted, or no replica could be listed.
+    Nothing,
 }
 
 impl core::error::Error for Refused {}
@@ -301,6 +330,10 @@ impl fmt::Display for Refused {
             Refused::JobsActive => "jobs are still active; stop the deployment and let them settle",
             Refused::Status => "the deployment's status does not allow this",
             Refused::Strategy => "the deployment's strategy does not allow this",
+            Refused::Overlap => {
+                "jobs of an earlier firing are active, and overlap FORBID lists none beside them"
+            }
+            Refused::Nothing => "there is nothing that this would change",
         })
     }
 }
@@ -324,7 +357,16 @@ pub const fn transition(from: Status, event: Event) -> Result<Next, Refused> {
             Stopped
         }
 
+        (Stopping, Event::Hasten) => Stopping,
+
         (_, Event::Update) => from,
+
+        (Draft | Stopped | Error | InsufficientFunds, Event::Move { jobs_active: true }) => {
+            return Err(Refused::JobsActive)
+        }
+        (Draft | Stopped | Error | InsufficientFunds, Event::Move { jobs_active: false }) => from,
+
+        (Starting | Running | InsufficientFunds, Event::Trigger | Event::Restart) => from,
 
         (Stopped, Event::Extend) => Starting,
         (Starting | Running | InsufficientFunds, Event::Extend) => from,

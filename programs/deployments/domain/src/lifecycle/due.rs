@@ -63,8 +63,13 @@ pub enum Extension {
     NotDue,
     /// Due, and the vault cannot pay: record INSUFFICIENT_FUNDS.
     CannotPay,
-    /// Prolong it to this timeout from its start, in seconds.
-    To(u32),
+    /// Prolong it.
+    To {
+        /// To this timeout from its start, seconds.
+        timeout_seconds: u32,
+        /// For this much at most, NOS base units, the market's fee included.
+        most_nos: u64,
+    },
 }
 
 /// An extension is due this long before a deadline: a tenth of the timeout, within these bounds.
@@ -75,7 +80,8 @@ impl Lifecycle {
     pub fn census(&self, jobs: impl Iterator<Item = Job>, now: i64) -> Census {
         let mut census = Census::default();
         for job in jobs {
-            let counter = if job.revision == self.revision {
+            let is_current = self.is_current(&job);
+            let counter = if is_current {
                 &mut census.fresh
             } else {
                 &mut census.outdated
@@ -86,7 +92,7 @@ impl Lifecycle {
             }
             if job.is_serving(now) {
                 census.serving = census.serving.saturating_add(1);
-                if counts && job.revision == self.revision {
+                if counts && is_current {
                     census.ready = census.ready.saturating_add(1);
                 }
             }
@@ -95,7 +101,7 @@ impl Lifecycle {
     }
 
     /// Jobs that should be listed now. Missed firings collapse into one: whatever an earlier firing
-    /// still owes is replaced by the new round, never added to it.
+    /// still owes lapses when the next one is due, also while that one is held up.
     pub fn missing(&self, jobs: impl Iterator<Item = Job>, now: i64) -> u32 {
         if !self.may_list() {
             return 0;
@@ -106,9 +112,10 @@ impl Lifecycle {
                 .replicas
                 .saturating_sub(self.census(jobs, now).fresh)
                 .saturating_sub(self.fail_safe.held_back(now)),
-            Strategy::Scheduled if self.fires(now) && !self.holds_firing() => {
-                self.round_of_firing(jobs)
-            }
+            Strategy::Scheduled if self.fires(now) => match self.holds_firing() {
+                true => 0,
+                false => self.round_of_firing(jobs),
+            },
             _ => self.owed,
         }
     }
@@ -225,7 +232,7 @@ impl Lifecycle {
         jobs: impl Iterator<Item = Job> + Clone,
         now: i64,
     ) -> Option<StopReason> {
-        if self.status == Status::Stopping {
+        if self.status == Status::Stopping && !(self.draining && job.started_at.is_some()) {
             return Some(StopReason::Stopping);
         }
         if job.is_overdue(now) {
@@ -234,7 +241,13 @@ impl Lifecycle {
         if !self.may_list() {
             return None;
         }
+        if self.waits_too_long(job, now) {
+            return Some(StopReason::NotTaken);
+        }
         if self.settings.strategy == Strategy::Scheduled {
+            if self.settings.replicas == 0 {
+                return Some(StopReason::Surplus);
+            }
             let firing = self.last_firing(now);
             let is_early = match job.started_at {
                 Some(started_at) => started_at < firing,
@@ -244,7 +257,7 @@ impl Lifecycle {
                 .then_some(StopReason::Superseded);
         }
         let census = self.census(jobs.clone(), now);
-        if job.revision != self.revision {
+        if !self.is_current(job) {
             let others = census
                 .serving
                 .saturating_sub(u32::from(job.is_serving(now)));
@@ -262,7 +275,7 @@ impl Lifecycle {
             return None;
         }
         let ahead = jobs
-            .filter(|other| other.revision == self.revision && !self.rotates_out(other, now))
+            .filter(|other| self.is_current(other) && !self.rotates_out(other, now))
             .filter(|other| other.goes_before(job))
             .count();
         u32::try_from(ahead)
@@ -270,9 +283,13 @@ impl Lifecycle {
             .then_some(StopReason::Surplus)
     }
 
-    /// Whether a running `job` is to be prolonged now, for `price_per_second`, which is the job's
-    /// own: the market's at the time it was listed. Deadlines count from the job's start, so a late
-    /// keeper shifts nothing.
+    /// Whether a running `job` is to be prolonged now, for `price_per_second`, which is the job's own: the
+    /// market's at the time it was listed.
+    ///
+    /// A job that runs with less than the deployment's timeout is prolonged to it, at once and once; a
+    /// vault that cannot pay for that is no shortage, because the job runs as long as it was meant to.
+    /// SIMPLE-EXTEND may prolong a job by another timeout shortly before its deadline. Deadlines count
+    /// from the job's start, so a late keeper shifts nothing.
     pub fn extension(
         &self,
         job: &Job,
@@ -280,28 +297,39 @@ impl Lifecycle {
         vault_nos: u64,
         now: i64,
     ) -> Extension {
-        let extends = self.settings.auto_extend
-            && self.settings.strategy == Strategy::SimpleExtend
-            && self.may_list()
-            && job.revision == self.revision
+        // A schedule's jobs end by themselves, whatever revision they run.
+        let is_wanted = self.is_current(job) || self.settings.strategy == Strategy::Scheduled;
+        let may_extend = self.may_list()
+            && is_wanted
+            && job.is_serving(now)
             && price_per_second <= self.settings.max_price_per_second;
-        let is_near = job.ends_within(self.extension_margin_seconds(), now);
-        if !extends || job.is_overdue(now) || !is_near {
+        if !may_extend {
             return Extension::NotDue;
         }
-        let Some(timeout) = job
-            .timeout_seconds
-            .checked_add(self.settings.timeout_seconds)
-        else {
+        let timeout = self.settings.timeout_seconds;
+        let raised_by = timeout.saturating_sub(job.timeout_seconds);
+        let is_near = self.settings.auto_extend
+            && self.settings.strategy == Strategy::SimpleExtend
+            && job.ends_within(self.extension_margin_seconds(), now);
+        let seconds = match raised_by {
+            0 if !is_near => return Extension::NotDue,
+            0 => timeout,
+            seconds => seconds,
+        };
+        let Some(timeout_seconds) = job.timeout_seconds.checked_add(seconds) else {
             return Extension::NotDue; // after 136 years
         };
-        let affordable = job_cost(price_per_second, self.settings.timeout_seconds)
+        let cost = job_cost(price_per_second, seconds)
             .and_then(|cost| with_fee(cost, self.settings.max_fee_bps))
-            .is_some_and(|cost| cost <= vault_nos);
-        match (affordable, self.status) {
-            (true, _) => Extension::To(timeout),
-            (false, Status::InsufficientFunds | Status::Error) => Extension::NotDue,
-            (false, _) => Extension::CannotPay,
+            .filter(|cost| *cost <= vault_nos);
+        match (cost, self.status) {
+            (Some(most_nos), _) => Extension::To {
+                timeout_seconds,
+                most_nos,
+            },
+            (None, Status::InsufficientFunds | Status::Error) => Extension::NotDue,
+            (None, _) if raised_by > 0 => Extension::NotDue,
+            (None, _) => Extension::CannotPay,
         }
     }
 
@@ -314,6 +342,12 @@ impl Lifecycle {
             .checked_div(10)
             .unwrap_or(least);
         tenth.clamp(least, most)
+    }
+
+    /// Whether no node has taken `job` within the time that the owner allows.
+    fn waits_too_long(&self, job: &Job, now: i64) -> bool {
+        let most = self.settings.max_queue_seconds;
+        most > 0 && job.waits_longer_than(most, now)
     }
 
     /// INFINITE: whether the job's replacement is due, so that the job itself no longer counts.

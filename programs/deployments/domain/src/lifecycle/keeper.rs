@@ -114,7 +114,7 @@ impl Lifecycle {
         if self.settings.overlap == Overlap::Replace
             && self.is_in_round()
             && was_early
-            && job.revision == self.revision
+            && self.is_current(job)
         {
             self.owed = self.owed.saturating_add(1).min(self.settings.replicas);
         }
@@ -136,10 +136,12 @@ impl Lifecycle {
         self.active = self.active.checked_sub(1).ok_or(Refused::Status)?;
         let was_active_at_firing = end.at(now).is_some_and(|at| at >= self.next_due_at);
         if self.settings.overlap == Overlap::Forbid && self.fires(now) && was_active_at_firing {
-            self.next_due_at = self.next_firing(now); // skipped
+            // Skipped, and with it what an earlier firing still owed.
+            self.next_due_at = self.next_firing(now);
+            self.owed = 0;
         }
         let held = self.fail_safe.held;
-        if job.revision == self.revision && self.is_in_round() {
+        if self.is_current(job) && self.is_in_round() {
             match self.settings.strategy {
                 Strategy::Simple | Strategy::SimpleExtend => self.count_end(end),
                 Strategy::Infinite => self.note_health(job, end, jobs, now)?,
@@ -161,10 +163,13 @@ impl Lifecycle {
     }
 
     /// Counts a job of a round that is over. One that its node quit is listed again while
-    /// `retries` are left; one that was ended because it was not wanted counts for nothing.
+    /// `retries` are left; one that no node took is not; one that was ended because it was not wanted
+    /// counts for nothing.
     fn count_end(&mut self, end: End) {
         let is_retried = match end {
-            End::Stopped(StopReason::Overdue) | End::Finished { .. } => false,
+            End::Stopped(StopReason::Overdue | StopReason::NotTaken) | End::Finished { .. } => {
+                false
+            }
             End::Gone | End::WrittenOff => false,
             End::Stopped(_) => return,
             End::Quit => {

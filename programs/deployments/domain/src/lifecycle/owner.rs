@@ -39,16 +39,88 @@ impl Lifecycle {
         self.note_if_satisfied(jobs, now)
     }
 
-    /// Owner: end what is active and list nothing more.
+    /// Owner: end what is active and list nothing more. With `drain`, what nodes run ends by itself or at
+    /// its deadline, unless this is asked for again without.
     ///
     /// # Errors
     /// [`Refused`] if the status does not allow it.
-    pub fn stop(&mut self) -> Result<(), Refused> {
-        self.apply(Event::Stop {
-            jobs_active: self.active > 0,
+    pub fn stop(&mut self, drain: bool) -> Result<(), Refused> {
+        self.apply(match self.draining && !drain {
+            true => Event::Hasten,
+            false => Event::Stop {
+                jobs_active: self.active > 0,
+            },
         })?;
+        self.draining = drain && self.status == Status::Stopping;
         self.forget_round();
         Ok(())
+    }
+
+    /// Owner: one round now, as if the schedule fired; the schedule goes on. Overlap decides about jobs
+    /// of earlier firings as it does for those.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status or the strategy does not allow it, [`Refused::Overlap`] with FORBID while
+    /// jobs are active, [`Refused::Nothing`] without replicas; nothing changes.
+    pub fn trigger(
+        &mut self,
+        jobs: impl Iterator<Item = Job> + Clone,
+        now: i64,
+    ) -> Result<(), Refused> {
+        if self.settings.strategy != Strategy::Scheduled {
+            return Err(Refused::Strategy);
+        }
+        self.apply(Event::Trigger)?;
+        if self.settings.replicas == 0 {
+            return Err(Refused::Nothing);
+        }
+        if self.holds_firing() {
+            return Err(Refused::Overlap);
+        }
+        self.begin_round(jobs.clone(), now);
+        self.note_if_satisfied(jobs, now)
+    }
+
+    /// Owner: have active jobs replaced, all or the one with this index, as a new revision would: enough
+    /// keep serving. The caller then marks what [`Self::restarts`]. The fail-safe goes on counting.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it, or the strategy is SCHEDULED, whose jobs are not
+    /// replaced; [`Refused::Nothing`] if no such job is active; nothing changes.
+    pub fn restart(
+        &mut self,
+        index: Option<u64>,
+        jobs: impl Iterator<Item = Job>,
+    ) -> Result<(), Refused> {
+        if self.settings.strategy == Strategy::Scheduled {
+            return Err(Refused::Strategy);
+        }
+        self.apply(Event::Restart)?;
+        let count = jobs.filter(|job| self.restarts(job, index)).count();
+        if count == 0 {
+            return Err(Refused::Nothing);
+        }
+        if self.lists_round_once() {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.owed = self.owed.saturating_add(count).min(self.settings.replicas);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::restart`] concerns `job`: one of another revision is replaced anyway.
+    pub fn restarts(&self, job: &Job, index: Option<u64>) -> bool {
+        self.is_current(job) && index.is_none_or(|index| index == job.index)
+    }
+
+    /// Owner: a different market for jobs from now on, while no job is active on this one. An error that
+    /// the market caused ends once a keeper has looked at the new one.
+    ///
+    /// # Errors
+    /// [`Refused`] if the status does not allow it, or jobs are active.
+    pub fn change_market(&mut self) -> Result<(), Refused> {
+        self.apply(Event::Move {
+            jobs_active: self.active > 0,
+        })
     }
 
     /// Owner: end for good.
@@ -96,8 +168,10 @@ impl Lifecycle {
     ///
     /// - *replicas*: a round owes what is neither active nor over; active jobs above that number are
     ///   then due to be stopped, and a round of which nothing is left is over. A schedule's active
-    ///   jobs stay as they are.
-    /// - *schedule*: a firing that is already due stays due.
+    ///   jobs stay as they are, unless there are to be none at all.
+    /// - *timeout*: jobs that run with less are prolonged to it; see [`Lifecycle::extension`].
+    /// - *schedule*: what an earlier firing still owes, and a firing that is due, are dropped; with
+    ///   `run_due` they stay.
     /// - everything else counts for decisions from now on.
     ///
     /// The caller has validated the settings and made room for their slots.
@@ -107,6 +181,7 @@ impl Lifecycle {
     pub fn configure(
         &mut self,
         settings: Settings,
+        run_due: bool,
         jobs: impl Iterator<Item = Job> + Clone,
         now: i64,
     ) -> Result<(), Refused> {
@@ -114,24 +189,30 @@ impl Lifecycle {
             return Err(Refused::Strategy);
         }
         self.apply(Event::Update)?;
-        if settings.schedule != self.settings.schedule {
+        let is_rescheduled = settings.schedule != self.settings.schedule && self.is_in_round();
+        if is_rescheduled && run_due {
             self.fire(jobs.clone(), now);
         }
         let before = core::mem::replace(&mut self.settings, settings);
-        let is_rescheduled = settings.schedule != before.schedule && self.is_in_round();
-        if is_rescheduled && !self.fires(now) {
+        if is_rescheduled && !run_due {
+            self.owed = 0;
+        }
+        if is_rescheduled && !(run_due && self.fires(now)) {
             self.next_due_at = self.next_firing(now);
         }
         if settings.replicas != before.replicas {
-            self.scale(jobs.clone(), now);
+            self.scale(before.replicas, jobs.clone(), now);
         }
         self.note_if_over()?;
         self.note_if_satisfied(jobs, now)
     }
 
-    /// Adapts what the round owes to a different number of replicas.
-    fn scale(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
+    /// Adapts what the round owes to a number of replicas that was different before.
+    fn scale(&mut self, before: u32, jobs: impl Iterator<Item = Job>, now: i64) {
         let replicas = self.settings.replicas;
+        if (before == 0 || replicas == 0) && self.is_in_round() {
+            self.next_due_at = self.next_firing(now);
+        }
         self.owed = match self.settings.strategy {
             Strategy::Infinite => 0,
             Strategy::Scheduled => self.owed.min(replicas),

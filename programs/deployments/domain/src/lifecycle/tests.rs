@@ -38,6 +38,7 @@ fn job(index: u64) -> Job {
         started_at: None,
         timeout_seconds: 100,
         revision: 1,
+        restarts: false,
     }
 }
 
@@ -266,7 +267,7 @@ fn more_than_is_missing_is_never_listed() {
 fn stop_waits_for_active_jobs_and_forgets_the_rest() {
     let mut daily = started(Strategy::Scheduled, 3);
     daily.listed(2, none(), 20_001 * DAY).unwrap();
-    daily.stop().unwrap();
+    daily.stop(false).unwrap();
     assert_eq!(
         (daily.status, daily.owed, daily.next_due_at),
         (Status::Stopping, 0, NEVER)
@@ -349,10 +350,10 @@ fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
     fleet.take(0, NOW + 10);
     let due = NOW + 10 + 3_600 - 300;
     assert_eq!(ask(&fleet, 9_999, due - 1), Extension::NotDue);
-    assert_eq!(ask(&fleet, 7_200, due), Extension::To(7_200));
+    assert_eq!(ask(&fleet, 7_200, due), to(7_200));
     assert_eq!(
         ask(&fleet, 7_200, due + 300),
-        Extension::To(7_200),
+        to(7_200),
         "late, and no drift"
     );
     assert_eq!(
@@ -370,7 +371,7 @@ fn running_jobs_are_prolonged_from_their_own_deadline_until_funds_run_out() {
     fleet.lifecycle.cannot_pay(none(), due).unwrap();
     assert_eq!(fleet.lifecycle.status, Status::InsufficientFunds);
     assert_eq!(ask(&fleet, 7_199, due), Extension::NotDue, "recorded once");
-    assert_eq!(ask(&fleet, 7_200, due), Extension::To(7_200));
+    assert_eq!(ask(&fleet, 7_200, due), to(7_200));
     fleet.lifecycle.extended(fleet.jobs(), due).unwrap();
     assert_eq!(fleet.lifecycle.status, Status::Running);
     fleet.lifecycle.cannot_pay(none(), due).unwrap();
@@ -517,7 +518,7 @@ fn scaling_a_round_changes_what_it_owes_and_stops_what_is_too_many() {
     archived.archive().unwrap();
     let more = settings(Strategy::Simple, 2);
     assert_eq!(
-        archived.configure(more, none(), NOW),
+        archived.configure(more, false, none(), NOW),
         Err(Refused::Archived)
     );
 }
@@ -809,28 +810,37 @@ fn rapid_ends_and_what_replaces_them_earn_nothing() {
 }
 
 #[test]
-fn another_schedule_keeps_a_firing_that_is_due() {
+fn another_schedule_drops_a_firing_that_is_due_unless_it_is_to_run() {
     let mut daily = started(Strategy::Scheduled, 2);
     let fires = |cron: &str| Settings {
         schedule: Some(Schedule::parse(cron).unwrap()),
         ..settings(Strategy::Scheduled, 2)
     };
-    daily.configure(fires("0 * * * *"), none(), NOW).unwrap();
+    daily
+        .configure(fires("0 * * * *"), false, none(), NOW)
+        .unwrap();
     assert_eq!((daily.owed, daily.next_due_at), (0, NOW + 3_600));
     let half_hourly = fires("0,30 * * * *");
-    daily.configure(half_hourly, none(), NOW + DAY).unwrap();
+    let mut dropped = daily;
+    dropped
+        .configure(half_hourly, false, none(), NOW + DAY)
+        .unwrap();
+    assert_eq!((dropped.owed, dropped.next_due_at), (0, NOW + DAY + 1_800));
+    daily
+        .configure(half_hourly, true, none(), NOW + DAY)
+        .unwrap();
     assert_eq!((daily.owed, daily.next_due_at), (2, NOW + DAY + 1_800));
     daily
-        .configure(half_hourly, none(), NOW + DAY + 60)
+        .configure(half_hourly, false, none(), NOW + DAY + 60)
         .unwrap();
     assert_eq!(daily.next_due_at, NOW + DAY + 1_800, "the same schedule");
     let mut draft = draft(Strategy::Scheduled, 2);
-    draft.configure(half_hourly, none(), NOW).unwrap();
+    draft.configure(half_hourly, false, none(), NOW).unwrap();
     assert_eq!(draft.next_due_at, NEVER, "not started");
     let mut simple = started(Strategy::Simple, 2);
     let before = simple;
     assert_eq!(
-        simple.configure(half_hourly, none(), NOW),
+        simple.configure(half_hourly, false, none(), NOW),
         Err(Refused::Strategy)
     );
     assert_eq!(simple, before);
@@ -865,7 +875,7 @@ fn a_broken_rule_is_named() {
         change(&mut lifecycle);
         lifecycle.invariant().unwrap_err()
     };
-    let cases: [(Change, Broken); 8] = [
+    let cases: [(Change, Broken); 9] = [
         (|it| it.active = 5, Broken::ActiveAboveSlots),
         (|it| it.owed = 3, Broken::OwedAboveReplicas),
         (|it| it.status = Status::Error, Broken::ReasonWithoutError),
@@ -883,6 +893,7 @@ fn a_broken_rule_is_named() {
             |it| (it.settings.strategy, it.owed) = (Strategy::Infinite, 1),
             Broken::OwedByInfinite,
         ),
+        (|it| it.draining = true, Broken::DrainingNothing),
     ];
     for (change, rule) in cases {
         assert_eq!(broken(change), rule);
@@ -891,7 +902,16 @@ fn a_broken_rule_is_named() {
 }
 
 mod convergence;
+mod owner;
 mod properties;
+
+/// Prolonged to this timeout, for the 3,600 seconds more at a price of 2.
+fn to(timeout_seconds: u32) -> Extension {
+    Extension::To {
+        timeout_seconds,
+        most_nos: 7_200,
+    }
+}
 
 /// A job that a node has had for so many seconds, of a revision.
 fn running(index: u64, seconds: i64, revision: u32) -> Job {
@@ -915,7 +935,7 @@ fn a_shortage_does_not_end_while_nothing_serves_and_replacements_wait() {
         max_price_per_second: 2,
         ..infinite.settings
     };
-    infinite.configure(settings, none(), NOW).unwrap();
+    infinite.configure(settings, false, none(), NOW).unwrap();
     assert_eq!(infinite.status, Status::InsufficientFunds);
 }
 
@@ -1063,7 +1083,7 @@ fn scaling_a_schedule_owes_no_more_than_its_firing_did() {
             replicas,
             ..scheduled.settings
         };
-        scheduled.configure(settings, none(), NOW).unwrap();
+        scheduled.configure(settings, false, none(), NOW).unwrap();
         scheduled.owed
     };
     assert_eq!(scale(&mut scheduled, 5), 1);

@@ -5,6 +5,7 @@ const VALID: Settings = Settings {
     strategy: Strategy::Simple,
     replicas: 1,
     timeout_seconds: 3600,
+    max_queue_seconds: 0,
     schedule: None,
     overlap: Overlap::Allow,
     rotation_seconds: 0,
@@ -37,7 +38,7 @@ fn limits_are_inclusive_and_their_neighbours_refused() {
                 replicas: 0,
                 ..VALID
             },
-            Err(InvalidSettings::Replicas),
+            Err(InvalidSettings::NoReplicas),
         ),
         (
             Settings {

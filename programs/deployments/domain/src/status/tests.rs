@@ -6,22 +6,26 @@ use std::{string::String, vec::Vec};
 /// otherwise the first letter of the next status (I = INSUFFICIENT_FUNDS, G = STARTING,
 /// P = STOPPING, S = STOPPED).
 const TABLE: [(Status, &str); 8] = [
-    //                start stop- stop+ update ext arch- arch+ close list pay fail satisfied resumed drain
-    (Status::Draft, "G . . D . A j x . . . . . ."),
-    (Status::Starting, ". S P G G . . . R I E R . S"),
-    (Status::Running, ". S P R R . . . R I E . . S"),
-    (Status::Stopping, ". . . P . . . . . . . . . S"),
-    (Status::Stopped, "G . . S G A j . . . . . . ."),
-    (Status::Archived, "a a a a a a a x a a a a a a"),
-    (Status::Error, "G S P E . A j . . . . . R S"),
-    (Status::InsufficientFunds, "G S P I I A j . R . E R R S"),
+    // start stop- stop+ hasten update move- move+ trigger restart ext arch- arch+ close
+    // list pay fail satisfied resumed drain
+    (Status::Draft, "G . . . D D j . . . A j x . . . . . ."),
+    (Status::Starting, ". S P . G . . G G G . . . R I E R . S"),
+    (Status::Running, ". S P . R . . R R R . . . R I E . . S"),
+    (Status::Stopping, ". . . P P . . . . . . . . . . . . . S"),
+    (Status::Stopped, "G . . . S S j . . G A j . . . . . . ."),
+    (Status::Archived, "a a a a a a a a a a a a x a a a a a a"),
+    (Status::Error, "G S P . E E j . . . A j . . . . . R S"),
+    (
+        Status::InsufficientFunds,
+        "G S P . I I j I I I A j . R . E R R S",
+    ),
 ];
 
 fn letter(outcome: Result<Next, Refused>) -> char {
     match outcome {
-        Err(Refused::Status | Refused::Strategy) => '.',
         Err(Refused::JobsActive) => 'j',
         Err(Refused::Archived) => 'a',
+        Err(_) => '.',
         Ok(Next::Closed) => 'x',
         Ok(Next::Status(Status::Starting)) => 'G',
         Ok(Next::Status(Status::Stopping)) => 'P',

@@ -41,7 +41,7 @@ impl Fleet {
             ..self.lifecycle.settings
         };
         self.lifecycle
-            .configure(settings, self.jobs(), now)
+            .configure(settings, false, self.jobs(), now)
             .unwrap();
         self.make_room();
     }
@@ -58,6 +58,20 @@ impl Fleet {
             .unwrap();
     }
 
+    pub(super) fn restart(&mut self, index: Option<u64>) -> Result<(), Refused> {
+        self.lifecycle.restart(index, self.jobs())?;
+        for job in &mut self.jobs {
+            job.restarts |= self.lifecycle.restarts(job, index);
+        }
+        Ok(())
+    }
+
+    pub(super) fn prolong(&mut self, index: u64, timeout_seconds: u32, now: i64) {
+        let job = self.jobs.iter_mut().find(|job| job.index == index).unwrap();
+        job.timeout_seconds = timeout_seconds;
+        self.lifecycle.extended(self.jobs(), now).unwrap();
+    }
+
     pub(super) fn list(&mut self, count: u32, now: i64) {
         self.lifecycle.listed(count, self.jobs(), now).unwrap();
         for _ in 0..count {
@@ -67,6 +81,7 @@ impl Fleet {
                 started_at: None,
                 timeout_seconds: self.lifecycle.settings.timeout_seconds,
                 revision: self.lifecycle.revision,
+                restarts: false,
             });
             self.next_index += 1;
         }

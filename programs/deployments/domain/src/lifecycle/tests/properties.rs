@@ -28,16 +28,20 @@ impl Ended {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Start,
-    Stop,
+    Stop { drain: bool },
     Archive,
     Scale(u32),
     Extend(u32),
     Roll(u32),
+    Trigger,
+    Restart(Option<u64>),
+    Prolong(u32),
+    LimitQueue(u32),
     Crank { jobs_paid: u32, dear: bool },
     Take(usize),
     End(usize, Ended),
     StopJob(usize),
-    Reschedule,
+    Reschedule { run_due: bool },
     Wait(i64),
 }
 
@@ -50,9 +54,13 @@ pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
     ];
     prop_oneof![
         2 => Just(Step::Start),
-        1 => Just(Step::Stop),
+        1 => any::<bool>().prop_map(|drain| Step::Stop { drain }),
         1 => Just(Step::Archive),
-        2 => (1..5u32).prop_map(Step::Scale),
+        2 => (0..5u32).prop_map(Step::Scale),
+        2 => Just(Step::Trigger),
+        2 => prop::option::of(0..9u64).prop_map(Step::Restart),
+        1 => (0..7_200u32).prop_map(Step::Prolong),
+        1 => (0..600u32).prop_map(Step::LimitQueue),
         1 => (1..3u32).prop_map(Step::Extend),
         2 => (1..4u32).prop_map(Step::Roll),
         6 => (0..5u32, prop::bool::weighted(0.1))
@@ -60,7 +68,7 @@ pub(super) fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         4 => (0..8usize).prop_map(Step::Take),
         3 => (0..8usize, ending).prop_map(|(job, ending)| Step::End(job, ending)),
         4 => (0..8usize).prop_map(Step::StopJob),
-        1 => Just(Step::Reschedule),
+        1 => any::<bool>().prop_map(|run_due| Step::Reschedule { run_due }),
         4 => (-100..3 * DAY).prop_map(Step::Wait),
         2 => (0..3_600i64).prop_map(Step::Wait),
     ]
@@ -72,24 +80,46 @@ pub(super) fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), 
     let jobs = fleet.jobs();
     match step {
         Step::Start => fleet.lifecycle.start(jobs, at),
-        Step::Stop => fleet.lifecycle.stop(),
+        Step::Stop { drain } => fleet.lifecycle.stop(drain),
         Step::Archive => fleet.lifecycle.archive(),
         Step::Roll(revision) => fleet.lifecycle.change_revision(revision, jobs, at),
+        Step::Trigger => fleet.lifecycle.trigger(jobs, at),
+        Step::Restart(index) => fleet.restart(index),
+        Step::Scale(0) if !fleet.lifecycle.settings.strategy.scales_to_zero() => Ok(()),
         Step::Scale(replicas) => {
             let settings = Settings {
                 replicas,
                 ..fleet.lifecycle.settings
             };
-            fleet.lifecycle.configure(settings, jobs, at)?;
+            fleet.lifecycle.configure(settings, false, jobs, at)?;
             fleet.make_room();
             Ok(())
         }
-        Step::Reschedule => {
+        Step::Prolong(timeout_seconds) => {
+            let least = match fleet.lifecycle.settings.strategy {
+                Strategy::Infinite => 3_600,
+                _ => 60,
+            };
+            let settings = Settings {
+                timeout_seconds: timeout_seconds.max(least),
+                ..fleet.lifecycle.settings
+            };
+            fleet.lifecycle.configure(settings, false, jobs, at)?;
+            prolong_all(fleet, at);
+            Ok(())
+        }
+        Step::LimitQueue(max_queue_seconds) => {
+            if fleet.lifecycle.settings.strategy != Strategy::Infinite {
+                fleet.lifecycle.settings.max_queue_seconds = max_queue_seconds;
+            }
+            Ok(())
+        }
+        Step::Reschedule { run_due } => {
             let settings = Settings {
                 schedule: Some(Schedule::parse("30 */6 * * *").unwrap()),
                 ..fleet.lifecycle.settings
             };
-            fleet.lifecycle.configure(settings, jobs, at)
+            fleet.lifecycle.configure(settings, run_due, jobs, at)
         }
         Step::Extend(more) => {
             fleet.lifecycle.extend(more)?;
@@ -148,6 +178,24 @@ pub(super) fn apply(fleet: &mut Fleet, step: Step, now: &mut i64) -> Result<(), 
     }
 }
 
+/// Prolongs what is due to be, and finds nothing left to prolong then.
+fn prolong_all(fleet: &mut Fleet, now: i64) {
+    for _ in 0..2 {
+        for job in fleet.jobs.clone() {
+            let extension = fleet.lifecycle.extension(&job, 1, u64::MAX, now);
+            if let Extension::To {
+                timeout_seconds, ..
+            } = extension
+            {
+                assert!(timeout_seconds > job.timeout_seconds, "never shortened");
+                fleet.prolong(job.index, timeout_seconds, now);
+            }
+        }
+    }
+    let due = |job: &Job| fleet.lifecycle.extension(job, 1, u64::MAX, now) != Extension::NotDue;
+    assert!(!fleet.jobs.iter().any(due), "once");
+}
+
 /// A keeper that stops what is due never leaves fewer serving than were, unless there are enough.
 fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
     let census = fleet.lifecycle.census(fleet.jobs(), now);
@@ -166,7 +214,7 @@ fn keeps_serving(fleet: &Fleet, now: i64) -> bool {
                 census.serving > needed
             }
             Some(StopReason::Surplus) => {
-                census.fresh > replicas - fleet.lifecycle.ended.min(replicas)
+                replicas == 0 || census.fresh > replicas - fleet.lifecycle.ended.min(replicas)
             }
             Some(StopReason::Rotated) => census.ready >= replicas,
             _ => true,
@@ -203,7 +251,7 @@ proptest! {
             }
         }
         // None is a trap: stop, end what is active, archive.
-        let _ = fleet.lifecycle.stop();
+        let _ = fleet.lifecycle.stop(false);
         while let Some(job) = fleet.jobs.first() {
             fleet.end(job.index, UNKNOWN, now);
         }
