@@ -97,6 +97,7 @@ fn snapshot(number: u32) -> Snapshot {
         state: JobState::Open(Deposit {
             price_per_second: 100,
             timeout_seconds: 3_600,
+            authority: deployment.header.vault,
         }),
         run: None,
         queued: false,

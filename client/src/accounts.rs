@@ -132,6 +132,12 @@ impl DeploymentAccount {
         !self.jobs.is_empty() || self.lifecycle.may_list()
     }
 
+    /// The key that lists its jobs from now on, if it has one: anyone's keeper lists them otherwise.
+    pub fn access_key(&self) -> Option<Pubkey> {
+        let key = self.header.access_key;
+        (key != Pubkey::default()).then_some(key)
+    }
+
     /// Its status.
     pub fn status(&self) -> Status {
         self.lifecycle.status

@@ -44,6 +44,7 @@ events! {
     VaultWithdrawn: "An owner withdrew from a vault.",
     JobsCleaned: "Finished jobs were closed.",
     JobReclaimed: "The deposit of a job without a slot came back.",
+    RentReclaimed: "Rent above today's minimum went to its owner.",
 }
 
 #[cfg(test)]
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn every_event_of_the_idl_is_decoded_and_described() {
         let page = include_str!("../../docs/instructions.md");
-        assert_eq!(idl().len(), 8);
+        assert_eq!(idl().len(), 9);
         for (name, discriminator) in idl() {
             // Enough zeros for each event's fields, whose lists are then empty.
             let data = [EVENT_IX_TAG_LE, &discriminator, &[0; 300]].concat();

@@ -1,10 +1,14 @@
 //! What a deployment costs, and how long its vault lasts at the market's price of today.
 
-use crate::{keeper::plan::Snapshot, markets::price_per_second};
+use crate::{
+    keeper::plan::Snapshot,
+    markets::{price_per_second, JobState},
+};
 use deployments_domain::{
     cron::Schedule,
     funding::{affordable_jobs, job_cost, with_fee, Funds},
-    lifecycle::Market,
+    jobs::Job,
+    lifecycle::{Extension, Market},
     settings::{Settings, Strategy},
 };
 
@@ -117,6 +121,50 @@ fn day_nos(settings: &Settings, price: u64, firings: usize, active: u32) -> u128
             u128::from(price) * active * DAY_SECONDS
         }
         Strategy::Simple | Strategy::SimpleExtend => 0,
+    }
+}
+
+/// What a raised timeout does to jobs that are active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prolonged {
+    /// Running jobs that are prolonged.
+    pub jobs: u32,
+    /// Queued jobs that will be, once a node has taken them.
+    pub queued: u32,
+    /// Most NOS base units that the running ones cost, the network's highest fee included.
+    pub nos: u64,
+}
+
+impl Prolonged {
+    /// With these settings, if the vault can pay for all of them.
+    pub fn by(snapshot: &Snapshot, settings: &Settings) -> Self {
+        let mut lifecycle = snapshot.deployment.lifecycle;
+        lifecycle.settings = *settings;
+        let mut prolonged = Self::default();
+        for job in &snapshot.jobs {
+            let JobState::Open(deposit) = job.state else {
+                continue;
+            };
+            let job = job.view();
+            // As if a node had just taken it, if none has.
+            let taken = Job {
+                started_at: job.started_at.or(Some(snapshot.now)),
+                ..job
+            };
+            let price = deposit.price_per_second;
+            let extension = lifecycle.extension(&taken, price, u64::MAX, snapshot.now);
+            match (extension, job.started_at) {
+                (Extension::To { most_nos, .. }, Some(_)) => {
+                    prolonged.jobs = prolonged.jobs.saturating_add(1);
+                    prolonged.nos = prolonged.nos.saturating_add(most_nos);
+                }
+                (Extension::To { .. }, None) => {
+                    prolonged.queued = prolonged.queued.saturating_add(1);
+                }
+                _ => {}
+            }
+        }
+        prolonged
     }
 }
 

@@ -102,7 +102,9 @@ pub struct JobOver {
     pub market: Pubkey,
     /// Who gets its rent.
     pub payer: Pubkey,
-    /// Whether payer and authority are one account without a key: probably a vault.
+    /// Who alone can take its deposit back.
+    pub authority: Pubkey,
+    /// Whether the payer is an account without a key: probably a vault.
     pub is_of_a_vault: bool,
     /// Unix seconds.
     pub ended_at: i64,
@@ -117,7 +119,8 @@ pub fn decode_job_over(program: &Pubkey, data: &[u8]) -> Result<JobOver, DecodeE
     Ok(JobOver {
         market: job.market,
         payer: job.payer,
-        is_of_a_vault: job.payer == job.project && !job.payer.is_on_curve(),
+        authority: job.project,
+        is_of_a_vault: !job.payer.is_on_curve(),
         ended_at: job.ended_at(),
     })
 }

@@ -2,11 +2,13 @@
 
 mod error;
 mod read;
+mod rent;
 mod send;
 mod snapshot;
 
 pub use error::ClusterError;
 pub use read::{Found, Revisions};
+pub use rent::Held;
 pub use send::{BalanceChange, Receipt, Simulation};
 pub use snapshot::Look;
 

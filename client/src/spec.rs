@@ -29,6 +29,8 @@ pub struct DeploymentSpec {
     pub new_vault: bool,
     /// The JSON names no `max_price`: whoever sends `create` calls [`Self::cap_price`] first.
     pub default_price_cap: bool,
+    /// A key of the owner's that lists the jobs; anyone's keeper does if there is none.
+    pub access_key: Option<Pubkey>,
     /// Start as soon as it is created.
     pub autostart: bool,
     /// What the nodes run.
@@ -99,7 +101,7 @@ pub fn unused_vault(used: &[u16]) -> Option<u16> {
 }
 
 /// The fields of a deployment's JSON.
-pub(crate) const FIELDS: [&str; 18] = [
+pub(crate) const FIELDS: [&str; 20] = [
     "name",
     "market",
     "replicas",
@@ -114,8 +116,10 @@ pub(crate) const FIELDS: [&str; 18] = [
     "keeper_reward",
     "max_rewards",
     "retries",
+    "max_queue_minutes",
     "vault",
     "new_vault",
+    "access_key",
     "autostart",
     "job_definition",
 ];
@@ -150,22 +154,14 @@ impl DeploymentSpec {
         let strategy = fields.required("strategy", InvalidSettings::Strategy, |value| {
             value.as_str().and_then(Strategy::from_name)
         });
-        let market = fields.required("market", "use the market's base58 public key", |value| {
-            value
-                .as_str()
-                .and_then(|text| Pubkey::from_str(text.trim()).ok())
-        });
+        let market = fields.required("market", "use the market's base58 public key", as_key);
         let valid_name = format!("use at most {MAX_NAME_BYTES} bytes of UTF-8");
         let name = fields.required("name", valid_name, |value| {
             let name = value.as_str()?;
             (name.len() <= MAX_NAME_BYTES).then(|| name.to_owned())
         });
         let replicas = fields.required("replicas", InvalidSettings::Replicas, as_u32);
-        // Out of range stays out of range, so the settings' own check refuses it.
-        let seconds = fields.required("timeout", InvalidSettings::Timeout, |value| {
-            let seconds = whole(value)?.saturating_mul(60);
-            Some(u32::try_from(seconds).unwrap_or(u32::MAX))
-        });
+        let seconds = fields.required("timeout", InvalidSettings::Timeout, as_seconds);
         let job_definition = fields.job_definition();
         let max_price = fields.optional(
             "max_price",
@@ -182,6 +178,12 @@ impl DeploymentSpec {
         let max_rewards =
             fields.optional("max_rewards", "use lamports a day, a whole number", whole);
         let retries = fields.optional("retries", InvalidSettings::Retries, as_u32);
+        let max_queue = fields.optional("max_queue_minutes", InvalidSettings::MaxQueue, as_seconds);
+        let access_key = fields.optional(
+            "access_key",
+            "use the base58 public key of a keypair of yours",
+            as_key,
+        );
         let vault = fields.optional(
             "vault",
             "use the number of one of your vaults, 0 to 65535",
@@ -202,6 +204,7 @@ impl DeploymentSpec {
             strategy: strategy.unwrap_or(Strategy::Simple),
             replicas: replicas.unwrap_or(1),
             timeout_seconds: seconds.unwrap_or(MIN_INFINITE_TIMEOUT_SECONDS),
+            max_queue_seconds: max_queue.unwrap_or(0),
             schedule: fields.schedule(),
             overlap: overlap.unwrap_or(Overlap::Allow),
             rotation_seconds: fields.rotation_seconds(strategy),
@@ -221,6 +224,7 @@ impl DeploymentSpec {
             vault_index: vault.unwrap_or(0),
             new_vault: new_vault.unwrap_or(false),
             default_price_cap: max_price.is_none(),
+            access_key,
             autostart: autostart.unwrap_or(false),
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
@@ -244,12 +248,23 @@ impl DeploymentSpec {
             settings: SettingsArgs::from(&self.settings),
             job_definition: self.job_definition_digest,
             autostart: self.autostart,
+            access_key: self.access_key.unwrap_or_default(),
         }
     }
 }
 
 fn as_u32(value: &Value) -> Option<u32> {
     u32::try_from(whole(value)?).ok()
+}
+
+/// Minutes, in seconds. Out of range stays out of range, so the settings' own check refuses it.
+fn as_seconds(value: &Value) -> Option<u32> {
+    let seconds = whole(value)?.saturating_mul(60);
+    Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+fn as_key(value: &Value) -> Option<Pubkey> {
+    Pubkey::from_str(value.as_str()?.trim()).ok()
 }
 
 /// A whole number, however it is written: 60, 60.0, 6e1.

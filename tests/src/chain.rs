@@ -81,6 +81,17 @@ impl Chain {
         });
     }
 
+    /// The cluster's rent.
+    pub fn rent(&self) -> Rent {
+        self.0.get_sysvar()
+    }
+
+    /// Sets the cluster's rent, lamports per byte.
+    pub fn set_rent(&mut self, lamports_per_byte: u64) {
+        let rent = Rent::with_lamports_per_byte(lamports_per_byte);
+        self.0.set_sysvar(&rent);
+    }
+
     /// An account, if it exists.
     pub fn account(&self, key: &Pubkey) -> Option<Account> {
         self.0

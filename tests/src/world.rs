@@ -139,6 +139,7 @@ impl<B: Bank> World<B> {
             vault_index: 0,
             new_vault: false,
             default_price_cap: false,
+            access_key: None,
             autostart: false,
             job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,

@@ -7,6 +7,7 @@ pub(crate) mod list;
 #[cfg(feature = "localnet")]
 pub(crate) mod localnet;
 pub(crate) mod market;
+pub(crate) mod rent;
 pub(crate) mod revisions;
 pub(crate) mod schedule;
 pub(crate) mod status;

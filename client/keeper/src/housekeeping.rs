@@ -8,7 +8,7 @@ use futures_util::{stream, FutureExt, StreamExt, TryStreamExt};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     filters::JobPhase,
-    instructions::{clean_job, clean_jobs, reclaim_job, JobRun, Vault},
+    instructions::{clean_job, clean_jobs, reclaim_job, with_access_key, JobRun, Vault},
     markets::{decode_job_expiration, JobOver},
     rpc::ClusterError,
     transaction::{assemble, Budget, Lifetime},
@@ -46,7 +46,7 @@ impl Keeper {
         };
         let cleaning = self.cleaning(&round, &expired);
         let cleaned = self.submit_all("clean", &cleaning).await?;
-        let reclaiming = reclaiming(&round, &quit);
+        let reclaiming = reclaiming(&round, &quit, &self.access_keys());
         let reclaimed = self.submit_all("reclaim", &reclaiming).await?;
         if cleaned > 0 || reclaimed > 0 {
             tracing::info!(cleaned, reclaimed, "housekeeping done");
@@ -187,15 +187,27 @@ fn writes_off(account: &DeploymentAccount) -> bool {
     account.header.jobs_written_off > 0
 }
 
-/// What brings the deposits of these jobs back that their owner wrote off.
-fn reclaiming(round: &Round, quit: &[(Pubkey, JobOver)]) -> Vec<Instruction> {
+/// What brings the deposits of these jobs back that their owner wrote off, as far as the vault or one of
+/// these access keys can sign for it.
+fn reclaiming(
+    round: &Round,
+    quit: &[(Pubkey, JobOver)],
+    access_keys: &[Pubkey],
+) -> Vec<Instruction> {
     let written_off = quit.iter().filter(|(job, _)| !round.is_active(job));
     let reclaiming = written_off.filter_map(|(job, over)| {
         let (account, index) = round.origin(job)?;
         let header = &account.header;
         let vault = Vault::new(header.owner, header.vault_index);
         let job = JobRun { index, run: None };
-        writes_off(account).then(|| reclaim_job(&vault, &account.address, &over.market, &job))
+        let reclaim = writes_off(account)
+            .then(|| reclaim_job(&vault, &account.address, &over.market, &job))?;
+        match over.authority {
+            authority if authority == vault.address => Some(reclaim),
+            key => access_keys
+                .contains(&key)
+                .then(|| with_access_key(reclaim, &key)),
+        }
     });
     reclaiming.collect()
 }

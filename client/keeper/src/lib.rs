@@ -63,6 +63,8 @@ const CONNECTION_RETRIES: usize = 5;
 pub struct Keeper {
     cluster: Cluster,
     wallet: Keypair,
+    /// Of deployments that have one: without it, their jobs are listed and ended by others.
+    access_keys: Vec<Keypair>,
     config: Config,
     metrics: Metrics,
     tables: LookupTables,
@@ -74,9 +76,16 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// A keeper that pays with `wallet`, which also receives the rewards.
-    pub fn new(cluster: Cluster, wallet: Keypair, config: Config) -> Arc<Self> {
+    /// A keeper that pays with `wallet`, which also receives the rewards. Where a deployment has one of these
+    /// `access_keys`, it signs with that besides.
+    pub fn new(
+        cluster: Cluster,
+        wallet: Keypair,
+        access_keys: Vec<Keypair>,
+        config: Config,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            access_keys,
             refusals: Refusals::default(),
             recent: Recent::default(),
             losses: Losses::new(config.max_loss_lamports_per_hour),
@@ -125,6 +134,11 @@ impl Keeper {
     /// The wallet's address.
     pub fn address(&self) -> Pubkey {
         self.wallet.pubkey()
+    }
+
+    /// The access keys' addresses.
+    fn access_keys(&self) -> Vec<Pubkey> {
+        self.access_keys.iter().map(Signer::pubkey).collect()
     }
 
     /// Checks the cluster, and reads the lookup tables. A node that is away for a moment, when a

@@ -80,7 +80,8 @@ impl RunLoop {
             queue: match is_staggered {
                 true => TaskQueue::staggered(),
                 false => TaskQueue::default(),
-            },
+            }
+            .with_access_keys(keeper.access_keys()),
             tasks: JoinSet::new(),
             workers: 0,
             scans: Scans::default(),

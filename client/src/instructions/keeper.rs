@@ -13,7 +13,10 @@ use deployments::{
 use nosana_jobs_interface::{
     instruction::Clean, JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
 };
-use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_program::{
+    instruction::{AccountMeta, Instruction},
+    pubkey::Pubkey,
+};
 
 /// What every listing on a market names: worth a place in a lookup table.
 pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
@@ -30,7 +33,8 @@ pub fn common_addresses(market: &Pubkey) -> Vec<Pubkey> {
     ]
 }
 
-/// Lists up to `count` of the jobs that are due. Signer: any keeper.
+/// Lists up to `count` of the jobs that are due. Signer: any keeper, and for jobs the deployment's access key
+/// if it has one.
 pub fn list_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, count: u32) -> Instruction {
     let first = deployment.header.next_job_index;
     let (bumps, addresses): (Vec<_>, Vec<_>) = (first..first.saturating_add(u64::from(count)))
@@ -51,7 +55,19 @@ pub fn list_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, count: u32) ->
         instruction::ListJobs { bumps },
         addresses.into_iter().flatten(),
     );
-    writing_to(&deployment.header.market, list)
+    let list = writing_to(&deployment.header.market, list);
+    match deployment.access_key().filter(|_| count > 0) {
+        Some(access_key) => with_access_key(list, &access_key),
+        None => list,
+    }
+}
+
+/// An instruction that handles jobs, with the signature of the access key that some were listed with.
+/// Writable, as the markets' program asks for.
+pub fn with_access_key(mut instruction: Instruction, access_key: &Pubkey) -> Instruction {
+    let key = AccountMeta::new(*access_key, true);
+    instruction.accounts.push(key);
+    instruction
 }
 
 /// Accounts for jobs that ended by themselves. Signer: any keeper.
@@ -109,7 +125,7 @@ pub fn track_jobs(keeper: &Pubkey, deployment: &DeploymentAccount, jobs: &[JobRu
     )
 }
 
-/// Prolongs running jobs of a SIMPLE-EXTEND deployment. Signer: any keeper.
+/// Prolongs running jobs: to a timeout that was raised, or before their deadline. Signer: any keeper.
 pub fn extend_jobs(
     keeper: &Pubkey,
     deployment: &DeploymentAccount,
@@ -135,7 +151,8 @@ fn jobs_and_runs<'a>(
 }
 
 /// Takes what is left of a written-off job's deposit back into its vault: recovers it if the node quit,
-/// delists the job if it is queued, ends it if it runs. Signer: none but the fee payer. `deployment`
+/// delists the job if it is queued, ends it if it runs. Signer: none but the fee payer, and the access key
+/// of a job that was listed with one ([`with_access_key`]). `deployment`
 /// may be closed by now.
 pub fn reclaim_job(
     vault: &Vault,
@@ -222,6 +239,16 @@ pub fn clean_jobs(
         jobs,
     };
     build(accounts, instruction::CleanJobs { args }, addresses)
+}
+
+/// What deployments, revisions and the owner account of a wallet hold above today's rent returns to it.
+/// Signer: none but the fee payer.
+pub fn reclaim_rent(owner: &Pubkey, accounts: &[Pubkey]) -> Instruction {
+    let named = accounts::ReclaimRent {
+        owner: *owner,
+        telling: TELLING,
+    };
+    build(named, instruction::ReclaimRent {}, accounts.iter().copied())
 }
 
 /// Closes a done and expired job of the markets' program, whose rent then returns to the vault that

@@ -89,7 +89,30 @@ pub fn start(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
 
 /// Stops a deployment. Signer: the owner.
 pub fn stop(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
-    build(steer(owner, deployment), instruction::Stop {}, [])
+    build(
+        steer(owner, deployment),
+        instruction::Stop { drain: false },
+        [],
+    )
+}
+
+/// Stops a deployment; what nodes run ends by itself or at its deadline, until [`stop`]. Signer: the owner.
+pub fn drain(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    build(
+        steer(owner, deployment),
+        instruction::Stop { drain: true },
+        [],
+    )
+}
+
+/// Lists one round of a SCHEDULED deployment now. Signer: the owner.
+pub fn trigger(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
+    build(steer(owner, deployment), instruction::Trigger {}, [])
+}
+
+/// Has active jobs replaced, all or the one with this index. Signer: the owner.
+pub fn restart(owner: &Pubkey, deployment: &Pubkey, index: Option<u64>) -> Instruction {
+    build(steer(owner, deployment), instruction::Restart { index }, [])
 }
 
 /// Archives a deployment, for good. Signer: the owner.
@@ -99,6 +122,26 @@ pub fn archive(owner: &Pubkey, deployment: &Pubkey) -> Instruction {
 
 /// Changes settings, replicas or the revision. Signer: the owner, who pays for further slots.
 pub fn update(owner: &Pubkey, deployment: &Pubkey, args: UpdateArgs) -> Instruction {
+    change(owner, deployment, None, args)
+}
+
+/// As [`update`], which may change nothing else, and has jobs listed on `market` from now on; while no
+/// job is active.
+pub fn move_to(
+    owner: &Pubkey,
+    deployment: &Pubkey,
+    market: &Pubkey,
+    args: UpdateArgs,
+) -> Instruction {
+    change(owner, deployment, Some(*market), args)
+}
+
+fn change(
+    owner: &Pubkey,
+    deployment: &Pubkey,
+    market: Option<Pubkey>,
+    args: UpdateArgs,
+) -> Instruction {
     let revision = args
         .revision
         .filter(|number| *number != FIRST_REVISION)
@@ -107,6 +150,7 @@ pub fn update(owner: &Pubkey, deployment: &Pubkey, args: UpdateArgs) -> Instruct
         owner: *owner,
         deployment: *deployment,
         revision,
+        market,
         system_program: SYSTEM_PROGRAM,
         telling: TELLING,
     };

@@ -48,6 +48,14 @@ impl ObservedJob {
         matches!(self.state, JobState::Open(_)) && !self.queued && self.run.is_none()
     }
 
+    /// Who alone can end it or take its deposit back: the vault, or an access key. `None` if it is over.
+    pub fn authority(&self) -> Option<Pubkey> {
+        match self.state {
+            JobState::Open(deposit) | JobState::Quit(deposit) => Some(deposit.authority),
+            JobState::Done { .. } | JobState::Gone => None,
+        }
+    }
+
     /// The job as rules see it once its run has been shown.
     pub fn view(&self) -> Job {
         let mut slot = self.slot;
@@ -103,8 +111,32 @@ pub enum Action {
 }
 
 impl Action {
+    /// The access key that has to sign for it, if one does.
+    pub fn access_key(&self, snapshot: &Snapshot) -> Option<Pubkey> {
+        match self {
+            Self::List(_) => snapshot.deployment.access_key(),
+            Self::RecordShortage | Self::RecordError(_) | Self::RecordFiring | Self::Resume => None,
+            Self::Track(_) => None,
+            Self::Settle(indices) => snapshot.first_key(indices.iter().copied()),
+            Self::Stop(jobs) => snapshot.first_key(jobs.iter().map(|(job, _)| job.index)),
+            Self::Extend(jobs) => {
+                let is_paid = |job: &&JobRun| !snapshot.is_too_dear(job.index);
+                snapshot.first_key(jobs.iter().filter(is_paid).map(|job| job.index))
+            }
+        }
+    }
+
     /// The instruction that does it.
     pub fn instruction(&self, keeper: &Pubkey, snapshot: &Snapshot) -> Instruction {
+        let instruction = self.unsigned(keeper, snapshot);
+        match self.access_key(snapshot) {
+            // A listing names its deployment's key itself.
+            Some(key) if !matches!(self, Self::List(_)) => ix::with_access_key(instruction, &key),
+            _ => instruction,
+        }
+    }
+
+    fn unsigned(&self, keeper: &Pubkey, snapshot: &Snapshot) -> Instruction {
         let deployment = &snapshot.deployment;
         match self {
             Self::List(count) => ix::list_jobs(keeper, deployment, *count),
@@ -160,23 +192,35 @@ fn why(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Stopping => "the deployment is STOPPING",
         StopReason::Overdue => "past the deadline",
+        StopReason::NotTaken => "no node took it in time",
         StopReason::Superseded => "a later firing is due",
-        StopReason::Outdated => "of a different revision",
+        StopReason::Outdated => "of a different revision, or restarted",
         StopReason::Surplus => "more than replicas",
         StopReason::Rotated => "replaced before its deadline",
     }
 }
 
 impl Snapshot {
-    /// What is due now, in the order in which a keeper should do it: an action may make a later one
-    /// unnecessary, so look again after each.
+    /// What is due now and any keeper can do, in the order in which one should: an action may make a later
+    /// one unnecessary, so look again after each.
     pub fn due(&self) -> Vec<Action> {
-        let settle = self.settle();
+        self.due_with(&[])
+    }
+
+    /// As [`Self::due`], for a keeper that has these access keys. What is to be done with another is left
+    /// out.
+    pub fn due_with(&self, keys: &[Pubkey]) -> Vec<Action> {
+        let keys = Keys {
+            vault: self.deployment.header.vault,
+            held: keys,
+        };
+        let settle = self.settle(&keys);
         let mut actions = Vec::new();
         if !settle.is_empty() {
             actions.push(Action::Settle(settle));
         }
-        let (track, extend, mut stop) = (self.track(), self.extend(), self.stop());
+        let (track, extend) = (self.track(), self.extend(&keys));
+        let mut stop = self.stop(&keys);
         // Which job goes first is decided by when nodes took them, so all of that is shown before.
         let by_start = |reason| {
             use StopReason::{Outdated, Rotated, Superseded, Surplus};
@@ -189,7 +233,12 @@ impl Snapshot {
         if !extend.is_empty() {
             actions.push(Action::Extend(extend));
         }
-        actions.extend(self.list());
+        let lists = self
+            .deployment
+            .access_key()
+            .is_none_or(|key| keys.has(&key));
+        let list = self.list();
+        actions.extend(list.filter(|action| lists || !matches!(action, Action::List(_))));
         if !stop.is_empty() {
             actions.push(Action::Stop(stop));
         }
@@ -211,10 +260,14 @@ impl Snapshot {
             let before = lead.map(|seconds| deadline.saturating_sub(seconds.into()));
             before.into_iter().chain([deadline.saturating_add(1)])
         });
+        let wait = i64::from(lifecycle.settings.max_queue_seconds);
+        let queued = self.jobs.iter().filter(|job| wait > 0 && job.queued);
+        let given_up = queued.map(|job| job.slot.listed_at.saturating_add(wait).saturating_add(1));
         let times = [lifecycle.next_due_at, lifecycle.fail_safe.backoff_until];
         times
             .into_iter()
             .chain(of_jobs)
+            .chain(given_up)
             .filter(|time| *time > self.now && *time < i64::MAX)
             .min()
     }
@@ -251,13 +304,25 @@ impl Snapshot {
         }
     }
 
-    fn settle(&self) -> Vec<u64> {
+    fn settle(&self, keys: &Keys) -> Vec<u64> {
         let ended = self.jobs.iter().filter(|job| match job.state {
             JobState::Open(_) => false,
             JobState::Quit(deposit) => self.can_refund(&deposit),
             JobState::Done { .. } | JobState::Gone => true,
         });
-        ended.map(|job| job.slot.index).collect()
+        let ended = ended.filter(|job| keys.may_sign(job));
+        let ended = keys.by_one_key(ended.map(|job| (job, ())), |_| true);
+        ended.map(|(job, ())| job.slot.index).collect()
+    }
+
+    /// The access key of the first of these jobs that needs one.
+    fn first_key(&self, mut indices: impl Iterator<Item = u64>) -> Option<Pubkey> {
+        let vault = self.deployment.header.vault;
+        let keys = Keys { vault, held: &[] };
+        indices.find_map(|index| {
+            let job = self.jobs.iter().find(|job| job.slot.index == index)?;
+            keys.needed_by(job)
+        })
     }
 
     /// Whether the market can give a job's deposit back.
@@ -290,37 +355,88 @@ impl Snapshot {
             .collect()
     }
 
-    fn extend(&self) -> Vec<JobRun> {
+    fn extend(&self, keys: &Keys) -> Vec<JobRun> {
         if self.market_nos.is_none() {
             return Vec::new();
         }
+        let lifecycle = &self.deployment.lifecycle;
         let mut nos = self.funds.nos;
-        let timeout_seconds = self.deployment.lifecycle.settings.timeout_seconds.into();
-        let due = self.open_jobs().filter(|(job, deposit)| {
-            let price = deposit.price_per_second;
-            let lifecycle = &self.deployment.lifecycle;
-            let extension = lifecycle.extension(&job.view(), price, nos, self.now);
-            if let Extension::To(_) = extension {
-                nos = nos.saturating_sub(price.saturating_mul(timeout_seconds));
+        let due = self.open_jobs().filter_map(|(job, deposit)| {
+            job.run?;
+            let extension = self.extension(job, &deposit, nos);
+            if let Extension::To { most_nos, .. } = extension {
+                nos = nos.saturating_sub(most_nos);
             }
-            extension != Extension::NotDue
+            (extension != Extension::NotDue).then_some((job, ()))
         });
-        due.filter(|(job, _)| job.run.is_some())
-            .map(|(job, _)| job.job_run())
-            .collect()
+        // A shortage is anyone's to record.
+        let due = due.filter(|(job, ())| keys.may_sign(job) || self.is_too_dear(job.slot.index));
+        let due = keys.by_one_key(due, |job| !self.is_too_dear(job.slot.index));
+        due.map(|(job, ())| job.job_run()).collect()
     }
 
-    fn stop(&self) -> Vec<(JobRun, StopReason)> {
-        let stopped = self
+    fn extension(&self, job: &ObservedJob, deposit: &Deposit, nos: u64) -> Extension {
+        let price = deposit.price_per_second;
+        let lifecycle = &self.deployment.lifecycle;
+        lifecycle.extension(&job.view(), price, nos, self.now)
+    }
+
+    /// Whether prolonging this job records a shortage, because the vault cannot pay for it.
+    fn is_too_dear(&self, index: u64) -> bool {
+        let mut jobs = self.open_jobs();
+        jobs.any(|(job, deposit)| {
+            job.slot.index == index
+                && self.extension(job, &deposit, self.funds.nos) == Extension::CannotPay
+        })
+    }
+
+    fn stop(&self, keys: &Keys) -> Vec<(JobRun, StopReason)> {
+        let lifecycle = &self.deployment.lifecycle;
+        let can_be_stopped = self
             .open_jobs()
             .filter(|(job, deposit)| (job.run.is_some() || job.queued) && self.can_refund(deposit));
-        stopped
-            .filter_map(|(job, _)| {
-                let lifecycle = &self.deployment.lifecycle;
-                let reason = lifecycle.stop_reason(&job.view(), self.views(), self.now)?;
-                Some((job.job_run(), reason))
-            })
-            .collect()
+        let due = can_be_stopped.filter_map(|(job, _)| {
+            let reason = lifecycle.stop_reason(&job.view(), self.views(), self.now)?;
+            Some((job, reason))
+        });
+        let due = keys.by_one_key(due.filter(|(job, _)| keys.may_sign(job)), |_| true);
+        due.map(|(job, reason)| (job.job_run(), reason)).collect()
+    }
+}
+
+/// The access keys that a keeper has.
+struct Keys<'a> {
+    vault: Pubkey,
+    held: &'a [Pubkey],
+}
+
+impl Keys<'_> {
+    fn has(&self, key: &Pubkey) -> bool {
+        self.held.contains(key)
+    }
+
+    /// Whether the vault signs for a job, or a key that the keeper has.
+    fn may_sign(&self, job: &ObservedJob) -> bool {
+        self.needed_by(job).is_none_or(|key| self.has(&key))
+    }
+
+    /// Of what is due for jobs, what needs the signature of no key but one, if it `moves` a deposit: a
+    /// transaction names one. What needs another is due again after it.
+    fn by_one_key<'a, T>(
+        &'a self,
+        due: impl Iterator<Item = (&'a ObservedJob, T)> + 'a,
+        moves: impl Fn(&ObservedJob) -> bool + 'a,
+    ) -> impl Iterator<Item = (&'a ObservedJob, T)> + 'a {
+        let mut chosen = None;
+        due.filter(move |(job, _)| {
+            let needed = self.needed_by(job).filter(|_| moves(job));
+            needed.is_none_or(|key| *chosen.get_or_insert(key) == key)
+        })
+    }
+
+    /// The key that has to sign for a job's deposit to move, unless the vault does.
+    fn needed_by(&self, job: &ObservedJob) -> Option<Pubkey> {
+        job.authority().filter(|authority| *authority != self.vault)
     }
 }
 

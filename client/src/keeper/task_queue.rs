@@ -61,6 +61,8 @@ pub struct TaskQueue {
     turns: Turns,
     /// Whether [`Self::ready`] says when a worker may take one.
     is_staggered: bool,
+    /// What is due with another key is not this keeper's work.
+    access_keys: Vec<Pubkey>,
     now: i64,
 }
 
@@ -84,6 +86,14 @@ impl TaskQueue {
         Self {
             is_staggered: true,
             ..Self::default()
+        }
+    }
+
+    /// The same for a keeper that has these access keys.
+    pub fn with_access_keys(self, access_keys: Vec<Pubkey>) -> Self {
+        Self {
+            access_keys,
+            ..self
         }
     }
 
@@ -213,7 +223,7 @@ impl TaskQueue {
         if watched.is_busy || watched.since.is_some() {
             return; // a worker has it, or will have it, and sees more
         }
-        if snapshot.due().is_empty() {
+        if snapshot.due_with(&self.access_keys).is_empty() {
             self.done(&snapshot, slot);
         } else {
             self.look_at(key);

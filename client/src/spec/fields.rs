@@ -129,6 +129,7 @@ impl Fields {
             "rotation_time",
             "auto_extend",
             "retries",
+            "max_queue_minutes",
         ];
         settings.check(|invalid| {
             let field = invalid.field();

@@ -23,8 +23,8 @@ struct File {
     /// The GPU market's account, a base58 public key
     #[schemars(regex(pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$"))]
     market: String,
-    /// Jobs per round, 1 to 100
-    #[schemars(range(min = 1, max = MAX_REPLICAS))]
+    /// Jobs per round, 1 to 100; also 0 with SCHEDULED and INFINITE, for none until there are to be some
+    #[schemars(range(max = MAX_REPLICAS))]
     replicas: u32,
     /// Longest run of one job in minutes, 1 to 43200; at least 60 with INFINITE
     #[schemars(range(min = 1, max = MAX_TIMEOUT_MINUTES))]
@@ -55,10 +55,18 @@ struct File {
     /// SIMPLE, SIMPLE-EXTEND: jobs of a round that are listed again if their nodes quit; 0 if left out
     #[schemars(range(max = MAX_RETRIES))]
     retries: Option<u32>,
+    /// Not INFINITE: minutes that a job may wait for a node before it is taken off the market, 1 to 43200;
+    /// 0 or left out for no limit
+    #[schemars(range(max = MAX_TIMEOUT_MINUTES))]
+    max_queue_minutes: Option<u32>,
     /// Number of the vault of yours that pays; 0 if left out
     vault: Option<u16>,
     /// A vault of its own instead, the first that is not in use
     new_vault: Option<bool>,
+    /// A key of yours that lists the jobs, so that their nodes answer to it; only keepers that have it list
+    /// and end them. Left out, any keeper does
+    #[schemars(regex(pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$"))]
+    access_key: Option<String>,
     /// Whether to start as soon as it is created; false if left out
     autostart: Option<bool>,
     /// What the nodes run

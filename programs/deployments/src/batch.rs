@@ -18,7 +18,7 @@ use deployments_domain::{
 use nosana_jobs_interface::{JOBS_PROGRAM, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT};
 
 /// Accounts of `settle_jobs`, `stop_jobs` and `track_jobs`. After these come, for each index, what
-/// the instruction says.
+/// the instruction says, and at the end the access key of jobs that were listed with one, if it signs.
 #[derive(Accounts)]
 pub struct HandleJobs<'info> {
     /// Anyone; pays the fee, earns the reward.
@@ -58,7 +58,7 @@ pub struct HandleJobs<'info> {
 }
 
 /// Accounts of `list_jobs` and `extend_jobs`, which spend. After these come, for each job, what the
-/// instruction says.
+/// instruction says, and then the access key, as above.
 #[derive(Accounts)]
 pub struct SpendOnJobs<'info> {
     pub common: HandleJobs<'info>,
@@ -88,9 +88,14 @@ impl<'info> HandleJobs<'info> {
         OpenDeployment::load_unarchived(self.deployment.as_ref())
     }
 
-    /// For calling the markets' program; the vault signs.
-    pub fn markets<'a>(&'a self, vault_seeds: &'a [&'a [u8]]) -> Markets<'a, 'info> {
+    /// For calling the markets' program; the vault signs, and `access_key` did if there is one.
+    pub fn markets<'a>(
+        &'a self,
+        vault_seeds: &'a [&'a [u8]],
+        access_key: Option<&'a AccountInfo<'info>>,
+    ) -> Markets<'a, 'info> {
         Markets {
+            access_key,
             market: &self.market,
             market_vault: &self.market_vault,
             vault: &self.vault,
@@ -178,10 +183,10 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
     ) -> Result<Effect>,
 ) -> Result<()> {
     let mut open = accounts.open()?;
-    let groups = groups(remaining, indices.len())?;
+    let (groups, access_key) = groups(remaining, indices.len())?;
     let seeds = VaultSeeds::of(&open.header);
     let vault_seeds = seeds.as_slices();
-    let markets = accounts.markets(&vault_seeds);
+    let markets = accounts.markets(&vault_seeds, access_key);
 
     open.changes.reserve(indices.len()); // at once: the heap is never freed
     let mut ours = JobAddresses::of(&open.key);
@@ -253,20 +258,31 @@ pub fn commit_and_pay(
     send_lamports(vault, keeper, lamports, &seeds.as_slices())
 }
 
-/// The accounts passed for each of `jobs` jobs, all of them and no more.
+/// `N` accounts for each job of a batch, and the access key that signs for some of them, if one does.
+pub type Groups<'a, 'info, const N: usize> = (
+    &'a [[AccountInfo<'info>; N]],
+    Option<&'a AccountInfo<'info>>,
+);
+
+/// The accounts passed for each of `jobs` jobs, all of them, and after them no more than one that signs:
+/// an access key.
 ///
 /// # Errors
 /// [`DeployError::WrongAccountCount`].
 pub fn groups<'a, 'info, const N: usize>(
     remaining: &'a [AccountInfo<'info>],
     jobs: usize,
-) -> Result<&'a [[AccountInfo<'info>; N]]> {
-    let (groups, rest) = remaining.as_chunks::<N>();
-    require!(
-        rest.is_empty() && groups.len() == jobs,
-        DeployError::WrongAccountCount
-    );
-    Ok(groups)
+) -> Result<Groups<'a, 'info, N>> {
+    let groups = N
+        .checked_mul(jobs)
+        .and_then(|count| remaining.split_at_checked(count));
+    let (groups, rest) = groups.ok_or(DeployError::WrongAccountCount)?;
+    let access_key = match rest {
+        [] => None,
+        [key] if key.is_signer => Some(key),
+        _ => return err!(DeployError::WrongAccountCount),
+    };
+    Ok((groups.as_chunks().0, access_key))
 }
 
 /// The first account of a group must be the job's: a keeper could pass a finished job of its own.

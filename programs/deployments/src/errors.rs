@@ -134,6 +134,20 @@ pub enum DeployError {
     RetriesOutOfRange, // 6055
     #[msg("event_authority, program: not those by which this program tells its events")]
     WrongEventAccount, // 6056
+
+    // What owners do every day.
+    #[msg("replicas: only INFINITE and SCHEDULED scale to 0; stop ends the jobs of others")]
+    NoReplicas, // 6057
+    #[msg("max_queue_minutes: out of range, or with strategy INFINITE")]
+    MaxQueueOutOfRange, // 6058
+    #[msg("Jobs of an earlier firing are active, and overlap FORBID lists none beside them")]
+    OverlapRefuses, // 6059
+    #[msg("There is nothing that this would change")]
+    NothingWouldChange, // 6060
+    #[msg("The access key that lists, or listed, the job has to sign")]
+    AccessKeyMissing, // 6061
+    #[msg("This is not a deployment, a revision or an owner account")]
+    WrongAccountKind, // 6062
 }
 
 impl From<InvalidSettings> for DeployError {
@@ -153,6 +167,8 @@ impl From<InvalidSettings> for DeployError {
             InvalidSettings::AutoExtendNotAllowed => Self::AutoExtendNotAllowed,
             InvalidSettings::MaxFee => Self::MaxFeeOutOfRange,
             InvalidSettings::Retries => Self::RetriesOutOfRange,
+            InvalidSettings::NoReplicas => Self::NoReplicas,
+            InvalidSettings::MaxQueue => Self::MaxQueueOutOfRange,
         }
     }
 }
@@ -164,6 +180,8 @@ impl From<Refused> for DeployError {
             Refused::JobsActive => Self::JobsActive,
             Refused::Status => Self::StatusRefuses,
             Refused::Strategy => Self::StrategyRefuses,
+            Refused::Overlap => Self::OverlapRefuses,
+            Refused::Nothing => Self::NothingWouldChange,
         }
     }
 }

@@ -97,6 +97,8 @@ pub struct DeploymentChanged {
     pub jobs: Vec<JobChange>,
     /// What the vault paid for the call, if anything.
     pub reward: Option<Reward>,
+    /// The market from now on, if the call moved the deployment to it.
+    pub moved_to: Option<Pubkey>,
 }
 
 /// What happened to one job.
@@ -285,4 +287,14 @@ pub struct JobReclaimed {
     pub outcome: Outcome,
     /// What it left behind.
     pub left: Left,
+}
+
+/// Rent that accounts held above today's minimum went to their owner.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RentReclaimed {
+    /// The wallet.
+    pub owner: Pubkey,
+    /// Lamports, of all accounts.
+    pub lamports: u64,
 }

@@ -68,9 +68,20 @@ pub mod deployments {
         steer::start(ctx)
     }
 
-    /// Owner: lists nothing more and has keepers end what is active.
-    pub fn stop(ctx: Context<Steer>) -> Result<()> {
-        steer::stop(ctx)
+    /// Owner: lists nothing more and has keepers end what is active; with `drain`, what nodes run ends by
+    /// itself or at its deadline, until this is called again without.
+    pub fn stop(ctx: Context<Steer>, drain: bool) -> Result<()> {
+        steer::stop(ctx, drain)
+    }
+
+    /// Owner: lists one round of a SCHEDULED deployment now, as if its schedule fired.
+    pub fn trigger(ctx: Context<Steer>) -> Result<()> {
+        steer::trigger(ctx)
+    }
+
+    /// Owner: has active jobs replaced, all or the one with this index, while enough keep serving.
+    pub fn restart(ctx: Context<Steer>, index: Option<u64>) -> Result<()> {
+        steer::restart(ctx, index)
     }
 
     /// Owner: ends the deployment for good.
@@ -78,7 +89,7 @@ pub mod deployments {
         steer::archive(ctx)
     }
 
-    /// Owner: changes settings, replicas or the revision.
+    /// Owner: changes settings, the access key or the revision, and the market while no job is active.
     pub fn update(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
         update::handler(ctx, args)
     }
@@ -124,8 +135,8 @@ pub mod deployments {
         settle_jobs::handler(ctx, indices)
     }
 
-    /// Anyone: ends jobs that should not run any more: all while STOPPING, those past their deadline,
-    /// those of an old revision or firing, and surplus ones.
+    /// Anyone: ends jobs that should not run any more: all while STOPPING, those past their deadline, those
+    /// that no node took in time, those of an old revision or firing, and surplus ones.
     pub fn stop_jobs<'info>(
         ctx: Context<'info, HandleJobs<'info>>,
         indices: Vec<u64>,
@@ -141,7 +152,8 @@ pub mod deployments {
         track_jobs::handler(ctx, indices)
     }
 
-    /// Anyone: prolongs running jobs of a SIMPLE-EXTEND deployment before their deadline.
+    /// Anyone: prolongs running jobs: to a timeout that was raised, and those of a SIMPLE-EXTEND deployment
+    /// before their deadline.
     pub fn extend_jobs<'info>(
         ctx: Context<'info, SpendOnJobs<'info>>,
         indices: Vec<u64>,
@@ -155,7 +167,16 @@ pub mod deployments {
     }
 
     /// Anyone: what is left of a written-off job's deposit returns to its vault.
-    pub fn reclaim_job(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
+    pub fn reclaim_job<'info>(
+        ctx: Context<'info, ReclaimJob<'info>>,
+        args: ReclaimArgs,
+    ) -> Result<()> {
         reclaim_job::handler(ctx, args)
+    }
+
+    /// Anyone: what deployments, revisions and owner accounts hold above today's rent returns to their
+    /// owner.
+    pub fn reclaim_rent<'info>(ctx: Context<'info, ReclaimRent<'info>>) -> Result<()> {
+        reclaim_rent::handler(ctx)
     }
 }

@@ -20,7 +20,8 @@ use nosana_jobs_interface::{
     instruction::{Delist, End, Extend, Recover},
 };
 
-/// The accounts that every call shares. The vault is payer and authority in each.
+/// The accounts that every call shares. The vault is payer in each, and authority of jobs that were listed
+/// without an access key.
 pub struct Markets<'a, 'info> {
     /// The market; pinned to the deployment's.
     pub market: &'a AccountInfo<'info>,
@@ -34,6 +35,8 @@ pub struct Markets<'a, 'info> {
     pub token_program: &'a AccountInfo<'info>,
     /// Seeds that the vault signs with.
     pub vault_seeds: &'a [&'a [u8]],
+    /// What signs besides, if anything does: the access key of some jobs.
+    pub access_key: Option<&'a AccountInfo<'info>>,
 }
 
 /// What a listing and an extension need besides.
@@ -83,6 +86,18 @@ impl<'a, 'info> RunAccounts<'a, 'info> {
 
 /// After each call the vault checks that it is still a vault, and what the call cost or gave back.
 impl<'info> Markets<'_, 'info> {
+    /// The account of the authority at `key`, which signs: the vault, or the access key.
+    ///
+    /// # Errors
+    /// [`DeployError::AccessKeyMissing`] if it is an access key that was not passed.
+    pub fn authority(&self, key: &Pubkey) -> Result<&AccountInfo<'info>> {
+        if key == self.vault.key {
+            return Ok(self.vault);
+        }
+        let access_key = self.access_key.filter(|access| access.key == key);
+        Ok(access_key.ok_or(DeployError::AccessKeyMissing)?)
+    }
+
     /// Whether the market can give a deposit back: it is there, and holds that much.
     ///
     /// # Errors
@@ -94,7 +109,8 @@ impl<'info> Markets<'_, 'info> {
     /// Takes a queued job off the market: the deposit returns to the vault, the job closes.
     ///
     /// # Errors
-    /// [`DeployError::RefundTooLow`], those of [`Guard`], and whatever the markets' program returns.
+    /// [`DeployError::AccessKeyMissing`], [`DeployError::RefundTooLow`], those of [`Guard`], and whatever
+    /// the markets' program returns.
     pub fn delist(&self, job: &AccountInfo<'info>, deposit: &Deposit) -> Result<()> {
         let delist = Delist {
             job: job.key,
@@ -102,10 +118,10 @@ impl<'info> Markets<'_, 'info> {
             deposit: self.vault_nos.key,
             payer: self.vault.key,
             vault: self.market_vault.key,
-            authority: self.vault.key,
+            authority: &deposit.authority,
         };
         let guard = Guard::new(self.vault, self.vault_nos)?;
-        self.call(&delist.instruction(), &[job])?;
+        self.call(&delist.instruction(), &[job], deposit)?;
         guard.require_got_back(deposit.amount().ok_or(DeployError::Overflow)?)
     }
 
@@ -129,12 +145,13 @@ impl<'info> Markets<'_, 'info> {
             user: of_run.node_nos.key,
             vault: self.market_vault.key,
             payer: of_run.payer.key,
-            authority: self.vault.key,
+            authority: &deposit.authority,
         };
         let guard = Guard::new(self.vault, self.vault_nos)?;
         self.call(
             &end.instruction(),
             &[job, of_run.run, of_run.node_nos, of_run.payer],
+            deposit,
         )?;
         guard.require_got_back(deposit.rest_after(seconds).ok_or(DeployError::Overflow)?)
     }
@@ -143,26 +160,28 @@ impl<'info> Markets<'_, 'info> {
     /// that the job was listed for: `most_nos` base units at most, fee included.
     ///
     /// # Errors
-    /// [`DeployError::FeeTooHigh`], those of [`Guard`], and whatever the markets' program returns.
+    /// [`DeployError::AccessKeyMissing`], [`DeployError::FeeTooHigh`], those of [`Guard`], and whatever the
+    /// markets' program returns.
     pub fn extend(
         &self,
         job: &AccountInfo<'info>,
         rewards: &Rewards<'_, 'info>,
-        timeout_seconds: u32,
-        most_nos: u64,
+        deposit: &Deposit,
+        (timeout_seconds, most_nos): (u32, u64),
     ) -> Result<()> {
         let extend = Extend {
             job: job.key,
             market: self.market.key,
             user: self.vault_nos.key,
             vault: self.market_vault.key,
-            authority: self.vault.key,
+            authority: &deposit.authority,
             payer: self.vault.key,
         };
         let guard = Guard::new(self.vault, self.vault_nos)?;
         self.call(
             &extend.instruction(timeout_seconds.into()),
             &[job, rewards.reflection, rewards.vault, rewards.program],
+            deposit,
         )?;
         guard.require_spent_at_most(most_nos, 0)
     }
@@ -179,24 +198,32 @@ impl<'info> Markets<'_, 'info> {
             // Not constrained by the markets' program: pinned here.
             user: self.vault_nos.key,
             payer: self.vault.key,
-            authority: self.vault.key,
+            authority: &deposit.authority,
         };
         let guard = Guard::new(self.vault, self.vault_nos)?;
-        self.call(&recover.instruction(), &[job])?;
+        self.call(&recover.instruction(), &[job], deposit)?;
         guard.require_got_back(deposit.amount().ok_or(DeployError::Overflow)?)
     }
 
+    /// Calls with the signature of whoever may take `deposit` back.
+    ///
     /// Unchecked: the only account that is borrowed meanwhile is the deployment, which is never among
     /// those that are passed on.
-    fn call(&self, instruction: &Instruction, others: &[&AccountInfo<'info>]) -> Result<()> {
+    fn call(
+        &self,
+        instruction: &Instruction,
+        others: &[&AccountInfo<'info>],
+        deposit: &Deposit,
+    ) -> Result<()> {
         let shared = [
+            self.authority(&deposit.authority)?,
             self.market,
             self.market_vault,
             self.vault,
             self.vault_nos,
             self.token_program,
         ];
-        let mut infos = Vec::with_capacity(9);
+        let mut infos = Vec::with_capacity(10);
         infos.extend(shared.iter().chain(others).map(|info| (*info).clone()));
         invoke_signed_unchecked(instruction, &infos, &[self.vault_seeds])?;
         Ok(())

@@ -58,11 +58,12 @@ impl From<ScheduleArgs> for Schedule {
 /// `create` is what the strategy begins with. Limits: `deployments_domain::settings`.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SettingsArgs {
-    /// Takes effect at once between start and stop, else at the next start.
+    /// Takes effect at once between start and stop, else at the next start. INFINITE, SCHEDULED: 0 ends
+    /// their jobs until there are replicas again.
     pub replicas: Option<u32>,
-    /// For jobs and extensions from now on.
+    /// For jobs and extensions from now on; jobs that run with less are prolonged to it.
     pub timeout_seconds: Option<u32>,
-    /// SCHEDULED: a firing that is due stays due.
+    /// SCHEDULED: from the next firing on. What is due is dropped, unless `update` says otherwise.
     pub schedule: Option<ScheduleArgs>,
     /// SCHEDULED: an `Overlap` byte.
     pub overlap: Option<u8>,
@@ -80,6 +81,8 @@ pub struct SettingsArgs {
     pub retries: Option<u32>,
     /// Per job handled, for calls from now on.
     pub keeper_reward_lamports: Option<u64>,
+    /// Not INFINITE: for queued jobs too; 0 for no limit.
+    pub max_queue_seconds: Option<u32>,
 }
 
 impl SettingsArgs {
@@ -104,6 +107,7 @@ impl SettingsArgs {
             strategy: settings.strategy,
             replicas: self.replicas.unwrap_or(settings.replicas),
             timeout_seconds: self.timeout_seconds.unwrap_or(settings.timeout_seconds),
+            max_queue_seconds: self.max_queue_seconds.unwrap_or(settings.max_queue_seconds),
             schedule: self.schedule.map(Schedule::from).or(settings.schedule),
             overlap,
             rotation_seconds: self.rotation_seconds.unwrap_or(settings.rotation_seconds),
@@ -140,6 +144,7 @@ impl From<&Settings> for SettingsArgs {
             max_rewards_lamports_per_day: Some(settings.max_rewards_lamports_per_day),
             retries: Some(settings.retries),
             keeper_reward_lamports: Some(settings.keeper_reward_lamports),
+            max_queue_seconds: Some(settings.max_queue_seconds),
         }
     }
 }

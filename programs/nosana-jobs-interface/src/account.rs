@@ -267,6 +267,8 @@ pub struct Deposit {
     pub price_per_second: u64,
     /// Longest run from the start, extensions included.
     pub timeout_seconds: i64,
+    /// Who alone may take it back: the job's project.
+    pub authority: Address,
 }
 
 impl Deposit {
@@ -358,6 +360,7 @@ impl Job {
         Deposit {
             price_per_second: self.price_per_second(),
             timeout_seconds: self.timeout_seconds(),
+            authority: self.project,
         }
     }
 }

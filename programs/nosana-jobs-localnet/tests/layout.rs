@@ -12,7 +12,7 @@ use nosana_jobs_localnet::{accounts, instruction, instructions::Terms, state::*}
 use solana_instruction::Instruction;
 
 /// A key of 32 equal bytes.
-fn key(byte: u8) -> Pubkey {
+const fn key(byte: u8) -> Pubkey {
     Pubkey::new_from_array([byte; 32])
 }
 
@@ -86,6 +86,7 @@ fn a_market_is_read_as_it_is_written() {
 const DEPOSIT: Deposit = Deposit {
     price_per_second: 6,
     timeout_seconds: 11,
+    authority: key(7),
 };
 
 #[test]

@@ -70,6 +70,7 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
         vault_index: 0,
         new_vault: false,
         default_price_cap: false,
+        access_key: None,
         autostart: false,
         job_definition_digest: [1; 32],
         job_definition: serde_json::json!({}),

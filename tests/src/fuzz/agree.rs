@@ -28,7 +28,7 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
     let fee = stage.fee_bps;
     let bound = deployment.header.max_fee_bps;
     let snapshot = observe(stage, deployment);
-    let due = snapshot.due();
+    let due = snapshot.due_with(&stage.access_keys);
     let said = || format!("deployment {d}, planned {due:?}, {snapshot:?}");
     for action in &due {
         let outcome = simulate(stage, action, &snapshot);
@@ -36,6 +36,7 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
         ensure(outcome.is_ok() || is_too_dear, || {
             format!("{action} is refused: {outcome:?}; {}", said())
         })?;
+        keys_are_needed(stage, action, &snapshot)?;
     }
     for action in all_else(&snapshot, &due) {
         let outcome = simulate(stage, &action, &snapshot);
@@ -49,6 +50,26 @@ pub(super) fn on_what_is_due(stage: &Stage, d: usize) -> Result<(), String> {
         })?;
     }
     Ok(())
+}
+
+/// What an access key signs for is refused without it, and not proposed to whoever lacks it.
+fn keys_are_needed(stage: &Stage, action: &Action, snapshot: &Snapshot) -> Result<(), String> {
+    if action.access_key(snapshot).is_none() {
+        return Ok(());
+    }
+    let mut unsigned = action.instruction(&stage.keeper, snapshot);
+    unsigned.accounts.pop();
+    let outcome = stage.chain.simulate(&[unsigned], &stage.keeper);
+    let missing = Failure::Code(DeployError::AccessKeyMissing.into());
+    // A listing may be too dear besides.
+    ensure(outcome == Err(missing) || is_refused_fee(&outcome), || {
+        format!("{action} without its key: {outcome:?}")
+    })?;
+    let proposed = snapshot.due();
+    let needs = |other: &Action| other.access_key(snapshot).is_some();
+    ensure(!proposed.iter().any(needs), || {
+        format!("proposed to a keeper without keys: {proposed:?}")
+    })
 }
 
 /// A fee above the owner's bound: refused by us, or by the token program if the vault lacks as much.
@@ -104,7 +125,7 @@ pub(super) fn observe(stage: &Stage, deployment: DeploymentAccount) -> Snapshot 
         Some((run.job, run))
     });
     let runs: Runs = runs.collect();
-    let rents = crate::RENTS;
+    let rents = stage.rents();
     Snapshot::observe(deployment, &accounts, &runs, (rents, stage.now)).unwrap()
 }
 

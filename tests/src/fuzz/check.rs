@@ -31,6 +31,8 @@ pub(super) struct Books {
     others_nos: u64,
     keeper_lamports: u64,
     attacker_lamports: u64,
+    /// The owner's wallet and accounts together.
+    owner_lamports: u64,
     deployments: Vec<Option<DeploymentAccount>>,
     /// What `list_jobs` will do, as the domain crate predicts it from the accounts.
     predicted: Vec<Option<Listing>>,
@@ -74,6 +76,10 @@ impl Books {
             others_nos: nos_of(&stage.keeper) + nos_of(&stage.attacker),
             keeper_lamports: chain.lamports(&stage.keeper),
             attacker_lamports: chain.lamports(&stage.attacker),
+            owner_lamports: std::iter::once(stage.owner)
+                .chain(stage.accounts_of_the_owner())
+                .map(|key| chain.lamports(&key))
+                .sum(),
             predicted: deployments
                 .iter()
                 .map(|deployment| Some(predict(stage, deployment.as_ref()?)))
@@ -86,7 +92,7 @@ impl Books {
 
 /// What the domain crate says about a listing now, from the accounts alone.
 fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
-    let account = stage.chain.account(&stage.market);
+    let account = stage.chain.account(&deployment.header.market);
     let market = account.map_or(Market::Unusable, |account| {
         decode_market(&account.owner, &account.data).unwrap_or(Market::Unusable)
     });
@@ -96,7 +102,7 @@ fn predict(stage: &Stage, deployment: &DeploymentAccount) -> Listing {
             nos: stage.chain.nos(&deployment.header.vault_nos),
             lamports: stage.chain.lamports(&deployment.header.vault),
         },
-        rents: crate::RENTS,
+        rents: stage.rents(),
     };
     deployment
         .lifecycle
@@ -122,6 +128,9 @@ pub(super) fn after(
     money_goes_where_it_may(stage, step, before, &now)?;
     prices_are_under_the_cap(stage, before, &now)?;
     changes_are_told(before, &now)?;
+    if outcome.is_ok() {
+        rent_returns_to_the_owner(stage, step, before, &now)?;
+    }
     if let Step::List { count, .. } = step {
         listing_is_as_predicted(stage, *count, before, &now, outcome)?;
     }
@@ -243,16 +252,47 @@ fn money_goes_where_it_may(
     ensure(total(now) == total(before), || {
         format!("NOS: {} became {}", total(before), total(now))
     })?;
-    let escrow = stage.chain.nos(&market_vault_address(&stage.market));
-    let deposits: u64 = now
-        .jobs
-        .values()
-        .filter(|job| is_open(job))
-        .map(|job| JobAccount::deposit(job.price, job.timeout))
-        .sum();
-    ensure(escrow == deposits, || {
-        format!("escrow {escrow}, deposits {deposits}")
-    })
+    for market in [stage.market, stage.second_market] {
+        let escrow = stage.chain.nos(&market_vault_address(&market));
+        let deposits: u64 = now
+            .jobs
+            .values()
+            .filter(|job| is_open(job) && job.market == market)
+            .map(|job| JobAccount::deposit(job.price, job.timeout))
+            .sum();
+        ensure(escrow == deposits, || {
+            format!("escrow {escrow}, deposits {deposits}")
+        })?;
+    }
+    Ok(())
+}
+
+/// Rent leaves an account for its owner alone, and what is left is enough.
+fn rent_returns_to_the_owner(
+    stage: &Stage,
+    step: &Step,
+    before: &Books,
+    now: &Books,
+) -> Result<(), String> {
+    let rent = stage.chain.rent();
+    for key in stage.accounts_of_the_owner() {
+        let account = stage.chain.account(&key).unwrap();
+        let least = rent.minimum_balance(account.data.len());
+        let is_enough = account.lamports >= least;
+        let is_exact = account.lamports == least || !matches!(step, Step::ReclaimRent);
+        ensure(is_enough && is_exact, || {
+            format!("{key} holds {} of {least}", account.lamports)
+        })?;
+    }
+    if matches!(step, Step::ReclaimRent) {
+        ensure(now.owner_lamports == before.owner_lamports, || {
+            format!(
+                "the owner had {}, has {}",
+                before.owner_lamports, now.owner_lamports
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// Most that one call may pay a keeper: a batch holds every active job, or one that is new.

@@ -56,18 +56,19 @@ fn can_list(deployment: &DeploymentAccount) -> bool {
 }
 
 fn make_fair(fair: &mut Stage) {
-    let market = fair.market;
-    let mut state = fair
-        .chain
-        .read::<MarketAccount>(&market)
-        .unwrap_or_else(|| market_account(fair.authority, &market));
-    (state.job_price, state.job_type) = (PRICE, 0);
-    fair.chain
-        .set(&market, crate::accounts::market_on_chain(&state));
+    for market in [fair.market, fair.second_market] {
+        let mut state = fair
+            .chain
+            .read::<MarketAccount>(&market)
+            .unwrap_or_else(|| market_account(fair.authority, &market));
+        (state.job_price, state.job_type) = (PRICE, 0);
+        fair.chain
+            .set(&market, crate::accounts::market_on_chain(&state));
+        let escrow = market_vault_address(&market);
+        let full = token_account(escrow, NOS_MINT, 1_000 * PLENTY);
+        fair.chain.set(&escrow, full);
+    }
     fair.set_fee(0);
-    let escrow = market_vault_address(&market);
-    let full = token_account(escrow, NOS_MINT, 1_000 * PLENTY);
-    fair.chain.set(&escrow, full);
     for vault in fair.vaults {
         fair.chain
             .put_wallet(vault.address, 100 * SOL, Some(PLENTY));
@@ -95,12 +96,13 @@ fn nodes_work(fair: &mut Stage) -> Result<(), String> {
             .map_err(|refusal| format!("finish: {refusal:?}"))?;
     }
     for _ in 0..30 {
-        let market: MarketAccount = fair.chain.read(&fair.market).unwrap();
+        let key = fair.market_with_jobs();
+        let market: MarketAccount = fair.chain.read(&key).unwrap();
         if market.queue_type != QUEUE_OF_JOBS || market.queue.is_empty() {
             break;
         }
         let (run, node) = (fair.key(), Node(fair.nodes[0]));
-        let work = node.work(&run, &fair.market);
+        let work = node.work(&run, &key);
         fair.chain
             .send(&[work], &node.0)
             .map_err(|refusal| format!("work: {refusal:?}"))?;
@@ -129,7 +131,7 @@ fn keep(fair: &mut Stage, d: usize) -> Result<(), String> {
                 .map_err(|refusal| format!("write_off: {refusal:?}"))?;
             continue;
         }
-        let due = snapshot.due();
+        let due = snapshot.due_with(&fair.access_keys);
         let Some(action) = due.first() else {
             return Ok(());
         };

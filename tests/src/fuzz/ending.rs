@@ -38,10 +38,17 @@ fn archive(stage: &mut Stage, d: usize) -> Result<(), String> {
             return close(stage, d, status);
         }
         let indices: Vec<u64> = deployment.jobs.iter().map(|slot| slot.index).collect();
-        let jobs = jobs_and_runs(stage, &deployment);
-        let settled = stage.by_keeper(ix::settle_jobs(&keeper, &deployment, &indices));
+        let mut jobs = jobs_and_runs(stage, &deployment);
+        let settle = stage.signed(&deployment, &mut jobs, |jobs| {
+            let indices: Vec<u64> = jobs.iter().map(|job| job.index).collect();
+            ix::settle_jobs(&keeper, &deployment, &indices)
+        });
+        let settled = stage.by_keeper(settle);
         let deployment = stage.deployment(d).unwrap();
-        let stopped = stage.by_keeper(ix::stop_jobs(&keeper, &deployment, &jobs));
+        let stop = stage.signed(&deployment, &mut jobs, |jobs| {
+            ix::stop_jobs(&keeper, &deployment, jobs)
+        });
+        let stopped = stage.by_keeper(stop);
         if settled.is_ok() || stopped.is_ok() {
             continue;
         }

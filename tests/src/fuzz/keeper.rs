@@ -29,6 +29,19 @@ pub(super) fn by_a_keeper(stage: &mut Stage, step: &Step) -> Result<(), Failure>
             };
             stage.by_keeper(reclaim(stage, &job))
         }
+        Step::ReclaimRent => {
+            let keys = stage.accounts_of_the_owner();
+            let reclaim = ix::reclaim_rent(&stage.owner, &keys);
+            stage.by_attacker(reclaim)
+        }
+        Step::Rent { lamports_per_byte } => {
+            // It only falls.
+            if lamports_per_byte * 128 >= stage.chain.rent().minimum_balance(0) {
+                return nothing();
+            }
+            stage.chain.set_rent(lamports_per_byte);
+            Ok(())
+        }
         Step::List { d, count } => to_any(stage, d, |stage, d| {
             let keeper = stage.keeper;
             let Some(deployment) = stage.deployment(d) else {
@@ -52,21 +65,22 @@ fn handle_jobs(stage: &mut Stage, d: usize, step: &Step) -> Result<(), Failure> 
     let Some(deployment) = stage.deployment(d) else {
         return nothing();
     };
-    let indices: Vec<u64> = deployment.jobs.iter().map(|job| job.index).collect();
+    let (mut all, mut running) = (
+        jobs_and_runs(stage, &deployment),
+        running_jobs(stage, &deployment),
+    );
     let instruction = match step {
-        Step::Settle { .. } => ix::settle_jobs(&keeper, &deployment, &indices),
-        Step::StopJobs { .. } => {
-            let jobs = jobs_and_runs(stage, &deployment);
-            ix::stop_jobs(&keeper, &deployment, &jobs)
-        }
-        Step::Track { .. } => {
-            let jobs = running_jobs(stage, &deployment);
-            ix::track_jobs(&keeper, &deployment, &jobs)
-        }
-        _ => {
-            let jobs = running_jobs(stage, &deployment);
-            ix::extend_jobs(&keeper, &deployment, &jobs)
-        }
+        Step::Settle { .. } => stage.signed(&deployment, &mut all, |jobs| {
+            let indices: Vec<u64> = jobs.iter().map(|job| job.index).collect();
+            ix::settle_jobs(&keeper, &deployment, &indices)
+        }),
+        Step::StopJobs { .. } => stage.signed(&deployment, &mut all, |jobs| {
+            ix::stop_jobs(&keeper, &deployment, jobs)
+        }),
+        Step::Track { .. } => ix::track_jobs(&keeper, &deployment, &running),
+        _ => stage.signed(&deployment, &mut running, |jobs| {
+            ix::extend_jobs(&keeper, &deployment, jobs)
+        }),
     };
     stage.by_keeper(instruction)
 }
@@ -99,15 +113,19 @@ pub(super) fn list_jobs(
 
 pub(super) fn reclaim(stage: &Stage, job: &Pubkey) -> Instruction {
     let listed = stage.jobs[job];
-    ix::reclaim_job(
+    let reclaim = ix::reclaim_job(
         &stage.vault_of(listed.deployment),
         &stage.deployments[listed.deployment],
-        &stage.market,
+        &stage.job(job).map_or(stage.market, |job| job.market),
         &JobRun {
             index: listed.index,
             run: stage.known_run(job),
         },
-    )
+    );
+    match stage.access_key_of(job) {
+        Some(key) => ix::with_access_key(reclaim, &key),
+        None => reclaim,
+    }
 }
 
 /// What an honest keeper passes: every active job, with its run if it has one.

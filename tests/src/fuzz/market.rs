@@ -20,6 +20,7 @@ pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Failur
     let market = stage.market;
     match *step {
         Step::Work { n } => {
+            let market = stage.market_with_jobs();
             let (run, node) = (stage.key(), Node(stage.nodes[n]));
             stage.chain.send(&[node.work(&run, &market)], &node.0)?;
             stage.runs.insert(run);
@@ -30,6 +31,7 @@ pub(super) fn on_the_market(stage: &mut Stage, step: &Step) -> Result<(), Failur
                 return nothing();
             };
             let (run, node) = (stage.key(), Node(stage.nodes[n]));
+            let market = stage.job(&job).unwrap().market;
             let claim = node.claim(&job, &run, &market);
             stage.chain.send(&[claim], &node.0)?;
             stage.runs.insert(run);

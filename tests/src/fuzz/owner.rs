@@ -24,6 +24,47 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Failure
             })
         }
         Step::Stop { d } => ix::stop(&owner, &stage.deployments[*d]),
+        Step::Drain { d } => ix::drain(&owner, &stage.deployments[*d]),
+        Step::Trigger { d } => {
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::trigger(&owner, &stage.deployments[d]))
+            })
+        }
+        Step::Restart { d, job } => {
+            let Some(deployment) = stage.deployment(*d) else {
+                return nothing();
+            };
+            let slot = job.and_then(|job| deployment.jobs.get(job));
+            ix::restart(&owner, &stage.deployments[*d], slot.map(|slot| slot.index))
+        }
+        Step::LimitQueue { d, minutes } => {
+            let max_queue_seconds = Some(minutes * 60);
+            let args = UpdateArgs::from(SettingsArgs {
+                max_queue_seconds,
+                ..none
+            });
+            return to_any(stage, *d, |stage, d| {
+                stage.by_owner(ix::update(&owner, &stage.deployments[d], args.clone()))
+            });
+        }
+        Step::AccessKey { d, key } => {
+            let key = stage.access_keys.get(usize::from(*key));
+            let args = UpdateArgs {
+                access_key: Some(key.copied().unwrap_or_default()),
+                ..UpdateArgs::default()
+            };
+            update(d, stage, args)
+        }
+        Step::Move { d, second } => {
+            let market = match second {
+                true => stage.second_market,
+                false => stage.market,
+            };
+            return to_any(stage, *d, |stage, d| {
+                let args = UpdateArgs::default();
+                stage.by_owner(ix::move_to(&owner, &stage.deployments[d], &market, args))
+            });
+        }
         Step::Archive { d } => {
             return to_any(stage, *d, |stage, d| {
                 stage.by_owner(ix::archive(&owner, &stage.deployments[d]))
@@ -69,15 +110,23 @@ pub(super) fn by_the_owner(stage: &mut Stage, step: &Step) -> Result<(), Failure
                 }),
             )
         }
-        Step::Reschedule { d, hourly, overlap } => {
+        Step::Reschedule {
+            d,
+            hourly,
+            overlap,
+            run_due,
+        } => {
             let text = if *hourly { "0 * * * *" } else { "*/10 * * * *" };
             let schedule = Some(Schedule::parse(text).unwrap().into());
             let overlap = Some(*overlap);
-            let args = UpdateArgs::from(SettingsArgs {
-                schedule,
-                overlap,
-                ..none
-            });
+            let args = UpdateArgs {
+                run_due: *run_due,
+                ..UpdateArgs::from(SettingsArgs {
+                    schedule,
+                    overlap,
+                    ..none
+                })
+            };
             return to_any(stage, *d, |stage, d| {
                 stage.by_owner(ix::update(&owner, &stage.deployments[d], args.clone()))
             });

@@ -87,7 +87,9 @@ fn act(stage: &mut Stage, step: &Step) -> Result<(), Failure> {
         | Step::Track { .. }
         | Step::ExtendJobs { .. }
         | Step::Clean { .. }
-        | Step::Reclaim { .. } => by_a_keeper(stage, step),
+        | Step::Reclaim { .. }
+        | Step::ReclaimRent
+        | Step::Rent { .. } => by_a_keeper(stage, step),
         Step::Wait { seconds } => {
             stage.now += seconds;
             stage.chain.set_time(stage.now);

@@ -48,6 +48,28 @@ pub enum Step {
     Stop {
         d: usize,
     },
+    Drain {
+        d: usize,
+    },
+    Trigger {
+        d: usize,
+    },
+    Restart {
+        d: usize,
+        job: Option<usize>,
+    },
+    LimitQueue {
+        d: usize,
+        minutes: u32,
+    },
+    AccessKey {
+        d: usize,
+        key: u8,
+    },
+    Move {
+        d: usize,
+        second: bool,
+    },
     Archive {
         d: usize,
     },
@@ -74,6 +96,7 @@ pub enum Step {
         d: usize,
         hourly: bool,
         overlap: u8,
+        run_due: bool,
     },
     AddRevision {
         d: usize,
@@ -122,6 +145,11 @@ pub enum Step {
     },
     Reclaim {
         job: usize,
+    },
+    ReclaimRent,
+    // The cluster, whose rent falls.
+    Rent {
+        lamports_per_byte: u64,
     },
     // Nodes.
     Work {
@@ -228,12 +256,19 @@ fn owner_step() -> impl Strategy<Value = Step> {
         1 => d.clone().prop_map(|d| Step::Archive { d }),
         1 => d.clone().prop_map(|d| Step::Close { d }),
         1 => (d.clone(), 1..3u32).prop_map(|(d, more)| Step::Extend { d, more }),
-        2 => (d.clone(), 1..5u32).prop_map(|(d, replicas)| Step::Scale { d, replicas }),
+        1 => d.clone().prop_map(|d| Step::Drain { d }),
+        2 => d.clone().prop_map(|d| Step::Trigger { d }),
+        2 => (d.clone(), proptest::option::of(0..3usize))
+            .prop_map(|(d, job)| Step::Restart { d, job }),
+        1 => (d.clone(), 0..20u32).prop_map(|(d, minutes)| Step::LimitQueue { d, minutes }),
+        3 => (d.clone(), 0..3u8).prop_map(|(d, key)| Step::AccessKey { d, key }),
+        2 => (d.clone(), any::<bool>()).prop_map(|(d, second)| Step::Move { d, second }),
+        2 => (d.clone(), 0..5u32).prop_map(|(d, replicas)| Step::Scale { d, replicas }),
         1 => (d.clone(), 1..180u32).prop_map(|(d, minutes)| Step::Retime { d, minutes }),
         1 => (d.clone(), prop_oneof![Just(0), Just(100), Just(u64::MAX)])
             .prop_map(|(d, cap)| Step::Reprice { d, cap }),
-        1 => (d.clone(), any::<bool>(), 0..3u8)
-            .prop_map(|(d, hourly, overlap)| Step::Reschedule { d, hourly, overlap }),
+        1 => (d.clone(), any::<bool>(), 0..3u8, any::<bool>()).prop_map(
+            |(d, hourly, overlap, run_due)| Step::Reschedule { d, hourly, overlap, run_due }),
         1 => d.clone().prop_map(|d| Step::AddRevision { d }),
         1 => (d.clone(), 1..4u32).prop_map(|(d, revision)| Step::RollTo { d, revision }),
         1 => (d.clone(), 2..4u32).prop_map(|(d, revision)| Step::CloseRevision { d, revision }),
@@ -254,6 +289,9 @@ fn keeper_step() -> impl Strategy<Value = Step> {
         4 => d.clone().prop_map(|d| Step::StopJobs { d }),
         3 => d.clone().prop_map(|d| Step::Track { d }),
         3 => d.prop_map(|d| Step::ExtendJobs { d }),
+        1 => Just(Step::ReclaimRent),
+        1 => prop_oneof![Just(5_080), Just(696)]
+            .prop_map(|lamports_per_byte| Step::Rent { lamports_per_byte }),
         1 => (0..8usize).prop_map(|job| Step::Clean { job }),
         2 => (0..8usize).prop_map(|job| Step::Reclaim { job }),
     ]

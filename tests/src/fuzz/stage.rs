@@ -5,19 +5,21 @@ use crate::{accounts::market_account, bank::Bank, COST, NOW, PRICE, SOL, TIMEOUT
 use crate::{bank::Failure, chain::Chain};
 use deployments_domain::{
     cron::Schedule,
+    funding::Rents,
     settings::{Overlap, Settings, Strategy},
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    instructions::{self as ix, Vault},
+    instructions::{self as ix, JobRun, Vault},
+    jobs_program::account::QUEUE_OF_JOBS,
     markets::Run,
-    seeds, DeploymentSpec,
+    seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_interface::{
     node::{Assignment, Node},
     REWARDS_VAULT,
 };
-use nosana_jobs_localnet::state::{JobAccount, RunAccount};
+use nosana_jobs_localnet::state::{JobAccount, MarketAccount, RunAccount};
 use sha2::{Digest, Sha256};
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,10 @@ pub(super) struct Stage {
     pub(super) authority: Pubkey,
     pub(super) nodes: [Pubkey; 2],
     pub(super) market: Pubkey,
+    /// One that deployments move to, and back from.
+    pub(super) second_market: Pubkey,
+    /// Access keys of the owner's; the keeper has both.
+    pub(super) access_keys: [Pubkey; 2],
     /// The attacker's own, on which every finished job has expired.
     pub(super) foreign_market: Pubkey,
     pub(super) vaults: [Vault; 2],
@@ -69,6 +75,8 @@ impl Stage {
             authority: nobody,
             nodes: [nobody; 2],
             market: nobody,
+            second_market: nobody,
+            access_keys: [nobody; 2],
             foreign_market: nobody,
             vaults: [0, 1].map(|index| Vault::new(nobody, index)),
             deployments: Vec::new(),
@@ -91,6 +99,8 @@ impl Stage {
         stage.nodes = [first, second];
         stage.vaults = [0, 1].map(|index| Vault::new(owner, index));
         stage.market = stage.open_market(authority, 3_600);
+        stage.second_market = stage.open_market(authority, 3_600);
+        stage.access_keys = [stage.key(), stage.key()];
         stage.foreign_market = stage.open_market(attacker, -1_000_000_000_000);
         let rich = Some(1_000_000_000_000_000);
         stage.chain.put_wallet(owner, 1_000 * SOL, rich);
@@ -142,12 +152,14 @@ impl Stage {
             vault_index: u16::from(number == 2),
             new_vault: false,
             default_price_cap: false,
+            access_key: None,
             autostart: true,
             job_definition_digest: [1; 32],
             job_definition,
             settings: Settings {
                 replicas: plan.replicas,
                 timeout_seconds: TIMEOUT,
+                max_queue_seconds: 0,
                 strategy,
                 schedule: scheduled.then(|| Schedule::parse("*/30 * * * *").unwrap()),
                 overlap: match scheduled {
@@ -190,6 +202,59 @@ impl Stage {
         DeploymentAccount::decode(self.deployments[number], &account.owner, &account.data).ok()
     }
 
+    /// Where jobs wait for a node; the first market if none do.
+    pub(super) fn market_with_jobs(&self) -> Pubkey {
+        let waits = |key: &Pubkey| {
+            let market: Option<MarketAccount> = self.chain.read(key);
+            market.is_some_and(|it| it.queue_type == QUEUE_OF_JOBS && !it.queue.is_empty())
+        };
+        let markets = [self.market, self.second_market];
+        markets.into_iter().find(waits).unwrap_or(self.market)
+    }
+
+    /// The access key that has to sign for a job, if one does.
+    pub(super) fn access_key_of(&self, job: &Pubkey) -> Option<Pubkey> {
+        let project = self.job(job)?.project;
+        self.access_keys.into_iter().find(|key| *key == project)
+    }
+
+    /// What a keeper passes for jobs: with the access key that the first of them needs, and without
+    /// those that need the other.
+    pub(super) fn signed(
+        &self,
+        deployment: &DeploymentAccount,
+        jobs: &mut Vec<JobRun>,
+        build: impl FnOnce(&[JobRun]) -> Instruction,
+    ) -> Instruction {
+        let key_of = |job: &JobRun| self.access_key_of(&deployment.job_address(job.index));
+        let key = jobs.iter().find_map(key_of);
+        jobs.retain(|job| key_of(job).is_none() || key_of(job) == key);
+        let instruction = build(jobs);
+        match key {
+            Some(key) => ix::with_access_key(instruction, &key),
+            None => instruction,
+        }
+    }
+
+    /// The owner account, deployments and revisions that there are.
+    pub(super) fn accounts_of_the_owner(&self) -> Vec<Pubkey> {
+        let mut keys = vec![seeds::owner_address(&self.owner).0];
+        for deployment in &self.deployments {
+            keys.push(*deployment);
+            keys.extend((2..5).map(|number| seeds::revision_address(deployment, number).0));
+        }
+        keys.retain(|key| {
+            let account = self.chain.account(key);
+            account.is_some_and(|account| account.owner == PROGRAM_ID)
+        });
+        keys
+    }
+
+    /// The cluster's rents now.
+    pub(super) fn rents(&self) -> Rents {
+        deployments::vault::rents_by(&self.chain.rent())
+    }
+
     pub(super) fn job(&self, job: &Pubkey) -> Option<JobAccount> {
         self.chain.read(job)
     }
@@ -217,12 +282,13 @@ impl Stage {
     /// A job and its run, as the node that runs it knows them.
     pub(super) fn assignment(&self, job: Pubkey) -> Option<(Node, Assignment)> {
         let (run, state) = self.run_of(&job)?;
+        let account = self.job(&job)?;
         let assignment = Assignment {
             job,
-            job_payer: self.job(&job)?.payer,
+            job_payer: account.payer,
             run,
             run_payer: state.payer,
-            market: self.market,
+            market: account.market,
         };
         Some((Node(state.node), assignment))
     }

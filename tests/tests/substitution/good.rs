@@ -2,20 +2,28 @@
 
 use crate::scene::Scene;
 use deployments::instructions::{Amount, UpdateArgs};
+use deployments_domain::{
+    cron::Schedule,
+    settings::{Settings, Strategy},
+};
 use deployments_tests::{shown, NOW, TIMEOUT};
 use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
-    DeploymentSpec,
+    seeds, DeploymentSpec,
 };
 use solana_program::instruction::Instruction;
 
 /// Names of the accounts that follow the ones in the IDL, where an instruction takes further ones.
 pub(crate) fn remaining(instruction: &str) -> &'static [&'static str] {
     match instruction {
-        "list_jobs" => &["new_job", "new_run"],
-        "settle_jobs" | "clean_jobs" => &["job"],
-        "stop_jobs" => &["job", "run", "node_nos", "run_payer"],
-        "track_jobs" | "extend_jobs" => &["job", "run"],
+        "list_jobs" => &["new_job", "new_run", "access_key"],
+        "settle_jobs" => &["job", "access_key"],
+        "clean_jobs" => &["job"],
+        "stop_jobs" => &["job", "run", "node_nos", "run_payer", "access_key"],
+        "track_jobs" => &["job", "run"],
+        "extend_jobs" => &["job", "run", "access_key"],
+        "reclaim_job" => &["access_key"],
+        "reclaim_rent" => &["deployment"],
         _ => &[],
     }
 }
@@ -26,6 +34,8 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
     let own = scene.own;
     let (owner, key, keeper) = (own.owner, own.key, scene.keeper);
     let running = shown(0, own.run);
+    let access_key = scene.access_key;
+    let signed = |instruction| ix::with_access_key(instruction, &access_key);
     let instruction = match name {
         "create" => {
             let spec = DeploymentSpec {
@@ -50,7 +60,24 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
             scene.send(&[ix::archive(&owner, &key)], &owner);
             ix::close(&owner, &key)
         }
-        "update" => ix::update(&owner, &key, to_revision_2()),
+        "trigger" => {
+            let spec = DeploymentSpec {
+                market: scene.market,
+                autostart: true,
+                settings: Settings {
+                    schedule: Schedule::parse("0 0 * * *").ok(),
+                    ..Settings::new(Strategy::Scheduled)
+                },
+                ..simple()
+            };
+            scene.send(&ix::create(&owner, 2, &spec), &owner);
+            ix::trigger(&owner, &seeds::deployment_address(&owner, 2).0)
+        }
+        "restart" => ix::restart(&owner, &key, None),
+        "update" => {
+            ended(&mut scene);
+            ix::move_to(&owner, &key, &scene.second_market, to_revision_2())
+        }
         "add_revision" => ix::add_revision(&owner, &key, 4, [4; 32]),
         "close_revision" => ix::close_revision(&owner, &key, 2),
         "extend" => ix::extend(&owner, &key, 1),
@@ -62,7 +89,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
         }
         "settle_jobs" => {
             scene.quit();
-            ix::settle_jobs(&keeper, &scene.decoded(&key), &[0])
+            signed(ix::settle_jobs(&keeper, &scene.decoded(&key), &[0]))
         }
         "stop_jobs" => {
             scene.send(&[ix::stop(&owner, &key)], &owner);
@@ -70,7 +97,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
                 index: 0,
                 run: Some(own.run_of_job()),
             };
-            ix::stop_jobs(&keeper, &scene.decoded(&key), &[job])
+            signed(ix::stop_jobs(&keeper, &scene.decoded(&key), &[job]))
         }
         "track_jobs" => {
             scene.send(&[ix::update(&owner, &key, to_revision_2())], &owner);
@@ -78,7 +105,7 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
         }
         "extend_jobs" => {
             scene.chain.set_time(NOW + i64::from(TIMEOUT));
-            ix::extend_jobs(&keeper, &scene.decoded(&key), &[running])
+            signed(ix::extend_jobs(&keeper, &scene.decoded(&key), &[running]))
         }
         "reclaim_job" => {
             let write_off = ix::write_off(&owner, &key, &scene.market, 0);
@@ -87,7 +114,11 @@ pub(crate) fn good(name: &str, base: &Scene) -> (Scene, Instruction) {
                 index: 0,
                 run: Some(own.run_of_job()),
             };
-            ix::reclaim_job(&own.vault, &key, &scene.market, &job)
+            signed(ix::reclaim_job(&own.vault, &key, &scene.market, &job))
+        }
+        "reclaim_rent" => {
+            scene.chain.set_rent(5_080);
+            ix::reclaim_rent(&owner, &[key])
         }
         "clean_jobs" => {
             scene.finish();

@@ -51,7 +51,7 @@ fn instructions() -> Vec<(String, Vec<Slot>)> {
         for further in good::remaining(&name) {
             accounts.push(Slot {
                 name: (*further).into(),
-                signer: false,
+                signer: *further == "access_key",
                 writable: true,
             });
         }

@@ -41,6 +41,8 @@ pub(crate) struct Scene {
     /// Pays every fee, so that no account of an instruction changes by a fee.
     pub(crate) sponsor: Pubkey,
     pub(crate) keeper: Pubkey,
+    /// Of every deployment.
+    pub(crate) access_key: Pubkey,
     pub(crate) market: Pubkey,
     pub(crate) second_market: Pubkey,
     pub(crate) second_mint: Pubkey,
@@ -70,6 +72,7 @@ impl Scene {
             chain,
             sponsor: nobody,
             keeper: nobody,
+            access_key: Pubkey::new_unique(),
             market: nobody,
             second_market: nobody,
             second_mint: Pubkey::new_unique(),
@@ -112,6 +115,7 @@ impl Scene {
             vault_index: 0,
             new_vault: false,
             default_price_cap: false,
+            access_key: Some(self.access_key),
             autostart: true,
             job_definition: serde_json::json!({}),
             job_definition_digest: [1; 32],

@@ -40,6 +40,7 @@ pub(crate) fn impostors(scene: &Scene, account: &str) -> Vec<(&'static str, Pubk
         "node_nos" => vec![("another node's", nos_account(&foreign.node, &NOS_MINT))],
         "run_payer" => vec![("another node's", foreign.node)],
         "keeper" | "funder" | "payer" => vec![("somebody else", foreign.owner)],
+        "access_key" => vec![("another key", foreign.owner)],
         "rewards_reflection" | "rewards_vault" => vec![("the market's", scene.market)],
         "event_authority" => vec![("an event authority's impostor", scene.keeper)],
         "program" => vec![("the jobs program", nosana_jobs_interface::JOBS_PROGRAM)],
@@ -72,12 +73,16 @@ pub(crate) fn harmless(
         (_, "keeper" | "payer", "somebody else" | "a random key") => {
             Some("anyone may be the keeper, and pays for it")
         }
-        ("create", "market", "another market's") => Some("the owner chooses the market"),
+        ("create" | "update", "market", "another market's") => Some("the owner chooses the market"),
         (
-            "start" | "stop" | "archive" | "close" | "update" | "extend" | "add_revision",
+            "start" | "stop" | "archive" | "close" | "update" | "extend" | "add_revision"
+            | "restart" | "reclaim_rent",
             "deployment",
             "another deployment's",
         ) => Some("it is the owner's own"),
+        ("list_jobs" | "extend_jobs" | "settle_jobs", "access_key", "itself, read-only") => {
+            Some("it only signs")
+        }
         ("close_revision", "revision", "another number's") => {
             Some("it is the owner's own, and does not run either")
         }

@@ -107,7 +107,10 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
     let mut world = World::new().await;
     let (mut allowed, mut refused) = (0, 0);
     for (status, active) in STATES {
-        let events: [(Build, Event); 6] = [
+        let stop = Event::Stop {
+            jobs_active: active,
+        };
+        let events: [(Build, Event); 8] = [
             (|owner, key| ix::extend(owner, key, 1), Event::Extend),
             (
                 |owner, key| {
@@ -121,12 +124,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
                 Event::Update,
             ),
             (ix::start, Event::Start),
-            (
-                ix::stop,
-                Event::Stop {
-                    jobs_active: active,
-                },
-            ),
+            (ix::stop, stop),
             (
                 ix::archive,
                 Event::Archive {
@@ -134,6 +132,8 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
                 },
             ),
             (ix::close, Event::Close),
+            (ix::drain, stop),
+            (|owner, key| ix::restart(owner, key, None), Event::Restart),
         ];
         for (instruction, event) in events {
             let key = reach(&mut world, status, active).await.unwrap();
@@ -141,6 +141,12 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
             let outcome = world.steer(instruction, &key).await;
             let after = world.account(&key).await;
             match transition(status, event) {
+                // There is none to restart.
+                Ok(_) if event == Event::Restart && !active => {
+                    let nothing = crate::refused(DeployError::NothingWouldChange);
+                    assert_eq!(failure(outcome), nothing, "{status}");
+                    refused += 1;
+                }
                 Ok(Next::Closed) => {
                     outcome.unwrap();
                     assert_eq!(after, None, "{status} {event:?}");
@@ -165,7 +171,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
         }
     }
     println!("owner edges: {allowed} allowed, {refused} refused");
-    assert_eq!(allowed + refused, STATES.len() * 6);
+    assert_eq!(allowed + refused, STATES.len() * 8);
 }
 
 #[tokio::test]

@@ -379,6 +379,7 @@ async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
             keeper,
             lamports: 7_000,
         }),
+        moved_to: None,
     };
     assert_eq!(receipt.events, [Event::DeploymentChanged(told)]);
 }

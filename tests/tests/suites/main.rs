@@ -6,6 +6,7 @@
 mod assembly;
 mod changed_program;
 mod create;
+mod daily;
 mod edges;
 mod events;
 mod fail_safe;

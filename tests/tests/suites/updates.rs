@@ -12,6 +12,7 @@ use deployments_domain::{
 };
 use deployments_tests::*;
 use nosana_deploy_client::instructions as ix;
+use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
 
 const PAGE: &str = include_str!("../../../docs/updates.md");
@@ -111,6 +112,26 @@ fn change(option: &str) -> (UpdateArgs, Vec<Strategy>) {
             }),
             vec![Strategy::Simple, Strategy::SimpleExtend],
         ),
+        "max_queue_minutes" => (
+            UpdateArgs::from(SettingsArgs {
+                max_queue_seconds: Some(420),
+                ..none
+            }),
+            vec![
+                Strategy::Simple,
+                Strategy::SimpleExtend,
+                Strategy::Scheduled,
+            ],
+        ),
+        "access_key" => (
+            UpdateArgs {
+                access_key: Some(Pubkey::new_from_array([7; 32])),
+                ..UpdateArgs::default()
+            },
+            all,
+        ),
+        // Its account is passed besides.
+        "market" => (UpdateArgs::default(), all),
         "revision" => (
             UpdateArgs {
                 revision: Some(1),
@@ -149,35 +170,61 @@ fn table() -> Vec<(&'static str, Vec<(Status, &'static str)>)> {
 async fn every_option_meets_every_status_as_the_documentation_says() {
     let mut walked = 0;
     let rows = table();
-    assert_eq!(rows.len(), 13, "UpdateArgs has thirteen options");
+    assert_eq!(rows.len(), 16, "UpdateArgs has sixteen options");
     for (option, cells) in rows {
         let (args, strategies) = change(option);
         for strategy in strategies {
             let mut world = World::new().await;
+            let other_market = open_market(&mut world);
             for (status, active) in STATES {
                 let Some(key) = reach_with(&mut world, strategy, status, active).await else {
                     continue;
                 };
                 let before = world.account(&key).await.unwrap();
-                let outcome = world.update(&key, args.clone()).await;
+                let outcome = match option {
+                    "market" => {
+                        let owner = world.owner.pubkey();
+                        let to = ix::move_to(&owner, &key, &other_market, args.clone());
+                        world.by_owner(&[to]).await
+                    }
+                    _ => world.update(&key, args.clone()).await,
+                };
                 let cell = cells.iter().find(|(of, _)| *of == status).unwrap().1;
-                match cell {
-                    "yes" => {
+                let expected = match cell {
+                    "yes" => None,
+                    "yes, unless jobs are active" if active => Some(DeployError::JobsActive),
+                    "yes, unless jobs are active" => None,
+                    "StatusRefuses" => Some(DeployError::StatusRefuses),
+                    "Archived" => Some(DeployError::Archived),
+                    other => panic!("{option}: no such refusal {other}"),
+                };
+                match expected {
+                    None => {
                         outcome.unwrap();
                         let after = world.deployment(&key).await;
-                        assert_eq!(shown(&after, option), shown_by(&args, option), "{option}");
+                        let by = match option {
+                            "market" => other_market.to_string(),
+                            _ => shown_by(&args, option),
+                        };
+                        assert_eq!(shown(&after, option), by, "{option}");
                     }
-                    "Archived" => {
-                        assert_eq!(failure(outcome), refused(DeployError::Archived));
+                    Some(error) => {
+                        assert_eq!(failure(outcome), refused(error), "{option} {status}");
                         assert_eq!(world.account(&key).await.unwrap(), before);
                     }
-                    other => panic!("{option}: no such refusal {other}"),
                 }
                 walked += 1;
             }
         }
     }
     println!("{walked} pairs of option and status walked");
+}
+
+/// A second market.
+fn open_market(world: &mut World) -> Pubkey {
+    let (key, authority) = (Pubkey::new_unique(), world.authority.pubkey());
+    world.bank.put_market(key, &market_account(authority, &key));
+    key
 }
 
 /// What an account says of an option.
@@ -196,6 +243,9 @@ fn shown(deployment: &nosana_deploy_client::accounts::DeploymentAccount, option:
         "max_fee_bps" => header.max_fee_bps.to_string(),
         "max_rewards" => header.max_rewards_lamports_per_day.to_string(),
         "retries" => header.retries.to_string(),
+        "max_queue_minutes" => header.max_queue_seconds.to_string(),
+        "access_key" => header.access_key.to_string(),
+        "market" => header.market.to_string(),
         _ => header.revision.to_string(),
     }
 }
@@ -217,6 +267,8 @@ fn shown_by(args: &UpdateArgs, option: &str) -> String {
             most.unwrap().to_string()
         }
         "retries" => args.settings.retries.unwrap().to_string(),
+        "max_queue_minutes" => args.settings.max_queue_seconds.unwrap().to_string(),
+        "access_key" => args.access_key.unwrap().to_string(),
         _ => args.revision.unwrap().to_string(),
     }
 }
@@ -247,7 +299,7 @@ async fn options_of_another_strategy_and_invalid_values_are_refused_and_change_n
                 replicas: Some(0),
                 ..SettingsArgs::default()
             }),
-            DeployError::ReplicasOutOfRange,
+            DeployError::NoReplicas,
         ),
         (
             simple,
@@ -344,6 +396,22 @@ async fn options_of_another_strategy_and_invalid_values_are_refused_and_change_n
                 ..SettingsArgs::default()
             }),
             DeployError::KeeperRewardTooHigh,
+        ),
+        (
+            simple,
+            UpdateArgs::from(SettingsArgs {
+                max_queue_seconds: Some(59),
+                ..SettingsArgs::default()
+            }),
+            DeployError::MaxQueueOutOfRange,
+        ),
+        (
+            infinite,
+            UpdateArgs::from(SettingsArgs {
+                max_queue_seconds: Some(60),
+                ..SettingsArgs::default()
+            }),
+            DeployError::MaxQueueOutOfRange,
         ),
         (
             simple,

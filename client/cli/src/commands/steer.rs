@@ -1,4 +1,5 @@
-//! What an owner does to a deployment that exists: start, extend, stop, archive, close, write off.
+//! What an owner does to a deployment that exists: start, trigger, restart, extend, stop, archive, close,
+//! write off.
 
 use crate::{
     context::Context,
@@ -10,6 +11,7 @@ use crate::{
 use anyhow::{anyhow, Result};
 use clap::Args;
 use nosana_deploy_client::domain::{
+    lifecycle::Lifecycle,
     settings::Settings,
     status::{transition, Event, Refused, Status},
 };
@@ -31,45 +33,63 @@ impl Target {
     fn submit(
         &self,
         context: &Context,
-        event: fn(bool) -> Event,
+        event: impl FnOnce(&Lifecycle) -> Event,
         build: impl FnOnce(&Pubkey, &Pubkey) -> Instruction,
-        ask: impl FnOnce(&mut TransactionPlan, &str, Option<&Owned>),
+        ask: impl FnOnce(&mut TransactionPlan, &str, Option<&Owned>) -> Result<()>,
     ) -> Result<()> {
         let address = context.deployment_address(&self.deployment)?;
         self.transaction
             .submit_to(context, &address, |plan, owner, found| {
                 let name = Owned::name(found, &address);
                 if let Some(Owned { deployment, .. }) = found {
-                    let jobs_active = deployment.header.active > 0;
-                    require_allowed(&name, deployment.status(), event, jobs_active)?;
+                    let event = event(&deployment.lifecycle);
+                    require_allowed(&name, deployment.status(), event)?;
                 }
-                ask(plan, &name, found);
+                ask(plan, &name, found)?;
                 Ok(build(owner, &address))
             })
     }
 }
 
 /// Says which statuses would do, which the program's own refusal does not.
-fn require_allowed(
-    name: &str,
-    status: Status,
-    event: fn(bool) -> Event,
-    jobs_active: bool,
-) -> Result<()> {
-    let Err(refused) = transition(status, event(jobs_active)) else {
+fn require_allowed(name: &str, status: Status, event: Event) -> Result<()> {
+    let Err(refused) = transition(status, event) else {
         return Ok(());
     };
-    let possible = |from: &Status| transition(*from, event(false)).is_ok();
+    let possible = |from: &Status| {
+        let mut alike = Event::ALL
+            .iter()
+            .filter(|other| other.name() == event.name());
+        alike.any(|event| transition(*from, *event).is_ok())
+    };
     match refused {
         Refused::Status if !possible(&status) => {
             let from = Status::ALL.into_iter().filter(possible).map(Status::name);
-            let (event, from) = (event(false).name(), from.collect::<Vec<_>>().join(", "));
+            let (event, from) = (event.name(), from.collect::<Vec<_>>().join(", "));
             Err(anyhow!(
                 "deployment {name} is {status}; {event} is possible in {from}"
             ))
         }
         refused => Err(anyhow!("deployment {name} is {status}; {refused}")),
     }
+}
+
+/// What a transition would refuse once the status allows it, before anything is sent.
+fn require_possible(
+    name: &str,
+    found: Option<&Owned>,
+    transition: impl FnOnce(&mut Lifecycle, &Owned) -> Result<(), Refused>,
+) -> Result<()> {
+    let Some(found) = found else {
+        return Ok(());
+    };
+    let mut after = found.deployment.lifecycle;
+    transition(&mut after, found).map_err(|refused| {
+        anyhow!(
+            "deployment {name} is {}; {refused}",
+            found.settings().strategy
+        )
+    })
 }
 
 /// Start a deployment, or start it again
@@ -103,6 +123,7 @@ impl Start {
                 if let Some(found) = found {
                     plan.terms = found.terms(found.settings());
                 }
+                Ok(())
             },
         )
     }
@@ -136,6 +157,73 @@ impl Extend {
                         ..*found.settings()
                     });
                 }
+                Ok(())
+            },
+        )
+    }
+}
+
+/// List one round of a SCHEDULED deployment now, as if its schedule fired
+///
+/// The schedule goes on. Jobs of earlier firings are dealt with as --overlap says.
+#[derive(Args)]
+pub(crate) struct Trigger {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Trigger {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        self.target.submit(
+            context,
+            |_| Event::Trigger,
+            ix::trigger,
+            |plan, name, found| {
+                require_possible(name, found, |lifecycle, found| {
+                    lifecycle.trigger(found.deployment.job_views(), found.now())
+                })?;
+                plan.question = format!("Run a round of {name} now, paid by its vault?");
+                if let Some(found) = found {
+                    plan.terms = found.terms(found.settings());
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+/// Have jobs of a deployment replaced, while enough keep serving
+///
+/// Every active job, or one. For INFINITE, SIMPLE and SIMPLE-EXTEND: new jobs are listed, and the old ones
+/// end once enough of the new ones serve, as with a new revision.
+#[derive(Args)]
+pub(crate) struct Restart {
+    #[command(flatten)]
+    target: Target,
+    /// The job's number, as `status` shows it [default: all]
+    job: Option<u64>,
+}
+
+impl Restart {
+    pub(crate) fn run(self, context: &Context) -> Result<()> {
+        let job = self.job;
+        self.target.submit(
+            context,
+            |_| Event::Restart,
+            |owner, address| ix::restart(owner, address, job),
+            |plan, name, found| {
+                require_possible(name, found, |lifecycle, found| {
+                    lifecycle.restart(job, found.deployment.job_views())
+                })?;
+                let jobs = match job {
+                    Some(job) => format!("job {job}"),
+                    None => "every active job".into(),
+                };
+                plan.question = format!("Replace {jobs} of {name}, paid by its vault?");
+                if let Some(found) = found {
+                    plan.terms = found.terms(found.settings());
+                }
+                Ok(())
             },
         )
     }
@@ -146,19 +234,34 @@ impl Extend {
 pub(crate) struct Stop {
     #[command(flatten)]
     target: Target,
+    /// Let jobs that nodes run end by themselves or at their deadline; stop again ends them at once
+    #[arg(long)]
+    drain: bool,
 }
 
 impl Stop {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        let event = |jobs_active| Event::Stop { jobs_active };
+        let drain = self.drain;
+        let event = |lifecycle: &Lifecycle| match lifecycle.draining && !drain {
+            true => Event::Hasten,
+            false => Event::Stop {
+                jobs_active: lifecycle.active > 0,
+            },
+        };
+        let build = if drain { ix::drain } else { ix::stop };
         self.target
-            .submit(context, event, ix::stop, |plan, name, found| {
+            .submit(context, event, build, |plan, name, found| {
                 let active = found.map_or(0, |found| found.deployment.header.active);
-                let jobs = match active {
-                    0 => "It lists nothing more.".into(),
-                    jobs => format!("Keepers end its {}.", counted(jobs, "active job")),
+                let jobs = match (active, drain) {
+                    (0, _) => "It lists nothing more.".into(),
+                    (jobs, false) => format!("Keepers end its {}.", counted(jobs, "active job")),
+                    (jobs, true) => format!(
+                        "Of its {}, those that nodes run end by themselves or at their deadline.",
+                        counted(jobs, "active job")
+                    ),
                 };
                 plan.question = format!("Stop {name}? {jobs}");
+                Ok(())
             })
     }
 }
@@ -172,10 +275,13 @@ pub(crate) struct Archive {
 
 impl Archive {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        let event = |jobs_active| Event::Archive { jobs_active };
+        let event = |lifecycle: &Lifecycle| Event::Archive {
+            jobs_active: lifecycle.active > 0,
+        };
         self.target
             .submit(context, event, ix::archive, |plan, name, _| {
                 plan.question = format!("Archive {name}? It can never be started again.");
+                Ok(())
             })
     }
 }
@@ -195,6 +301,7 @@ impl Close {
             ix::close,
             |plan, name, _| {
                 plan.question = format!("Close {name} and return its rent to the wallet?");
+                Ok(())
             },
         )
     }

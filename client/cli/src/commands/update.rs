@@ -4,6 +4,8 @@ use crate::{
     commands::seconds,
     context::Context,
     exit::invalid,
+    format::{self, counted},
+    output::Facts,
     submit::{Owned, TransactionOptions},
 };
 use anyhow::Result;
@@ -12,7 +14,12 @@ use nosana_deploy_client::domain::{
     cron::Schedule,
     settings::{InvalidSettings, Overlap},
 };
-use nosana_deploy_client::instructions::{self as ix, SettingsArgs, UpdateArgs};
+use nosana_deploy_client::{
+    forecast::Prolonged,
+    instructions::{self as ix, SettingsArgs, UpdateArgs},
+};
+use solana_program::pubkey::Pubkey;
+use std::str::FromStr;
 
 /// Change a deployment's settings; what is not named stays
 ///
@@ -25,15 +32,18 @@ pub(crate) struct Update {
     /// The name that people see, at most 64 bytes
     #[arg(long)]
     name: Option<String>,
-    /// Jobs per round, 1 to 100
+    /// Jobs per round, 1 to 100; INFINITE, SCHEDULED: 0 ends their jobs until there are to be some again
     #[arg(long)]
     replicas: Option<u32>,
-    /// Longest run of one job in minutes, 1 to 43200
+    /// Longest run of one job in minutes, 1 to 43200; jobs that run with less are prolonged to it
     #[arg(long, value_name = "MINUTES")]
     timeout: Option<u64>,
     /// SCHEDULED: a cron expression of five fields, in UTC
     #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
+    /// Run what is due by the schedule until now; it is dropped otherwise
+    #[arg(long, requires = "schedule")]
+    run_due: bool,
     /// SCHEDULED: ALLOW, FORBID or REPLACE
     #[arg(long)]
     overlap: Option<String>,
@@ -55,6 +65,16 @@ pub(crate) struct Update {
     /// SIMPLE, SIMPLE-EXTEND: jobs of a round that are listed again if their nodes quit
     #[arg(long)]
     retries: Option<u32>,
+    /// Minutes that a job may wait for a node before it is taken off the market, 1 to 43200; 0 for no limit
+    #[arg(long, value_name = "MINUTES")]
+    max_queue_minutes: Option<u32>,
+    /// List jobs on this market from now on; while no job is active
+    #[arg(long, value_name = "PUBKEY")]
+    market: Option<Pubkey>,
+    /// A key of yours that lists jobs from now on, so that nodes answer to it; only keepers that have it
+    /// list and end them. `none` for none
+    #[arg(long, value_name = "PUBKEY")]
+    access_key: Option<AccessKey>,
     /// Lamports for a keeper per job handled
     #[arg(long, value_name = "LAMPORTS")]
     keeper_reward: Option<u64>,
@@ -65,10 +85,28 @@ pub(crate) struct Update {
     transaction: TransactionOptions,
 }
 
+/// The address of an access key; the default one for none.
+#[derive(Clone, Copy, Debug)]
+struct AccessKey(Pubkey);
+
+impl FromStr for AccessKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(Pubkey::default())),
+            key => key
+                .parse()
+                .map(Self)
+                .map_err(|_| "use a base58 public key, or none".into()),
+        }
+    }
+}
+
 impl Update {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let args = self.args()?;
-        if args == UpdateArgs::default() {
+        if args == UpdateArgs::default() && self.market.is_none() {
             return Err(invalid(
                 "nothing to change; name at least one setting, for example --replicas 2",
             ));
@@ -82,10 +120,33 @@ impl Update {
                     let changed = args.settings.changed(*found.settings());
                     let refused =
                         |error: InvalidSettings| invalid(format!("{}: {error}", error.field()));
-                    plan.terms = found.terms(&changed.map_err(refused)?);
+                    let settings = changed.map_err(refused)?;
+                    plan.terms = match self.market {
+                        Some(market) => self.moved(context, found, market)?.terms(&settings),
+                        None => found.terms(&settings),
+                    };
+                    if args.settings.timeout_seconds.is_some() {
+                        let snapshot = context
+                            .block_on(async { Ok(context.cluster.snapshot(&address).await?) })?;
+                        prolonged(&Prolonged::by(&snapshot, &settings), &mut plan.terms);
+                    }
                 }
-                Ok(ix::update(owner, &address, args))
+                Ok(match &self.market {
+                    Some(market) => ix::move_to(owner, &address, market, args),
+                    None => ix::update(owner, &address, args),
+                })
             })
+    }
+
+    /// The deployment on another market, if it may go there.
+    fn moved(&self, context: &Context, found: &Owned, market: Pubkey) -> Result<Owned> {
+        let mut after = found.deployment.lifecycle;
+        after.change_market().map_err(|refused| {
+            let status = found.deployment.status();
+            invalid(format!("--market: the deployment is {status}; {refused}"))
+        })?;
+        let state = context.block_on(async { Ok(context.cluster.market(&market).await?) })?;
+        Ok(found.on(market, state))
     }
 
     /// The domain's rules check the values, by the domain's rules, against the strategy.
@@ -125,7 +186,27 @@ impl Update {
                 keeper_reward_lamports: self.keeper_reward,
                 max_rewards_lamports_per_day: self.max_rewards,
                 retries: self.retries,
+                max_queue_seconds: self.max_queue_minutes.map(seconds),
             },
+            run_due: self.run_due,
+            access_key: self.access_key.map(|key| key.0),
         })
     }
+}
+
+/// What a raised timeout does to jobs that run already.
+fn prolonged(prolonged: &Prolonged, facts: &mut Facts) {
+    let Prolonged { jobs, queued, nos } = *prolonged;
+    if jobs + queued == 0 {
+        return;
+    }
+    let mut shown = format!("{} for {}", counted(jobs, "running job"), format::nos(nos));
+    if queued > 0 {
+        shown.push_str(&format!(
+            ", and {} once a node has taken it",
+            counted(queued, "queued job")
+        ));
+    }
+    facts.add("Prolongs", shown, "prolonged_jobs", jobs);
+    facts.add("", "", "prolonged_nos", nos);
 }

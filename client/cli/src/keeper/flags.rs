@@ -33,6 +33,15 @@ pub(crate) struct Flags {
     ws: Option<String>,
     #[arg(skip)]
     keypair: Option<String>,
+    /// Keypair file of an access key: lists and ends jobs of deployments that have it; several are allowed
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "NOSANA_KEEPER_ACCESS_KEYPAIR",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    access_keypair: Vec<String>,
     /// Only deployments of this wallet; several are allowed
     #[arg(
         long,
@@ -170,6 +179,11 @@ impl Flags {
         self.once
     }
 
+    /// Files of access keys.
+    pub(super) fn access_keypairs(&self) -> &[String] {
+        &self.access_keypair
+    }
+
     /// Adds the file's options.
     pub(super) fn with_file(self) -> Result<Self> {
         let Some(path) = self.settings.clone() else {
@@ -183,6 +197,9 @@ impl Flags {
         let all = all.map_err(|error| invalid(format!("--settings {shown}: {error:#}")))?;
         if let Some(keypair) = &all.keypair {
             refuse_secret(&format!("--settings {shown}: keypair"), keypair)?;
+        }
+        for keypair in &all.access_keypair {
+            refuse_secret(&format!("--settings {shown}: access-keypair"), keypair)?;
         }
         Ok(Self {
             once,

@@ -36,6 +36,25 @@ impl Owned {
         &self.deployment.lifecycle.settings
     }
 
+    /// When it was read, on-chain time in unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.terms.now
+    }
+
+    /// The same on a different market.
+    pub(crate) fn on(&self, market: Pubkey, state: Market) -> Self {
+        Self {
+            deployment: self.deployment.clone(),
+            terms: Terms {
+                market,
+                state,
+                vault: self.terms.vault,
+                funds: self.terms.funds,
+                now: self.terms.now,
+            },
+        }
+    }
+
     /// What it spends with these settings.
     pub(crate) fn terms(&self, settings: &Settings) -> Facts {
         self.terms.of(settings)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod daily;
 mod failures;
 mod funds;
 mod ipfs;

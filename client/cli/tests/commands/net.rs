@@ -59,15 +59,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// Commands that send a transaction, whatever their arguments; `revisions` may.
-pub(crate) const ASKING: [&str; 10] = [
+pub(crate) const ASKING: [&str; 13] = [
     "create",
     "update",
     "start",
+    "trigger",
+    "restart",
     "extend",
     "stop",
     "archive",
     "close",
     "write-off",
+    "reclaim-rent",
     "fund",
     "withdraw",
 ];

@@ -46,7 +46,7 @@ impl Keeper {
             };
             let (snapshot, slot) = (look.snapshot, look.slot);
             tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
-            let due = snapshot.due();
+            let due = snapshot.due_with(&self.access_keys());
             for action in &due {
                 due_since.entry(action.kind()).or_insert(noticed);
             }

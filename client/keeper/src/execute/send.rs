@@ -3,8 +3,10 @@
 use super::{simulate::Plan, Prepared};
 use crate::Keeper;
 use nosana_deploy_client::rpc::{ClusterError, Receipt};
+use solana_keypair::Keypair;
 use solana_message::AddressLookupTableAccount;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
+use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
 impl Keeper {
@@ -17,7 +19,13 @@ impl Keeper {
             return Err(ClusterError::Refused("the keeper is stopping".into()));
         }
         let message = prepared.message.clone();
-        let transaction = VersionedTransaction::try_new(message, &[&self.wallet])
+        let required = usize::from(message.header().num_required_signatures);
+        let required = message.static_account_keys().get(..required);
+        let all = std::iter::once(&self.wallet).chain(&self.access_keys);
+        let signers: Vec<&Keypair> = all
+            .filter(|signer| required.is_some_and(|keys| keys.contains(&signer.pubkey())))
+            .collect();
+        let transaction = VersionedTransaction::try_new(message, &signers)
             .map_err(|error| ClusterError::Refused(error.to_string()))?;
         let sent = self.cluster.send(&transaction, prepared.lifetime).await;
         match &sent {

@@ -128,6 +128,7 @@ mod tests {
         JobOver {
             market: Pubkey::default(),
             payer: *vault,
+            authority: *vault,
             ended_at: 1,
             is_of_a_vault: true,
         }

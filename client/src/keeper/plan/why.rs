@@ -1,7 +1,7 @@
 //! Why an action is due, and since when.
 
 use super::{why, Action, Snapshot};
-use crate::markets::JobState;
+use crate::{instructions::JobRun, markets::JobState};
 use deployments_domain::{jobs::StopReason, settings::Strategy, status::Status};
 
 impl Snapshot {
@@ -21,6 +21,7 @@ impl Snapshot {
                     Some(StopReason::Overdue) => self.first_deadline().map(past),
                     Some(StopReason::Stopping) => Some(self.status_since()),
                     Some(StopReason::Superseded) => self.firing(),
+                    Some(StopReason::NotTaken) => self.first_given_up(),
                     _ => None,
                 };
                 (reason.map_or("", why), since)
@@ -29,6 +30,7 @@ impl Snapshot {
                 let starts = jobs.iter().filter_map(|job| Some(job.run?.started_at));
                 ("a node has taken it", starts.min())
             }
+            Action::Extend(jobs) if self.is_raise(jobs) => ("its timeout was raised", None),
             Action::Extend(_) => {
                 let margin = self.deployment.lifecycle.extension_margin_seconds();
                 let due = |deadline: i64| deadline.saturating_sub(i64::from(margin));
@@ -67,6 +69,22 @@ impl Snapshot {
     fn firing(&self) -> Option<i64> {
         let at = self.deployment.lifecycle.next_due_at;
         (at <= self.now).then_some(at)
+    }
+
+    /// Whether the first of these jobs runs with less than the deployment's timeout.
+    fn is_raise(&self, jobs: &[JobRun]) -> bool {
+        let timeout = self.deployment.lifecycle.settings.timeout_seconds;
+        let first = jobs.first().map(|job| job.index);
+        let mut slots = self.deployment.jobs.iter();
+        slots.any(|slot| Some(slot.index) == first && slot.timeout_seconds < timeout)
+    }
+
+    /// When the first queued job had waited long enough.
+    fn first_given_up(&self) -> Option<i64> {
+        let wait = i64::from(self.deployment.lifecycle.settings.max_queue_seconds);
+        let queued = self.jobs.iter().filter(|job| job.queued);
+        let listed = queued.map(|job| job.slot.listed_at).min();
+        listed.map(|listed_at| past(listed_at.saturating_add(wait)))
     }
 
     fn first_end(&self) -> Option<i64> {

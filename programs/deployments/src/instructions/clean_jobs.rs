@@ -100,7 +100,7 @@ impl<'info> CleanJobs<'info> {
 /// for them; whatever it did, only what the vault gained is shared.
 pub(crate) fn handler<'info>(ctx: Context<'info, CleanJobs<'info>>, args: CleanArgs) -> Result<()> {
     let accounts = &*ctx.accounts;
-    let jobs = groups::<1>(ctx.remaining_accounts, args.jobs.len())?;
+    let (jobs, _) = groups::<1>(ctx.remaining_accounts, args.jobs.len())?;
     let bump = accounts.validate(&args, jobs)?;
     let before = accounts.vault.lamports();
     for [job] in jobs {

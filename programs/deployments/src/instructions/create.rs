@@ -36,6 +36,8 @@ pub struct CreateArgs {
     pub job_definition: [u8; 32],
     /// Start at once.
     pub autostart: bool,
+    /// Authority of the jobs that it lists; the default key for none.
+    pub access_key: Pubkey,
 }
 
 impl CreateArgs {
@@ -168,6 +170,7 @@ impl<'info> Create<'info> {
         header.market = self.market.key();
         header.job_definition = args.job_definition;
         header.first_job_definition = args.job_definition;
+        header.access_key = args.access_key;
         header.id = args.id;
         header.latest_revision = FIRST_REVISION;
         header.set_name(&args.name)

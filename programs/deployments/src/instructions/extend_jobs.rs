@@ -1,20 +1,16 @@
-//! `extend_jobs`: prolongs running jobs of a SIMPLE-EXTEND deployment before their deadline.
+//! `extend_jobs`: prolongs running jobs: to a timeout that was raised, and where the owner asked for it by a
+//! further timeout before their deadline.
 
 use crate::{
     batch::{handle, Effect, SpendOnJobs},
-    errors::DeployError,
     markets::{is_market, job_state, run_of},
     vault::nos_balance,
 };
 use anchor_lang::prelude::*;
-use deployments_domain::{
-    funding::{job_cost, with_fee},
-    lifecycle::Extension,
-};
+use deployments_domain::lifecycle::Extension;
 use nosana_jobs_interface::account::JobState;
 
-/// For each index two accounts: the job and its run. Each job is prolonged by the deployment's timeout,
-/// counted from the job's own deadline.
+/// For each index two accounts: the job and its run. Deadlines count from a job's own start.
 pub(crate) fn handler<'info>(
     ctx: Context<'info, SpendOnJobs<'info>>,
     indices: Vec<u64>,
@@ -37,19 +33,19 @@ pub(crate) fn handler<'info>(
             let view = batch.note_start(found.started_at())?;
             let nos = nos_balance(batch.markets.vault_nos)?;
             let (lifecycle, now) = (&batch.open.lifecycle, batch.open.now);
-            let price = deposit.price_per_second;
-            let timeout = match lifecycle.extension(&view, price, nos, now) {
-                Extension::NotDue => return Ok(Effect::Nothing),
-                Extension::CannotPay => return Ok(Effect::Shortage),
-                Extension::To(timeout) => timeout,
-            };
-            let settings = &lifecycle.settings;
-            let most = job_cost(price, settings.timeout_seconds)
-                .and_then(|cost| with_fee(cost, settings.max_fee_bps))
-                .ok_or(DeployError::Overflow)?;
-            batch.markets.extend(job, &rewards, timeout, most)?;
-            batch.slot()?.timeout_seconds = timeout;
-            Ok(Effect::Extended)
+            match lifecycle.extension(&view, deposit.price_per_second, nos, now) {
+                Extension::NotDue => Ok(Effect::Nothing),
+                Extension::CannotPay => Ok(Effect::Shortage),
+                Extension::To {
+                    timeout_seconds,
+                    most_nos,
+                } => {
+                    let to = (timeout_seconds, most_nos);
+                    batch.markets.extend(job, &rewards, &deposit, to)?;
+                    batch.slot()?.timeout_seconds = timeout_seconds;
+                    Ok(Effect::Extended)
+                }
+            }
         },
     )
 }

@@ -1,7 +1,7 @@
 //! `list_jobs`: lists what is due on the market, or records why nothing can be.
 
 use crate::{
-    batch::{commit_and_pay, groups, SpendOnJobs},
+    batch::{commit_and_pay, groups, Groups, SpendOnJobs},
     errors::DeployError,
     events::{JobChange, JobEvent},
     markets::{market, require_market_vault, Lister},
@@ -66,10 +66,10 @@ pub(crate) fn handler<'info>(
             1
         }
         Listing::Jobs(most) => {
-            let addresses = groups(ctx.remaining_accounts, bumps.len())?;
+            let groups = groups(ctx.remaining_accounts, bumps.len())?;
             let bumps = bumps.get(..most as usize).unwrap_or(&bumps);
             require!(!bumps.is_empty(), DeployError::WrongAccountCount);
-            list(accounts, &mut open, &offer, addresses, bumps)?
+            list(accounts, &mut open, &offer, groups, bumps)?
         }
     };
     commit_and_pay(&mut open, common, paid, &offer.rents)
@@ -81,7 +81,7 @@ fn list<'info>(
     accounts: &SpendOnJobs<'info>,
     open: &mut OpenDeployment,
     offer: &Offer,
-    addresses: &[[AccountInfo<'info>; 2]],
+    (addresses, access_key): Groups<'_, 'info, 2>,
     bumps: &[JobBumps],
 ) -> Result<u32> {
     let Market::Open {
@@ -112,7 +112,8 @@ fn list<'info>(
             revision,
             job_bump: bumps.job,
             run_bump: bumps.run,
-            reserved: [0; 2],
+            restarts: 0,
+            reserved: [0; 1],
             timeout_seconds,
             waited_seconds: ActiveJob::NOT_RUNNING,
         });
@@ -121,8 +122,10 @@ fn list<'info>(
     let common = &accounts.common;
     let vault_seeds = VaultSeeds::of(&open.header);
     let vault_seeds = vault_seeds.as_slices();
+    let markets = common.markets(&vault_seeds, access_key);
     let mut lister = Lister::new(
-        &common.markets(&vault_seeds),
+        &markets,
+        markets.authority(open.header.authority())?,
         &accounts.rewards(),
         &common.system_program,
         &open.header.job_definition,

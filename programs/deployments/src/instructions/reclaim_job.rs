@@ -26,7 +26,8 @@ pub struct ReclaimArgs {
     pub job_bump: u8,
 }
 
-/// Accounts of `reclaim_job`. No signature is needed, and only the vault is paid.
+/// Accounts of `reclaim_job`. No signature is needed but that of the access key, if the job was listed with
+/// one: it comes after these. Only the vault is paid.
 #[derive(Accounts)]
 pub struct ReclaimJob<'info> {
     /// CHECK: pinned by the job's address, which derives from it; may be closed.
@@ -95,7 +96,10 @@ impl ReclaimJob<'_> {
 
 /// Recovers the deposit of a job that was quit, delists a queued one, and ends a running one. The rent
 /// comes with it, of an ended job once it is cleaned.
-pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()> {
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, ReclaimJob<'info>>,
+    args: ReclaimArgs,
+) -> Result<()> {
     let bump = ctx.accounts.validate(&args)?;
     let accounts = &*ctx.accounts;
     let seeds = VaultSeeds::new(args.owner, args.vault_index, bump);
@@ -106,6 +110,7 @@ pub(crate) fn handler(ctx: Context<ReclaimJob>, args: ReclaimArgs) -> Result<()>
         vault_nos: &accounts.vault.vault_nos,
         token_program: &accounts.token_program,
         vault_seeds: &seeds.as_slices(),
+        access_key: ctx.remaining_accounts.first().filter(|key| key.is_signer),
     };
     let job = &accounts.job;
     let (outcome, deposit, run) = match (job_state(job)?, run_of(&accounts.run, job.key)?) {

@@ -1,4 +1,5 @@
-//! `start`, `stop`, `archive`: what moves a deployment through its life.
+//! `start`, `stop`, `archive`: what moves a deployment through its life; `trigger` and `restart`, which keep
+//! it where it is.
 
 // All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 
-/// Accounts of `start`, `stop` and `archive`.
+/// Accounts of `start`, `stop`, `archive`, `trigger` and `restart`.
 #[derive(Accounts)]
 pub struct Steer<'info> {
     pub owner: Signer<'info>,
@@ -25,10 +26,26 @@ pub fn start(ctx: Context<Steer>) -> Result<()> {
     open.commit(&ctx.accounts.telling, None)
 }
 
-/// Lists nothing more; what is active is for keepers to end.
-pub fn stop(ctx: Context<Steer>) -> Result<()> {
+/// Lists nothing more; what is active is for keepers to end, or what no node has taken if it drains.
+pub fn stop(ctx: Context<Steer>, drain: bool) -> Result<()> {
     let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
-    open.apply(|lifecycle, _, _| lifecycle.stop())?;
+    open.apply(|lifecycle, _, _| lifecycle.stop(drain))?;
+    open.commit(&ctx.accounts.telling, None)
+}
+
+/// Owes one round now.
+pub fn trigger(ctx: Context<Steer>) -> Result<()> {
+    let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, jobs, now| lifecycle.trigger(jobs, now))?;
+    open.commit(&ctx.accounts.telling, None)
+}
+
+/// Marks jobs for replacement, all or the one with this index.
+pub fn restart(ctx: Context<Steer>, index: Option<u64>) -> Result<()> {
+    let mut open = OpenDeployment::load(ctx.accounts.deployment.as_ref())?;
+    open.apply(|lifecycle, jobs, _| lifecycle.restart(index, jobs))?;
+    let lifecycle = &open.lifecycle;
+    open.slots.restart(|job| lifecycle.restarts(job, index));
     open.commit(&ctx.accounts.telling, None)
 }
 

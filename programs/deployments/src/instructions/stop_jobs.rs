@@ -21,7 +21,7 @@ pub(crate) fn handler<'info>(
     indices: Vec<u64>,
 ) -> Result<()> {
     let (accounts, remaining) = (&*ctx.accounts, ctx.remaining_accounts);
-    let jobs = groups::<4>(remaining, indices.len())?;
+    let (jobs, _) = groups::<4>(remaining, indices.len())?;
     // One pass over the queue, which can hold 315 keys, for the whole batch, and none if every job
     // runs. Taking one job off leaves the others where they are.
     let queued = OnceCell::new();

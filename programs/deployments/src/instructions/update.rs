@@ -1,9 +1,11 @@
-//! `update`: changes settings, the name or the revision, in any status but ARCHIVED.
+//! `update`: changes settings, the name, the access key or the revision, in any status but ARCHIVED, and the
+//! market while no job is active.
 
 // All of `events`: Anchor's derive needs what it made of `Telling`.
 use crate::{
     errors::DeployError,
     events::*,
+    markets::is_market,
     room::make_room,
     settings::SettingsArgs,
     state::{deployment::FIRST_REVISION, Deployment, OpenDeployment, Revision},
@@ -19,6 +21,10 @@ pub struct UpdateArgs {
     pub settings: SettingsArgs,
     /// A revision that was added before; 1 is the one the deployment was created with.
     pub revision: Option<u32>,
+    /// Whether what an edited schedule's earlier firings owe, and a firing that is due, still run.
+    pub run_due: bool,
+    /// Authority of jobs that are listed from now on; the default key for none.
+    pub access_key: Option<Pubkey>,
 }
 
 /// Settings alone.
@@ -45,6 +51,9 @@ pub struct Update<'info> {
     #[account(has_one = deployment @ DeployError::WrongRevision)]
     pub revision: Option<Account<'info, Revision>>,
 
+    /// CHECK: the market to go to, if any; checked by owner and discriminator in the handler.
+    pub market: Option<UncheckedAccount<'info>>,
+
     pub system_program: Program<'info, System>,
     pub telling: Telling<'info>,
 }
@@ -62,8 +71,11 @@ impl Update<'_> {
 
 /// Stores the new settings; keepers carry out whatever becomes due.
 pub(crate) fn handler(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
-    require!(args != UpdateArgs::default(), DeployError::NothingToUpdate);
     let accounts = &*ctx.accounts;
+    require!(
+        args != UpdateArgs::default() || accounts.market.is_some(),
+        DeployError::NothingToUpdate
+    );
     let info = accounts.deployment.as_ref();
     let current = accounts.deployment.load()?.settings()?;
     let settings = args.settings.apply_to(current)?;
@@ -73,7 +85,17 @@ pub(crate) fn handler(ctx: Context<Update>, args: UpdateArgs) -> Result<()> {
     if let Some(name) = &args.name {
         open.header.set_name(name)?;
     }
-    open.apply(|lifecycle, jobs, now| lifecycle.configure(settings, jobs, now))?;
+    if let Some(access_key) = args.access_key {
+        open.header.access_key = access_key;
+    }
+    let run_due = args.run_due;
+    open.apply(|lifecycle, jobs, now| lifecycle.configure(settings, run_due, jobs, now))?;
+    if let Some(market) = &accounts.market {
+        require!(is_market(market)?, DeployError::WrongMarket);
+        open.apply(|lifecycle, _, _| lifecycle.change_market())?;
+        open.header.market = market.key();
+        open.moved_to = Some(market.key());
+    }
     if let Some(revision) = args.revision {
         open.header.job_definition = accounts.digest(&open.header, revision)?;
         open.apply(|lifecycle, jobs, now| lifecycle.change_revision(revision, jobs, now))?;

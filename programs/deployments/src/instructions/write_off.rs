@@ -9,7 +9,7 @@ use crate::{
 };
 use anchor_lang::prelude::*;
 use deployments_domain::jobs::End;
-use nosana_jobs_interface::account::JobState;
+use nosana_jobs_interface::account::{Deposit, JobState};
 
 /// Accounts of `write_off`.
 #[derive(Accounts)]
@@ -37,9 +37,9 @@ pub struct WriteOff<'info> {
 /// Frees the job's slot. Whatever the job still gives back later goes to the vault: a node that
 /// finishes returns the rest, `clean` the rent, and `reclaim_job` the deposit, or what is left of it.
 ///
-/// Refused while a keeper can settle or delist the job, for which the market must be there and its
-/// vault hold the deposit. That no run exists cannot be proven on chain, so this is the owner's
-/// decision.
+/// Refused while any keeper can settle or delist the job, for which the market must be there and its
+/// vault hold the deposit; an access key may be lost. That no run exists cannot be proven on chain, so this
+/// is the owner's decision.
 pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     let accounts = &*ctx.accounts;
     let mut open = OpenDeployment::load_unarchived(accounts.deployment.as_ref())?;
@@ -52,12 +52,14 @@ pub(crate) fn handler(ctx: Context<WriteOff>, index: u64) -> Result<()> {
     );
     let (market, market_vault) = (&accounts.market, &accounts.market_vault);
     require_market_vault(market, market_vault)?;
+    let vault = open.header.vault;
+    let can_return = |deposit: &Deposit| -> Result<bool> {
+        Ok(deposit.authority == vault && can_refund(market, market_vault, deposit)?)
+    };
     let can_settle = match job_state(&accounts.job)? {
         JobState::Done { .. } | JobState::Gone => true,
-        JobState::Quit(deposit) => can_refund(market, market_vault, &deposit)?,
-        JobState::Open(deposit) => {
-            is_queued(market, accounts.job.key)? && can_refund(market, market_vault, &deposit)?
-        }
+        JobState::Quit(deposit) => can_return(&deposit)?,
+        JobState::Open(deposit) => is_queued(market, accounts.job.key)? && can_return(&deposit)?,
     };
     require!(!can_settle, DeployError::JobCanSettle);
 

@@ -16,10 +16,11 @@ pub struct Lister<'a, 'info> {
 }
 
 impl<'a, 'info> Lister<'a, 'info> {
-    /// Prepares to list jobs with one definition and one timeout. The vault stands in for each job
+    /// Prepares to list jobs with one definition and one timeout; `authority` signs. The vault stands in for each job
     /// and run until [`Self::list`] puts them in their places.
     pub fn new(
         markets: &Markets<'a, 'info>,
+        authority: &AccountInfo<'info>,
         rewards: &Rewards<'a, 'info>,
         system_program: &AccountInfo<'info>,
         job_definition: &[u8; 32],
@@ -32,7 +33,7 @@ impl<'a, 'info> Lister<'a, 'info> {
             user: markets.vault_nos.key,
             vault: markets.market_vault.key,
             payer: markets.vault.key,
-            authority: markets.vault.key,
+            authority: authority.key,
         };
         let infos = vec![
             markets.vault.clone(),
@@ -43,6 +44,7 @@ impl<'a, 'info> Lister<'a, 'info> {
             markets.vault.clone(),
             rewards.reflection.clone(),
             rewards.vault.clone(),
+            authority.clone(),
             rewards.program.clone(),
             markets.token_program.clone(),
             system_program.clone(),

@@ -143,8 +143,16 @@ pub struct Deployment {
     pub name: [u8; MAX_NAME_BYTES],
     /// Number of the last event that told a change.
     pub changes: u64,
+
+    // Added since, in what was reserved.
+    /// A key of the owner's that lists, and then alone ends, jobs from now on; zero if the vault does.
+    pub access_key: Pubkey,
+    /// Longest time that a job waits for a node, seconds; 0 for no limit.
+    pub max_queue_seconds: u32,
+    /// STOPPING: 1 if jobs that nodes run may end by themselves.
+    pub draining: u8,
     /// Zero; for later versions.
-    pub reserved: [u8; 56],
+    pub reserved: [u8; 19],
 }
 
 // Released layouts never change; `tests` pins the offsets.
@@ -268,6 +276,7 @@ impl Deployment {
             strategy: Strategy::from_byte(self.strategy).ok_or(corrupt)?,
             replicas: self.replicas,
             timeout_seconds: self.timeout_seconds,
+            max_queue_seconds: self.max_queue_seconds,
             schedule: self.schedule(),
             overlap: Overlap::from_byte(self.overlap).ok_or(corrupt)?,
             rotation_seconds: self.rotation_seconds,
@@ -280,11 +289,20 @@ impl Deployment {
         })
     }
 
+    /// Who lists jobs from now on, and then alone ends them: the access key, or the vault if there is none.
+    pub fn authority(&self) -> &Pubkey {
+        match self.access_key == Pubkey::default() {
+            true => &self.vault,
+            false => &self.access_key,
+        }
+    }
+
     /// Stores what the owner chose.
     pub fn set_settings(&mut self, settings: &Settings) {
         self.strategy = settings.strategy as u8;
         self.replicas = settings.replicas;
         self.timeout_seconds = settings.timeout_seconds;
+        self.max_queue_seconds = settings.max_queue_seconds;
         if let Some(schedule) = &settings.schedule {
             self.set_schedule(schedule);
         }
@@ -310,6 +328,7 @@ impl Deployment {
             reason: Reason::from_byte(self.reason).ok_or(corrupt)?,
             settings: self.settings()?,
             revision: self.revision,
+            draining: self.draining != 0,
             owed: self.owed,
             ended: self.ended,
             quit: self.quit,
@@ -337,6 +356,7 @@ impl Deployment {
         self.status = lifecycle.status as u8;
         self.reason = lifecycle.reason as u8;
         self.revision = lifecycle.revision;
+        self.draining = lifecycle.draining.into();
         self.owed = lifecycle.owed;
         self.ended = lifecycle.ended;
         self.quit = lifecycle.quit;

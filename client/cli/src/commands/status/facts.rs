@@ -2,12 +2,12 @@
 
 use super::runway::{runway, runway_json};
 use crate::{
-    format::{self, counted, nos, nos_sum, sol, when},
+    format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
     terms,
 };
 use nosana_deploy_client::domain::{
-    settings::Strategy,
+    settings::{Overlap, Strategy},
     status::{Reason, Status},
 };
 use nosana_deploy_client::{
@@ -44,6 +44,10 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
         "market",
         header.market.to_string(),
     );
+    if let Some(access_key) = deployment.access_key() {
+        let shown = format!("{access_key}: only keepers that have it list its jobs");
+        facts.add("Access key", shown, "access_key", access_key.to_string());
+    }
     strategy_facts(snapshot, &mut facts);
     facts.add(
         "Job definition",
@@ -102,6 +106,7 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
         let shown = format!("{} of a round", counted(header.retries, "quit job"));
         facts.add("Listed again", shown, "retries", header.retries);
     }
+    queue_facts(snapshot, facts);
     let due = header.next_due_at;
     if due < i64::MAX && deployment.status().lists_jobs() {
         facts.add(
@@ -110,6 +115,34 @@ fn strategy_facts(snapshot: &Snapshot, facts: &mut Facts) {
             "next_firing_at",
             due,
         );
+    }
+}
+
+/// How long jobs may wait for a node, and what waits behind one that does.
+fn queue_facts(snapshot: &Snapshot, facts: &mut Facts) {
+    let lifecycle = &snapshot.deployment.lifecycle;
+    let wait = lifecycle.settings.max_queue_seconds;
+    if wait > 0 {
+        let shown = format!(
+            "at most {} for a node, then a job is taken off the market",
+            duration(wait.into())
+        );
+        facts.add("Waits", shown, "max_queue_seconds", wait);
+    }
+    let mut queued = snapshot.jobs.iter().filter(|job| job.queued);
+    let is_held =
+        lifecycle.settings.overlap == Overlap::Forbid && lifecycle.next_due_at <= snapshot.now;
+    if let (true, Some(job)) = (is_held, queued.next()) {
+        let (index, limit) = (
+            job.slot.index,
+            match wait {
+                0 => "; update --max-queue-minutes limits that",
+                _ => "",
+            },
+        );
+        let shown =
+            format!("job {index} waits for a node, and overlap FORBID lists none beside it{limit}");
+        facts.add("Firing held", shown, "firing_held_by", index);
     }
 }
 
@@ -172,6 +205,12 @@ fn why(snapshot: &Snapshot) -> String {
         {
             let until = when(deployment.lifecycle.fail_safe.backoff_until, snapshot.now);
             format!("Jobs ended within minutes; the next ones wait until {until}.")
+        }
+        Status::Stopping if deployment.lifecycle.draining => {
+            format!(
+                "Asked to drain; {} to end by themselves or at their deadline. stop ends them at once.",
+                counted(header.active, "job")
+            )
         }
         Status::Stopping => {
             format!(

@@ -28,6 +28,8 @@ pub struct OpenDeployment<'a> {
     pub lifecycle: Lifecycle,
     /// What happened to jobs since it was opened; [`Self::commit`] tells it.
     pub changes: Vec<JobChange>,
+    /// The market that it was moved to since; [`Self::commit`] tells it.
+    pub moved_to: Option<Pubkey>,
 }
 
 /// The active jobs, for a transition to look at.
@@ -64,6 +66,7 @@ impl<'a> OpenDeployment<'a> {
             header,
             lifecycle,
             changes: Vec::new(),
+            moved_to: None,
         })
     }
 
@@ -167,6 +170,7 @@ impl<'a> OpenDeployment<'a> {
             job_definition: header.job_definition,
             jobs: core::mem::take(&mut self.changes),
             reward,
+            moved_to: self.moved_to,
         })
     }
 

@@ -20,8 +20,10 @@ pub struct ActiveJob {
     pub job_bump: u8,
     /// Bump of the run's address.
     pub run_bump: u8,
+    /// 1 if the owner asked for its replacement.
+    pub restarts: u8,
     /// Zero; for later versions.
-    pub reserved: [u8; 2],
+    pub reserved: [u8; 1],
     /// Longest run from the start in seconds, extensions included.
     pub timeout_seconds: u32,
     /// Seconds from listing to the start of the run, or [`ActiveJob::NOT_RUNNING`].
@@ -42,6 +44,7 @@ impl ActiveJob {
                 .then(|| self.listed_at.saturating_add(waited)),
             timeout_seconds: self.timeout_seconds,
             revision: self.revision,
+            restarts: self.restarts != 0,
         }
     }
 
@@ -97,6 +100,14 @@ impl<'a> Slots<'a> {
         let in_use = self.all.get_mut(..self.in_use);
         let slot = in_use.and_then(|slots| slots.get_mut(position));
         Ok(slot.ok_or(DeployError::JobNotActive)?)
+    }
+
+    /// Marks the jobs of which `restarts` says so as ones to replace.
+    pub fn restart(&mut self, restarts: impl Fn(&Job) -> bool) {
+        let in_use = self.all.get_mut(..self.in_use).unwrap_or_default();
+        for slot in in_use {
+            slot.restarts |= u8::from(restarts(&slot.view()));
+        }
     }
 
     /// Takes `count` free slots for the first `jobs`, and returns them.
