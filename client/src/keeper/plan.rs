@@ -359,7 +359,6 @@ impl Snapshot {
         if self.market_nos.is_none() {
             return Vec::new();
         }
-        let lifecycle = &self.deployment.lifecycle;
         let mut nos = self.funds.nos;
         let due = self.open_jobs().filter_map(|(job, deposit)| {
             job.run?;

@@ -95,7 +95,7 @@ fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
 #[test]
 fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
     let cases = [
-        (r#""replicas": 1"#, r#""replicas": 0"#, "replicas: 0 is not valid; use 1 to 100"),
+        (r#""replicas": 1"#, r#""replicas": 0"#, "replicas: 0 is not valid; use 1 to 100; only INFINITE and SCHEDULED scale to 0, `stop` ends the jobs of others"),
         (r#""replicas": 1"#, r#""replicas": "1""#, r#"replicas: "1" is not valid; use 1 to 100"#),
         (r#""replicas": 1"#, r#""replicas": 1.5"#, "replicas: 1.5 is not valid; use 1 to 100"),
         (r#""timeout": 60"#, r#""timeout": 0"#, "timeout: 0 is not valid; use 1 to 43200 whole minutes"),
@@ -168,7 +168,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replicas: missing; use 1 to 100\nJSON: field \"replica\" is not valid; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, vault, new_vault, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nJSON: field \"replica\" is not valid; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, max_queue_minutes, vault, new_vault, access_key, autostart, job_definition",
         ),
         (
             JOB,

@@ -6,8 +6,8 @@ mod read;
 
 pub use lister::Lister;
 pub use read::{
-    can_refund, is_market, is_queued, job_market, job_state, left_by, listing_market, market,
-    require_market_vault, run_of, which_are_queued,
+    can_refund, is_market, is_queued, job_market, job_payer, job_state, left_by, listing_market,
+    market, require_market_vault, run_of, which_are_queued,
 };
 
 use crate::{errors::DeployError, state::seeds::is_nos_account, vault::Guard};

@@ -55,12 +55,16 @@ pub(crate) fn impostors(scene: &Scene, account: &str) -> Vec<(&'static str, Pubk
     }
 }
 
-/// Names of the runtime that say what is wrong: an account is written to that the transaction gave
-/// read-only, or a reward would leave its receiver below the rent-exempt minimum.
+/// Names of the runtime that say what is wrong: an account is written to, or loses lamports, that the
+/// transaction gave read-only, or a reward would leave its receiver below the rent-exempt minimum.
 pub(crate) fn is_telling(error: &str) -> bool {
-    ["PrivilegeEscalation", "InsufficientFundsForRent"]
-        .iter()
-        .any(|name| error.contains(name))
+    [
+        "PrivilegeEscalation",
+        "ReadonlyLamportChange",
+        "InsufficientFundsForRent",
+    ]
+    .iter()
+    .any(|name| error.contains(name))
 }
 
 /// Replacements that may go through, because they do no harm, and why.

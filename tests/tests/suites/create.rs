@@ -131,7 +131,7 @@ async fn settings_that_the_rules_refuse_are_refused_by_name() {
                 },
                 ..simple.clone()
             },
-            DeployError::ReplicasOutOfRange,
+            DeployError::NoReplicas,
         ),
         (
             DeploymentSpec {

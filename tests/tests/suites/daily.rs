@@ -417,6 +417,41 @@ async fn an_edited_schedule_drops_what_is_due_unless_it_is_to_run() {
     }
 }
 
+#[tokio::test]
+async fn a_round_that_a_shortage_interrupted_lapses_with_the_next_firing() {
+    // With FORBID the next firing is skipped, because a job of this one is active then.
+    for (overlap, then) in [(Overlap::Forbid, 0), (Overlap::Allow, 2)] {
+        let mut world = World::new().await;
+        let mut spec = world.spec(Strategy::Scheduled, 2);
+        spec.settings.overlap = overlap;
+        spec.settings.timeout_seconds = 29 * 86_400;
+        let spec = DeploymentSpec {
+            autostart: true,
+            ..spec
+        };
+        let key = world.create(&spec).await;
+        let cost = PRICE * 29 * 86_400;
+        world.fund(cost, SOL).await;
+        let midnight = world.deployment(&key).await.header.next_due_at;
+        world.set_time(midnight).await;
+        world.list(&key, 2).await.unwrap();
+        world.list(&key, 2).await.unwrap();
+        let deployment = world.deployment(&key).await;
+        assert_eq!(
+            (deployment.status(), deployment.header.owed),
+            (Status::InsufficientFunds, 1)
+        );
+        // Weeks later there is money again, and the job still runs.
+        world.set_time(midnight + 20 * 86_400).await;
+        world.fund(9 * cost, 0).await;
+        let before = world.deployment(&key).await.jobs.len();
+        world.list(&key, 9).await.unwrap();
+        let after = world.deployment(&key).await;
+        assert_eq!(after.status(), Status::Running);
+        assert_eq!(after.jobs.len() - before, then, "{overlap:?}");
+    }
+}
+
 // ── drain, restart ──
 
 #[tokio::test]

@@ -244,8 +244,7 @@ async fn a_written_off_job_still_gives_back_to_the_vault_what_it_can() {
         .unwrap();
     assert_eq!(
         failure(world.by_keeper(reclaim(&stranger)).await),
-        Err(Failure::Code(6008)),
-        "the markets' InvalidPayer"
+        refused(DeployError::WrongVault)
     );
     world.by_keeper(reclaim(&vault)).await.unwrap();
     assert_eq!(world.vault_funds().await, (COST, SOL));

@@ -1,7 +1,7 @@
 //! Rules that hold when nodes quit, prices spike and queues are long.
 
 use crate::{failure, refused};
-use deployments::{errors::DeployError, settings::SettingsArgs};
+use deployments::{errors::DeployError, instructions::UpdateArgs, settings::SettingsArgs};
 use deployments_domain::{
     cron::Schedule,
     settings::{Overlap, Settings, Strategy},
@@ -438,7 +438,7 @@ async fn a_schedule_started_days_after_its_error_waits_for_its_next_firing() {
 }
 
 #[tokio::test]
-async fn forbid_keeps_a_due_firing_when_it_is_rescheduled() {
+async fn forbid_keeps_a_due_firing_that_is_to_run_when_it_is_rescheduled() {
     let mut world = World::new().await;
     let key = started(&mut world, Strategy::Scheduled, 9, |settings| {
         settings.overlap = Overlap::Forbid;
@@ -454,7 +454,11 @@ async fn forbid_keeps_a_due_firing_when_it_is_rescheduled() {
         schedule: Some(Schedule::parse("30 * * * *").unwrap().into()),
         ..SettingsArgs::default()
     };
-    configure(&mut world, &key, hourly).await;
+    let args = UpdateArgs {
+        run_due: true,
+        ..UpdateArgs::from(hourly)
+    };
+    world.update(&key, args).await.unwrap();
     world.settle(&key, &[0]).await.unwrap();
     world.list(&key, 1).await.unwrap();
     let deployment = world.deployment(&key).await;

@@ -5,7 +5,9 @@
 use crate::{
     errors::DeployError,
     events::*,
-    markets::{is_queued, job_state, require_market_vault, run_of, Markets, RunAccounts},
+    markets::{
+        is_queued, job_payer, job_state, require_market_vault, run_of, Markets, RunAccounts,
+    },
     state::{seeds::JobAddresses, OpenDeployment},
     vault::*,
 };
@@ -33,7 +35,7 @@ pub struct ReclaimJob<'info> {
     /// CHECK: pinned by the job's address, which derives from it; may be closed.
     pub deployment: UncheckedAccount<'info>,
 
-    /// The markets' program checks that it paid for the job.
+    /// The job's account says that it paid for the job.
     pub vault: VaultAccounts<'info>,
 
     /// CHECK: the markets' program checks that it is the job's. Writable to delist a queued job.
@@ -79,6 +81,12 @@ impl ReclaimJob<'_> {
             ours.is_job(self.job.key, args.index, args.job_bump),
             DeployError::WrongJobAddress
         );
+        let payer = job_payer(&self.job)?;
+        require!(
+            payer.is_none_or(|payer| payer == *self.vault.vault.key),
+            DeployError::WrongVault
+        );
+
         // market_vault
         require_market_vault(&self.market, &self.market_vault)?;
 

@@ -61,6 +61,14 @@ pub fn job_market(account: &AccountInfo) -> Result<Option<Pubkey>> {
     with_job(account, |job| job.market)
 }
 
+/// Who paid for a job, or `None` if the account is gone.
+///
+/// # Errors
+/// As [`job_state`].
+pub fn job_payer(account: &AccountInfo) -> Result<Option<Pubkey>> {
+    with_job(account, |job| job.payer)
+}
+
 /// The run of `job`, or `None` if the account is not a run of it.
 ///
 /// # Errors

@@ -38,7 +38,10 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, next_job_index), 376),
         (offset_of!(Deployment, name), 416),
         (offset_of!(Deployment, changes), 480),
-        (offset_of!(Deployment, reserved), 488),
+        (offset_of!(Deployment, access_key), 488),
+        (offset_of!(Deployment, max_queue_seconds), 520),
+        (offset_of!(Deployment, draining), 524),
+        (offset_of!(Deployment, reserved), 525),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);
