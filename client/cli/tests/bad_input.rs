@@ -57,7 +57,7 @@ fn every_bad_field_is_named_with_its_value_and_what_is_valid() {
         (
             "replicas_0",
             with(r#""replicas": 1"#, r#""replicas": 0"#),
-            "replicas: 0 is not valid; use 1 to 100".into(),
+            "replicas: 0 is not valid; use 1 to 100; only INFINITE and SCHEDULED scale to 0, `stop` ends the jobs of others".into(),
         ),
         (
             "replicas_101",

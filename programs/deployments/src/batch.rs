@@ -25,12 +25,9 @@ pub struct HandleJobs<'info> {
     #[account(mut)]
     pub keeper: Signer<'info>,
 
-    #[account(
-        mut,
-        has_one = vault @ DeployError::WrongVault,
-        has_one = vault_nos @ DeployError::WrongVaultTokenAccount,
-        has_one = market @ DeployError::WrongMarket,
-    )]
+    /// Says which vault and which market the next three are; [`Self::require_of`] compares, because Anchor
+    /// would load the deployment anew for each.
+    #[account(mut)]
     pub deployment: AccountLoader<'info, Deployment>,
 
     #[account(mut)]
@@ -77,15 +74,22 @@ pub struct SpendOnJobs<'info> {
 }
 
 impl<'info> HandleJobs<'info> {
-    /// Checks what Anchor does not, and opens the deployment.
+    /// Checks that vault and market are the deployment's. Anchor has checked the keeper, the kinds of
+    /// accounts and the programs; the market's vault is left to the caller.
     ///
     /// # Errors
-    /// [`DeployError::WrongMarketVault`], and whatever [`OpenDeployment::load_unarchived`] returns.
-    pub fn open(&self) -> Result<OpenDeployment<'_>> {
-        // market_vault
-        require_market_vault(&self.market, &self.market_vault)?;
-        // keeper, deployment, vault, vault_nos, market, programs: checked by Anchor.
-        OpenDeployment::load_unarchived(self.deployment.as_ref())
+    /// [`DeployError::WrongVault`], [`DeployError::WrongVaultTokenAccount`], [`DeployError::WrongMarket`].
+    pub fn require_of(&self, deployment: &Deployment) -> Result<()> {
+        require!(deployment.vault == *self.vault.key, DeployError::WrongVault);
+        require!(
+            deployment.vault_nos == *self.vault_nos.key,
+            DeployError::WrongVaultTokenAccount
+        );
+        require!(
+            deployment.market == *self.market.key,
+            DeployError::WrongMarket
+        );
+        Ok(())
     }
 
     /// For calling the markets' program; the vault signs, and `access_key` did if there is one.
@@ -182,7 +186,9 @@ pub fn handle<'info, const ACCOUNTS_PER_JOB: usize>(
         &[AccountInfo<'info>; ACCOUNTS_PER_JOB],
     ) -> Result<Effect>,
 ) -> Result<()> {
-    let mut open = accounts.open()?;
+    require_market_vault(&accounts.market, &accounts.market_vault)?;
+    let mut open = OpenDeployment::load_unarchived(accounts.deployment.as_ref())?;
+    accounts.require_of(&open.header)?;
     let (groups, access_key) = groups(remaining, indices.len())?;
     let seeds = VaultSeeds::of(&open.header);
     let vault_seeds = seeds.as_slices();

@@ -4,7 +4,11 @@ use crate::{
     errors::DeployError,
     state::{seeds, Deployment},
 };
-use anchor_lang::{prelude::*, system_program};
+use anchor_lang::{
+    prelude::*,
+    solana_program::{program::invoke_signed_unchecked, system_instruction::transfer},
+    system_program,
+};
 use anchor_spl::token;
 use core::cell::Ref;
 use deployments_domain::funding::{may_hold, Rents};
@@ -145,15 +149,13 @@ pub fn send_lamports<'info>(
     lamports: u64,
     signer: &[&[u8]],
 ) -> Result<()> {
-    let accounts = system_program::Transfer {
-        from: from.clone(),
-        to: to.clone(),
-    };
-    let signers = &[signer];
-    system_program::transfer(
-        CpiContext::new_with_signer(system_program::ID, accounts, signers),
-        lamports,
-    )
+    let transfer = transfer(from.key, to.key, lamports);
+    // Unchecked: lamports move, and nothing here borrows those of either account.
+    Ok(invoke_signed_unchecked(
+        &transfer,
+        &[from.clone(), to.clone()],
+        &[signer],
+    )?)
 }
 
 /// NOS out of the vault's token account.
@@ -194,12 +196,21 @@ impl<'a, 'info> Guard<'a, 'info> {
     /// # Errors
     /// [`DeployError::WrongVaultTokenAccount`] if `vault_nos` is not a token account.
     pub fn new(vault: &'a AccountInfo<'info>, vault_nos: &'a AccountInfo<'info>) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::holding(nos_balance(vault_nos)?, vault, vault_nos))
+    }
+
+    /// As [`Self::new`], where the NOS in `vault_nos` were read in this instruction already.
+    pub fn holding(
+        nos: u64,
+        vault: &'a AccountInfo<'info>,
+        vault_nos: &'a AccountInfo<'info>,
+    ) -> Self {
+        Self {
             vault,
             vault_nos,
             lamports: vault.lamports(),
-            nos: nos_balance(vault_nos)?,
-        })
+            nos,
+        }
     }
 
     /// Notes that the vault received lamports besides.

@@ -10,6 +10,7 @@ use nosana_deploy_client::{
     instructions::{self as ix, JobRun},
     jobs_program::account::{JOB_DONE, JOB_STOPPED},
     markets::Run,
+    DeploymentSpec,
 };
 use solana_account::Account;
 use solana_program::instruction::Instruction;
@@ -139,6 +140,16 @@ fn lists(bench: &Bench, rows: &mut Vec<Row>) {
     let instruction = list(&scene, most);
     let name = format!("list_jobs without a reward: {most}, {}", Queue::Empty);
     rows.push(scene.of_keeper(&name, most, instruction));
+    let keyed = DeploymentSpec {
+        access_key: Some(named("access key")),
+        ..spec(Strategy::Simple, MANY, "")
+    };
+    for count in [1, 4] {
+        let mut scene = Scene::started(bench, Queue::Empty, &keyed);
+        let instruction = list(&scene, count);
+        let name = format!("list_jobs with an access key: {count}, {}", Queue::Empty);
+        rows.push(scene.of_keeper(&name, count, instruction));
+    }
 }
 
 /// Cranks that change a status and nothing else.

@@ -15,6 +15,7 @@ use solana_program::instruction::Instruction;
 pub(super) fn measure(bench: &Bench) -> Vec<Row> {
     let mut rows = life(bench);
     rows.push(write_off(bench));
+    rows.push(restart(bench));
     rows
 }
 
@@ -59,6 +60,8 @@ fn life(bench: &Bench) -> Vec<Row> {
     let close_revision = ix::close_revision(&owner, &key, 2);
     note(&mut scene, "close_revision", close_revision);
     scene.does(&[ix::stop(&owner, &key)]);
+    let to = ix::move_to(&owner, &key, &named("market"), UpdateArgs::default());
+    note(&mut scene, "update, another market", to);
     let [_, withdraw] = ix::withdraw(&vault, Amount::All, Amount::All);
     note(&mut scene, "withdraw", withdraw);
     note(&mut scene, "archive", ix::archive(&owner, &key));
@@ -67,6 +70,11 @@ fn life(bench: &Bench) -> Vec<Row> {
     let scheduled = seeds::deployment_address(&owner, 1).0;
     let start = ix::start(&owner, &scheduled);
     note(&mut scene, "start, SCHEDULED on 29 February", start);
+    let trigger = ix::trigger(&owner, &scheduled);
+    note(&mut scene, "trigger", trigger);
+    scene.chain.set_rent(696);
+    let reclaim = ix::reclaim_rent(&owner, &[seeds::owner_address(&owner).0, scheduled]);
+    note(&mut scene, "reclaim_rent: 2", reclaim);
     rows
 }
 
@@ -103,6 +111,13 @@ pub(super) fn luck(bench: &Bench) -> Vec<Luck> {
         }
     }
     found
+}
+
+/// All jobs of a deployment.
+fn restart(bench: &Bench) -> Row {
+    let mut scene = Scene::listed(bench, Strategy::Simple, 8);
+    let restart = ix::restart(&scene.owner, &scene.key, None);
+    scene.of_owner("restart: 8", restart)
 }
 
 /// A job that no keeper can settle: its market is gone.

@@ -561,9 +561,10 @@ async fn a_job_that_no_node_takes_is_taken_off_the_market_and_its_deposit_return
         .await
         .unwrap();
     world.settle(&key, &[0]).await.unwrap();
+    let deployment = world.deployment(&key).await;
     assert_eq!(
-        world.status(&key).await,
-        Status::Stopped,
+        (deployment.status(), deployment.header.not_taken),
+        (Status::Stopped, 1),
         "the round went on without it"
     );
 }

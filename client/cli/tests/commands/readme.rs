@@ -63,6 +63,24 @@ fn the_reference_s_commands_work_in_their_order() {
 }
 
 #[test]
+fn what_owners_do_every_day_works() {
+    let net = Net::start("readme_daily");
+    net.create(
+        r#""replicas": 1, "strategy": "SCHEDULED", "schedule": "0 0 1 1 *", "autostart": true"#,
+    );
+    let infinite = net.create(r#""replicas": 1, "strategy": "INFINITE", "autostart": true"#);
+    net.json(&["fund", "--nos", "9", "--sol", "0.1"]);
+    assert_eq!(net.keep(&infinite), ["list 1 job"]);
+    let lines = commands("docs/cli.md", "nosana-deploy trigger");
+    assert_eq!(lines.len(), 5);
+    for line in lines {
+        let arguments = arguments(&line);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        net.text(&arguments);
+    }
+}
+
+#[test]
 fn the_round_trip_over_three_machines_works() {
     let net = Net::start("readme_round_trip");
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "max_price": "none""#);
@@ -113,9 +131,12 @@ fn the_keeper_s_guide_s_commands_and_settings_work() {
     let net = Net::start("keeper-guide");
     let owner = net.owner.pubkey().to_string();
     let lines = commands("docs/keeper.md", "nosana-deploy keeper");
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 5);
+    let access = net.wallet("node"); // any keypair
     for line in lines {
-        let line = line.replace("<PUBKEY>", &owner);
+        let line = line
+            .replace("<PUBKEY>", &owner)
+            .replace("access.json", &access);
         let mut arguments = arguments(&line);
         // One that runs until Ctrl-C is `keeper.rs`'s.
         if !line.contains("--once") {

@@ -89,6 +89,8 @@ pub struct Lifecycle {
     pub ended: u32,
     /// SIMPLE and SIMPLE-EXTEND: jobs of the current round that their nodes quit.
     pub quit: u32,
+    /// Jobs of the current round, or of the last firing, that no node took in time. Informs, decides nothing.
+    pub not_taken: u32,
     /// Jobs that are queued, running or not settled yet.
     pub active: u32,
     /// Most jobs that the account has room for.
@@ -116,6 +118,7 @@ impl Lifecycle {
             owed: 0,
             ended: 0,
             quit: 0,
+            not_taken: 0,
             active: 0,
             slots: settings.slots(),
             next_due_at: NEVER,
@@ -219,6 +222,7 @@ impl Lifecycle {
     /// SCHEDULED: owes a round from `now` on, in place of whatever an earlier one still owes.
     fn begin_round(&mut self, jobs: impl Iterator<Item = Job>, now: i64) {
         self.owed = self.round_of_firing(jobs);
+        self.not_taken = 0;
         self.fired_at = now;
         if self.fires(now) {
             self.next_due_at = self.next_firing(now);

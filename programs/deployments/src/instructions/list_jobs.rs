@@ -4,7 +4,7 @@ use crate::{
     batch::{commit_and_pay, groups, Groups, SpendOnJobs},
     errors::DeployError,
     events::{JobChange, JobEvent},
-    markets::{market, require_market_vault, Lister},
+    markets::{market, Lister},
     state::{
         seeds::{self, JobAddresses},
         ActiveJob, OpenDeployment,
@@ -35,8 +35,10 @@ pub(crate) fn handler<'info>(
     let accounts = &*ctx.accounts;
     let common = &accounts.common;
     let mut open = OpenDeployment::load_unarchived(common.deployment.as_ref())?;
+    common.require_of(&open.header)?;
+    let (market, is_its_vault) = market(&common.market, common.market_vault.key)?;
     let offer = Offer {
-        market: market(&common.market)?,
+        market,
         funds: Funds {
             nos: nos_balance(&common.vault_nos)?,
             lamports: common.vault.lamports(),
@@ -66,6 +68,7 @@ pub(crate) fn handler<'info>(
             1
         }
         Listing::Jobs(most) => {
+            require!(is_its_vault, DeployError::WrongMarketVault);
             let groups = groups(ctx.remaining_accounts, bumps.len())?;
             let bumps = bumps.get(..most as usize).unwrap_or(&bumps);
             require!(!bumps.is_empty(), DeployError::WrongAccountCount);
@@ -90,7 +93,6 @@ fn list<'info>(
     else {
         return err!(DeployError::WrongMarket);
     };
-    require_market_vault(&accounts.common.market, &accounts.common.market_vault)?;
     let timeout_seconds = open.lifecycle.settings.timeout_seconds;
     let cost = job_cost(price_per_second, timeout_seconds).ok_or(DeployError::Overflow)?;
     let count = u32::try_from(bumps.len()).map_err(|_| DeployError::Overflow)?;
@@ -123,16 +125,20 @@ fn list<'info>(
     let vault_seeds = VaultSeeds::of(&open.header);
     let vault_seeds = vault_seeds.as_slices();
     let markets = common.markets(&vault_seeds, access_key);
+    let authority = match open.header.access_key == Pubkey::default() {
+        true => &common.vault,
+        false => markets.authority(&open.header.access_key)?,
+    };
     let mut lister = Lister::new(
         &markets,
-        markets.authority(open.header.authority())?,
+        authority,
         &accounts.rewards(),
         &common.system_program,
         &open.header.job_definition,
         timeout_seconds,
     );
     let mut ours = JobAddresses::of(&key);
-    let mut guard = Guard::new(&common.vault, &common.vault_nos)?;
+    let mut guard = Guard::holding(offer.funds.nos, &common.vault, &common.vault_nos);
     let mut runs = 0_u32;
     for (slot, [job, run]) in new.iter_mut().zip(addresses) {
         let index = slot.index.to_le_bytes();

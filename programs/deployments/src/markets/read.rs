@@ -98,12 +98,15 @@ pub fn is_market(account: &AccountInfo) -> Result<bool> {
     with_market(account, |market| market.is_some())
 }
 
-/// The market as a listing sees it.
+/// The market as a listing sees it, and whether `vault` is its vault.
 ///
 /// # Errors
 /// As [`is_market`].
-pub fn market(account: &AccountInfo) -> Result<lifecycle::Market> {
-    with_market(account, listing_market)
+pub fn market(account: &AccountInfo, vault: &Pubkey) -> Result<(lifecycle::Market, bool)> {
+    with_market(account, |market| {
+        let is_its_vault = market.is_some_and(|market| market.header.vault == *vault);
+        (listing_market(market), is_its_vault)
+    })
 }
 
 /// A market, open or closed, as a listing sees it.

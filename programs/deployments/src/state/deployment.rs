@@ -149,10 +149,12 @@ pub struct Deployment {
     pub access_key: Pubkey,
     /// Longest time that a job waits for a node, seconds; 0 for no limit.
     pub max_queue_seconds: u32,
+    /// Jobs of the current round, or of the last firing, that no node took in time.
+    pub not_taken: u32,
     /// STOPPING: 1 if jobs that nodes run may end by themselves.
     pub draining: u8,
     /// Zero; for later versions.
-    pub reserved: [u8; 19],
+    pub reserved: [u8; 15],
 }
 
 // Released layouts never change; `tests` pins the offsets.
@@ -289,14 +291,6 @@ impl Deployment {
         })
     }
 
-    /// Who lists jobs from now on, and then alone ends them: the access key, or the vault if there is none.
-    pub fn authority(&self) -> &Pubkey {
-        match self.access_key == Pubkey::default() {
-            true => &self.vault,
-            false => &self.access_key,
-        }
-    }
-
     /// Stores what the owner chose.
     pub fn set_settings(&mut self, settings: &Settings) {
         self.strategy = settings.strategy as u8;
@@ -332,6 +326,7 @@ impl Deployment {
             owed: self.owed,
             ended: self.ended,
             quit: self.quit,
+            not_taken: self.not_taken,
             active: self.active,
             slots: u32::try_from(slots).map_err(|_| corrupt)?,
             next_due_at: self.next_due_at,
@@ -360,6 +355,7 @@ impl Deployment {
         self.owed = lifecycle.owed;
         self.ended = lifecycle.ended;
         self.quit = lifecycle.quit;
+        self.not_taken = lifecycle.not_taken;
         self.active = lifecycle.active;
         self.next_due_at = lifecycle.next_due_at;
         self.fired_at = lifecycle.fired_at;

@@ -129,6 +129,18 @@ fn queue_facts(snapshot: &Snapshot, facts: &mut Facts) {
         );
         facts.add("Waits", shown, "max_queue_seconds", wait);
     }
+    let not_taken = snapshot.deployment.header.not_taken;
+    if not_taken > 0 {
+        let of = match lifecycle.settings.strategy {
+            Strategy::Scheduled => "the last firing",
+            _ => "the round",
+        };
+        let shown = format!(
+            "{} of {of} in time; the deposits are back",
+            counted(not_taken, "job")
+        );
+        facts.add("No node took", shown, "jobs_not_taken", not_taken);
+    }
     let mut queued = snapshot.jobs.iter().filter(|job| job.queued);
     let is_held =
         lifecycle.settings.overlap == Overlap::Forbid && lifecycle.next_due_at <= snapshot.now;

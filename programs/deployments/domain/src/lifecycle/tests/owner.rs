@@ -352,8 +352,11 @@ fn a_job_that_no_node_takes_in_time_is_given_up_and_the_round_goes_on() {
     simple.take(0, NOW + 599);
     simple.end(1, End::Stopped(StopReason::NotTaken), NOW + 601);
     assert_eq!((simple.lifecycle.owed, simple.lifecycle.ended), (0, 1));
+    assert_eq!(simple.lifecycle.not_taken, 1);
     simple.end(0, ran(10, NOW + 700), NOW + 700);
     assert_eq!(simple.lifecycle.status, Status::Stopped);
+    simple.start(NOW + 800);
+    assert_eq!(simple.lifecycle.not_taken, 0, "a new round");
 }
 
 #[test]
@@ -372,6 +375,9 @@ fn a_firing_that_no_node_takes_holds_back_no_later_one() {
         (forbid.missing(late), forbid.missing(midnight + DAY)),
         (0, 1)
     );
+    assert_eq!(forbid.lifecycle.not_taken, 1, "the firing is missed");
+    forbid.list(1, midnight + DAY);
+    assert_eq!(forbid.lifecycle.not_taken, 0);
 }
 
 #[test]
