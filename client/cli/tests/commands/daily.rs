@@ -170,3 +170,43 @@ fn only_a_keeper_that_has_the_access_key_lists_its_jobs() {
     let refused = net.refused(2, &["keeper", "--once", "--access-keypair", &secret]);
     assert!(!refused.contains(&secret), "{refused}");
 }
+
+/// Where a deployment's account has the schedule's next firing, and its first job's listing.
+const NEXT_DUE_AT: usize = 312;
+const LISTED_AT: usize = 544 + 8;
+
+#[test]
+fn status_names_what_waits_for_a_node_too_long_and_what_waits_for_it() {
+    let net = Net::start("waiting");
+    let key = net.create(
+        r#""replicas": 1, "strategy": "SCHEDULED", "schedule": "0 0 1 1 *", "overlap": "FORBID", "autostart": true"#,
+    );
+    net.json(&["fund", "--nos", "1", "--sol", "0.05"]);
+    net.json(&["trigger", "0"]);
+    assert_eq!(net.keep(&key), ["list 1 job"]);
+    assert_eq!(net.status(&key)["firing_held_by"], json!(null));
+    // As if a firing had come, and the job waited since long ago.
+    net.damage(&key, |data| {
+        for at in [NEXT_DUE_AT, LISTED_AT] {
+            data[at..at + 8].copy_from_slice(&1_700_000_000_i64.to_le_bytes());
+        }
+    });
+    let shown = net.text(&["status", "0"]);
+    assert!(
+        shown.contains("job 0 waits for a node, and overlap FORBID lists none beside it; update --max-queue-minutes limits that"),
+        "{shown}"
+    );
+    net.json(&["update", "0", "--max-queue-minutes", "30"]);
+    let done = net.keep(&key);
+    assert_eq!(done[0], "stop 1 job (no node took it in time)");
+    let status = net.status(&key);
+    assert_eq!(
+        (&status["firing_held_by"], &status["jobs_not_taken"]),
+        (&json!(null), &json!(1))
+    );
+    let shown = net.text(&["status", "0"]);
+    assert!(
+        shown.contains("1 job of the last firing in time; the deposits are back"),
+        "{shown}"
+    );
+}
