@@ -19,11 +19,15 @@ use std::time::Duration;
 /// Longest wait for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+const POLL: Duration = Duration::from_millis(250);
+
 /// A connection to an RPC node.
 pub struct Cluster {
     client: RpcClient,
     /// The node's address as people may see it: paths and queries may hold keys.
     shown_url: String,
+    /// How often the node is asked whether a transaction is confirmed.
+    poll: Duration,
 }
 
 impl Cluster {
@@ -36,6 +40,7 @@ impl Cluster {
                 commitment,
             ),
             shown_url: without_secrets(url),
+            poll: POLL,
         }
     }
 

@@ -19,10 +19,7 @@ use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 use solana_transaction_error::TransactionError;
 use solana_transaction_status_client_types::{UiInstruction, UiParsedInstruction};
-use std::time::Duration;
 
-/// How often the cluster is asked whether a transaction is confirmed.
-const POLL: Duration = Duration::from_millis(250);
 /// A transaction is sent again after this many polls: nodes drop some.
 const POLLS_PER_SEND: u32 = 8;
 /// Longest wait: two minutes. A blockhash expires before, if the node answers; a nonce does not.
@@ -226,7 +223,7 @@ impl Cluster {
             }
         }
         for polls in 1..=MOST_POLLS {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.poll).await;
             let sends_again = polls.is_multiple_of(POLLS_PER_SEND);
             // Asked before the status: what expired before that cannot be confirmed after.
             let expired = match lifetime {
@@ -361,3 +358,6 @@ fn change(
     let changed = change.lamports.0 != change.lamports.1 || change.nos.0 != change.nos.1;
     changed.then_some(change)
 }
+
+#[cfg(test)]
+mod tests;
