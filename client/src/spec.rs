@@ -1,7 +1,7 @@
 //! A deployment as a person writes it: JSON with comments, every field checked before anything is
 //! sent. The rules are the domain crate's, which the program enforces again.
 
-use crate::{digest, job, json};
+use crate::{definition::Definition, job, seeds};
 use deployments::{instructions::CreateArgs, settings::SettingsArgs};
 use deployments_domain::settings::{
     default_price_cap, InvalidSettings, Overlap, Settings, Strategy, DEFAULT_MAX_FEE_BPS,
@@ -35,8 +35,6 @@ pub struct DeploymentSpec {
     pub autostart: bool,
     /// What the nodes run.
     pub job_definition: Value,
-    /// The definition's name on chain; see [`digest`].
-    pub job_definition_digest: [u8; 32],
 }
 
 /// What is wrong with a deployment's JSON, in one line: the field, its value, and what is valid.
@@ -226,7 +224,6 @@ impl DeploymentSpec {
             default_price_cap: max_price.is_none(),
             access_key,
             autostart: autostart.unwrap_or(false),
-            job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
         })
     }
@@ -238,15 +235,21 @@ impl DeploymentSpec {
         }
     }
 
-    /// The arguments of `create` for the owner's deployment number `id`.
-    pub fn create_args(&self, id: u64) -> CreateArgs {
+    /// What is pinned for the deployment at this address.
+    pub fn definition(&self, deployment: &Pubkey) -> Definition {
+        Definition::new(&self.job_definition, deployment)
+    }
+
+    /// The arguments of `create` for this owner's deployment number `id`.
+    pub fn create_args(&self, owner: &Pubkey, id: u64) -> CreateArgs {
+        let deployment = seeds::deployment_address(owner, id).0;
         CreateArgs {
             id,
             vault_index: self.vault_index,
             name: self.name.clone(),
             strategy: self.settings.strategy as u8,
             settings: SettingsArgs::from(&self.settings),
-            job_definition: self.job_definition_digest,
+            job_definition: *self.definition(&deployment).digest(),
             autostart: self.autostart,
             access_key: self.access_key.unwrap_or_default(),
         }
@@ -268,7 +271,7 @@ fn as_key(value: &Value) -> Option<Pubkey> {
 }
 
 /// A whole number, however it is written: 60, 60.0, 6e1.
-fn whole(value: &Value) -> Option<u64> {
+pub(crate) fn whole(value: &Value) -> Option<u64> {
     /// Up to here a float holds every whole number.
     const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(number);

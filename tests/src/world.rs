@@ -15,9 +15,8 @@ use deployments_domain::{
 };
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
-    digest,
     instructions::{self as ix, JobRun, Vault},
-    json, seeds, DeploymentSpec, PROGRAM_ID,
+    seeds, DeploymentSpec, PROGRAM_ID,
 };
 use nosana_jobs_localnet::state::{JobAccount, MarketAccount};
 use solana_account::Account;
@@ -141,7 +140,6 @@ impl<B: Bank> World<B> {
             default_price_cap: false,
             access_key: None,
             autostart: false,
-            job_definition_digest: digest::digest(json::stringify(&job_definition).as_bytes()),
             job_definition,
             settings: Settings {
                 replicas,

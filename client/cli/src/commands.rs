@@ -1,6 +1,7 @@
 //! The commands, a file for each or for a few that are alike.
 
 pub(crate) mod create;
+pub(crate) mod endpoints;
 pub(crate) mod funds;
 pub(crate) mod keygen;
 pub(crate) mod list;

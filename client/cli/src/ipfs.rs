@@ -2,40 +2,59 @@
 
 use crate::exit::invalid;
 use anyhow::{bail, Context, Result};
-use nosana_deploy_client::{digest, rpc::without_secrets};
+use nosana_deploy_client::{
+    definition::Definition, digest, rpc::without_secrets, spec::MAX_JSON_BYTES,
+};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A job definition to be pinned once its owner has said yes.
-pub(crate) struct Pin {
-    ipfs: Ipfs,
-    content: String,
-    digest: [u8; 32],
+/// Where job definitions are fetched, for example `https://ipfs.io`.
+pub(crate) struct Gateway {
+    base: String,
+    client: reqwest::Client,
 }
 
-impl Pin {
-    /// Nothing is sent yet.
-    pub(crate) fn new(url: &str, content: String, digest: [u8; 32]) -> Result<Self> {
-        let ipfs = Ipfs::new(url)?;
-        Ok(Self {
-            ipfs,
-            content,
-            digest,
-        })
+impl Gateway {
+    pub(crate) fn new(url: &str) -> Result<Self> {
+        let (base, client) = connect(url, "--ipfs-gateway", "https://ipfs.io")?;
+        Ok(Self { base, client })
     }
 
-    /// Where it is pinned, as people may see it: an address may hold a key.
-    pub(crate) fn host(&self) -> String {
-        without_secrets(&self.ipfs.base)
+    /// The definition of a digest. Whatever the gateway answers, it is believed only if it is that one.
+    pub(crate) async fn fetch(&self, digest: &[u8; 32]) -> Result<Definition> {
+        let cid = digest::cid(digest);
+        let asked = self.client.get(format!("{}/ipfs/{cid}", self.base));
+        let answer = asked.send().await.map_err(reqwest::Error::without_url);
+        let mut answer = answer.context("--ipfs-gateway cannot be reached")?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("--ipfs-gateway answered {status} for the job definition {cid}");
+        }
+        let mut bytes = Vec::new();
+        while let Some(some) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+            bytes.extend_from_slice(&some);
+            if bytes.len() > MAX_JSON_BYTES {
+                bail!("--ipfs-gateway answered more than {MAX_JSON_BYTES} bytes for {cid}");
+            }
+        }
+        let found = String::from_utf8(bytes).ok();
+        found
+            .and_then(|text| Definition::read(&text, digest))
+            .with_context(|| format!("--ipfs-gateway answered something else than {cid}"))
     }
+}
 
-    /// Publishes it.
-    pub(crate) async fn publish(&self) -> Result<()> {
-        self.ipfs.pin(&self.content, &self.digest).await
+fn connect(url: &str, option: &str, example: &str) -> Result<(String, reqwest::Client)> {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(invalid(format!(
+            "{option}: use an address such as {example}"
+        )));
     }
+    let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+    Ok((url.trim_end_matches('/').to_owned(), client))
 }
 
 /// An IPFS node's HTTP API, for example `http://127.0.0.1:5001`.
@@ -46,20 +65,19 @@ pub(crate) struct Ipfs {
 
 impl Ipfs {
     pub(crate) fn new(url: &str) -> Result<Self> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(invalid(
-                "--ipfs-api: use an address such as http://127.0.0.1:5001",
-            ));
-        }
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        let base = url.trim_end_matches('/').to_owned();
+        let (base, client) = connect(url, "--ipfs-api", "http://127.0.0.1:5001")?;
         Ok(Self { base, client })
     }
 
-    /// Pins a file and makes sure that it got the name that is on chain.
-    async fn pin(&self, content: &str, digest: &[u8; 32]) -> Result<()> {
-        let cid = digest::cid(digest);
-        let file = Part::text(content.to_owned())
+    /// Where it is, as people may see it: an address may hold a key.
+    pub(crate) fn host(&self) -> String {
+        without_secrets(&self.base)
+    }
+
+    /// Pins a definition and makes sure that it got the name that is on chain.
+    pub(crate) async fn pin(&self, definition: &Definition) -> Result<()> {
+        let cid = definition.cid();
+        let file = Part::text(definition.text().to_owned())
             .file_name("job.json")
             .mime_str("application/octet-stream")?;
         let form = Form::new().part("file", file);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod context;
+mod definitions;
 #[cfg(feature = "localnet")]
 mod demo;
 mod exit;
@@ -45,6 +46,7 @@ enum Command {
     Withdraw(commands::funds::Withdraw),
     Status(commands::status::Show),
     List(commands::list::List),
+    Endpoints(commands::endpoints::ShowEndpoints),
     Watch(commands::watch::Watch),
     Revisions(commands::revisions::Revisions),
     Market(commands::market::ShowMarket),
@@ -113,6 +115,7 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Withdraw(withdraw) => withdraw.run(&context?),
         Command::Status(show) => show.run(&context?),
         Command::List(list) => list.run(&context?),
+        Command::Endpoints(endpoints) => endpoints.run(&context?),
         Command::Watch(watch) => watch.run(&context?),
         Command::Revisions(revisions) => revisions.run(&context?),
         Command::Market(market) => market.run(&context?),

@@ -101,7 +101,8 @@ struct Fact {
 }
 
 impl Facts {
-    /// Adds a line `label: shown` for people, and `key: value` in JSON.
+    /// Adds a line `label: shown` for people, and `key: value` in JSON; an empty label or key leaves one
+    /// out.
     pub(crate) fn add(
         &mut self,
         label: &'static str,
@@ -149,7 +150,8 @@ impl fmt::Display for Facts {
 
 impl Serialize for Facts {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|fact| (fact.key, &fact.value)))
+        let named = self.0.iter().filter(|fact| !fact.key.is_empty());
+        serializer.collect_map(named.map(|fact| (fact.key, &fact.value)))
     }
 }
 

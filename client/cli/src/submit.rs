@@ -6,8 +6,9 @@ mod owned;
 
 use crate::{
     context::Context,
+    definitions,
     exit::invalid,
-    ipfs::Pin,
+    ipfs::Ipfs,
     output::Facts,
     wallet::{Presigned, Signers},
 };
@@ -15,6 +16,7 @@ use anyhow::{anyhow, Context as _, Result};
 use clap::Args;
 use dry_run::{DryRun, Preview};
 use nosana_deploy_client::{
+    definition::Definition,
     instructions::Vault,
     rpc::{Receipt, Simulation},
     transaction::{assemble, compute_unit_limit, priority_fee, Budget, Lifetime},
@@ -108,8 +110,10 @@ pub(crate) struct TransactionPlan {
     pub(crate) terms: Facts,
     /// What the result says besides the signature.
     pub(crate) facts: Facts,
-    /// What is published once the question is answered with yes.
-    pub(crate) pin: Option<Pin>,
+    /// What the jobs run, if the plan changes that: kept on this machine once the question is answered with
+    /// yes, and published there.
+    pub(crate) definition: Option<Definition>,
+    pub(crate) pin: Option<Ipfs>,
     /// Names of accounts, for the dry run.
     pub(crate) names: Vec<(Pubkey, String)>,
 }
@@ -362,10 +366,14 @@ impl Draft<'_> {
     }
 }
 
-/// Pins what the transaction names, so that nodes find it.
+/// Keeps and pins what the transaction names, so that later commands and nodes find it.
 async fn publish(plan: &TransactionPlan) -> Result<()> {
+    let Some(definition) = &plan.definition else {
+        return Ok(());
+    };
+    definitions::keep(definition);
     match &plan.pin {
-        Some(pin) => pin.publish().await,
+        Some(ipfs) => ipfs.pin(definition).await,
         None => Ok(()),
     }
 }

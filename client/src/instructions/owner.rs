@@ -29,7 +29,7 @@ pub fn create(owner: &Pubkey, id: u64, spec: &DeploymentSpec) -> [Instruction; 2
         system_program: SYSTEM_PROGRAM,
         telling: TELLING,
     };
-    let args = spec.create_args(id);
+    let args = spec.create_args(owner, id);
     [
         create_nos_account(owner, &vault.address),
         build(accounts, instruction::Create { args }, []),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::json;
 use deployments_domain::cron::Schedule;
 
 const EXAMPLE: &str = include_str!("../../../examples/pytorch-jupyter-scheduled.json");
@@ -32,10 +33,6 @@ fn the_scheduled_example_is_read_byte_for_byte() {
     let definition = json::stringify(&spec.job_definition);
     assert!(definition.starts_with(r#"{"ops":[{"id":"Pytorch","args":{"cmd":["jupyter","lab","#));
     assert!(definition.ends_with(r#""type":"container","version":"0.1"}"#));
-    assert_eq!(
-        spec.job_definition_digest,
-        digest::digest(definition.as_bytes())
-    );
 }
 
 #[test]
@@ -85,10 +82,12 @@ fn what_is_left_out_has_a_default_and_what_is_given_is_kept() {
         ),
         (8, 9, true)
     );
-    let args = spec.create_args(5);
+    let owner = Pubkey::new_from_array([7; 32]);
+    let args = spec.create_args(&owner, 5);
+    let address = crate::seeds::deployment_address(&owner, 5).0;
     assert_eq!(
         (args.id, args.strategy, args.job_definition),
-        (5, 0, spec.job_definition_digest)
+        (5, 0, *spec.definition(&address).digest())
     );
 }
 

@@ -72,7 +72,6 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
         default_price_cap: false,
         access_key: None,
         autostart: false,
-        job_definition_digest: [1; 32],
         job_definition: serde_json::json!({}),
         settings: Settings {
             replicas,

@@ -154,7 +154,6 @@ impl Stage {
             default_price_cap: false,
             access_key: None,
             autostart: true,
-            job_definition_digest: [1; 32],
             job_definition,
             settings: Settings {
                 replicas: plan.replicas,

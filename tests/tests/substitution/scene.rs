@@ -118,7 +118,6 @@ impl Scene {
             access_key: Some(self.access_key),
             autostart: true,
             job_definition: serde_json::json!({}),
-            job_definition_digest: [1; 32],
             settings: Settings {
                 replicas: 1,
                 timeout_seconds: TIMEOUT,

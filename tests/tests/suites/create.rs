@@ -35,7 +35,7 @@ async fn what_was_asked_for_is_what_is_stored() {
         (world.vault.address, world.vault.nos)
     );
     assert_eq!(header.market, world.market);
-    assert_eq!(header.job_definition, spec.job_definition_digest);
+    assert_eq!(header.job_definition, *spec.definition(&key).digest());
     assert_eq!((header.replicas, header.timeout_seconds), (3, TIMEOUT));
     assert_eq!(
         (header.max_price_per_second, header.keeper_reward_lamports),

@@ -161,7 +161,7 @@ async fn a_written_off_job_that_still_runs_can_be_ended_by_anyone_into_the_vault
 async fn a_create_that_says_nothing_of_the_price_is_refused() {
     let mut world = World::new().await;
     let (owner, spec) = (world.vault.owner, world.spec(Strategy::Simple, 1));
-    let mut args = spec.create_args(0);
+    let mut args = spec.create_args(&owner, 0);
     args.settings.max_price_per_second = None;
     let [make, mut create] = ix::create(&owner, 0, &spec);
     let data = deployments::instruction::Create { args };

@@ -1,20 +1,19 @@
 //! `create`: a deployment from its JSON.
 
 use crate::{
-    commands::read,
+    commands::{endpoints::endpoint_facts, read},
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::Pin,
+    ipfs::Ipfs,
     submit::{TransactionOptions, TransactionPlan},
     terms::Terms,
 };
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::{
-    digest,
+    endpoints::of_deployment,
     instructions::{self as ix, Vault},
-    json,
     markets::price_per_second,
     rpc::ClusterError,
     seeds,
@@ -45,11 +44,7 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
-        let pin = self.ipfs_api.as_deref().map(|url| {
-            let definition = json::stringify(&spec.job_definition);
-            Pin::new(url, definition, spec.job_definition_digest)
-        });
-        let pin = pin.transpose()?;
+        let pin = self.ipfs_api.as_deref().map(Ipfs::new).transpose()?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
@@ -65,11 +60,10 @@ impl Create {
         let facts = &mut plan.facts;
         facts.text("Deployment", "deployment", address);
         facts.add("Number", id, "id", id);
-        facts.text(
-            "Job definition",
-            "job_definition",
-            digest::cid(&spec.job_definition_digest),
-        );
+        let definition = spec.definition(&address);
+        facts.text("Job definition", "job_definition", definition.cid());
+        let project = spec.access_key.unwrap_or(vault.address);
+        endpoint_facts(&of_deployment(&definition, &project), facts);
         facts.add(
             "Vault",
             format!("{} {}", vault.index, vault.address),
@@ -91,7 +85,7 @@ impl Create {
         plan = plan.ask(format!(
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
-        plan.pin = pin;
+        (plan.definition, plan.pin) = (Some(definition), pin);
         let outcome = self
             .transaction
             .submit(context, &signers, wallet.as_ref(), plan);

@@ -5,16 +5,17 @@ use crate::{
     context::Context,
     exit::invalid,
     format::time,
-    ipfs::Pin,
+    ipfs::Ipfs,
     output::table,
     submit::{Owned, TransactionOptions, TransactionPlan},
 };
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use nosana_deploy_client::{
+    definition::Definition,
     digest,
     instructions::{self as ix, UpdateArgs},
-    json, seeds,
+    seeds,
     spec::{parse_json, SpecErrors},
     DeploymentSpec,
 };
@@ -90,7 +91,8 @@ impl Revisions {
                     ..Default::default()
                 };
                 let build = |owner: &Address| ix::update(owner, &address, args);
-                run(context, &transaction, &address, number, None, build)
+                let nothing = (None, None);
+                run(context, &transaction, &address, number, nothing, build)
             }
             Action::Close(Close {
                 number,
@@ -113,14 +115,14 @@ fn run(
     transaction: &TransactionOptions,
     address: &Address,
     number: u32,
-    pin: Option<Pin>,
+    (definition, pin): (Option<Definition>, Option<Ipfs>),
     build: impl FnOnce(&Address) -> Instruction,
 ) -> Result<()> {
     transaction.submit_to(context, address, |plan, owner, found| {
         let name = Owned::name(found, address);
         name_revision(plan, address, number);
         plan.question = format!("Run revision {number} of {name} from now on?");
-        plan.pin = pin;
+        (plan.definition, plan.pin) = (definition, pin);
         if let Some(found) = found {
             plan.terms = found.terms(found.settings());
         }
@@ -136,11 +138,9 @@ fn name_revision(plan: &mut TransactionPlan, address: &Address, number: u32) {
 
 impl Add {
     fn run(self, context: &Context, address: &Address) -> Result<()> {
-        let definition = definition(&read(&self.file)?)?;
-        let pinned = json::stringify(&definition);
-        let digest = digest::digest(pinned.as_bytes());
-        let pin = self.ipfs_api.as_deref();
-        let pin = pin.map(|url| Pin::new(url, pinned, digest)).transpose()?;
+        let definition = Definition::new(&definition(&read(&self.file)?)?, address);
+        let digest = *definition.digest();
+        let pin = self.ipfs_api.as_deref().map(Ipfs::new).transpose()?;
         let number = context.block_on(async {
             match self.number {
                 Some(number) => Ok(number),
@@ -154,7 +154,8 @@ impl Add {
             }
         })?;
         let build = |owner: &Address| ix::add_revision(owner, address, number, digest);
-        run(context, &self.transaction, address, number, pin, build)
+        let what = (Some(definition), pin);
+        run(context, &self.transaction, address, number, what, build)
     }
 }
 

@@ -4,12 +4,14 @@ use crate::{commands::read, exit::invalid, format::counted, output::Output};
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::{
-    digest, json,
+    definition::Definition,
+    seeds,
     spec::{parse_json, SpecErrors},
     DeploymentSpec,
 };
 use serde::Serialize;
 use serde_json::json;
+use solana_program::pubkey::Pubkey;
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -24,11 +26,22 @@ pub(crate) struct Validate {
     /// JSON files; comments are allowed
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// The wallet that will create the deployment: what is pinned names the deployment's address
+    #[arg(long, value_name = "PUBKEY", requires = "id")]
+    owner: Option<Pubkey>,
+    /// Its number among the wallet's deployments
+    #[arg(long, value_name = "NUMBER", requires = "owner")]
+    id: Option<u64>,
 }
 
 impl Validate {
     pub(crate) fn run(self, output: Output) -> Result<()> {
-        let checked: Vec<Checked> = self.files.iter().map(|file| Checked::new(file)).collect();
+        let deployment = self.owner.zip(self.id);
+        let deployment = deployment.map(|(owner, id)| seeds::deployment_address(&owner, id).0);
+        let files = self.files.iter();
+        let checked: Vec<Checked> = files
+            .map(|file| Checked::new(file, deployment.as_ref()))
+            .collect();
         let failed = checked
             .iter()
             .filter(|checked| checked.outcome.is_err())
@@ -51,14 +64,15 @@ struct Checked {
 
 struct Valid {
     kind: &'static str,
-    job_definition: String,
+    /// The CID of what is pinned; `None` while that depends on which deployment it will be.
+    job_definition: Option<String>,
 }
 
 impl Checked {
-    fn new(file: &Path) -> Self {
+    fn new(file: &Path, deployment: Option<&Pubkey>) -> Self {
         Self {
             file: file.to_owned(),
-            outcome: check(file),
+            outcome: check(file, deployment),
         }
     }
 
@@ -78,23 +92,25 @@ impl Checked {
 }
 
 /// A file with `ops` is a job definition's, any other a deployment's.
-fn check(file: &Path) -> Result<Valid> {
+fn check(file: &Path, deployment: Option<&Pubkey>) -> Result<Valid> {
     let text = read(file)?;
     let value = parse_json(&text)?;
-    if value.get("ops").is_none() {
+    let (kind, definition) = if value.get("ops").is_none() {
         let spec = DeploymentSpec::from_json(&text)?;
-        return Ok(Valid {
-            kind: spec.settings.strategy.name(),
-            job_definition: digest::cid(&spec.job_definition_digest),
-        });
-    }
-    let errors = SpecErrors::of_job("", &value);
-    if !errors.0.is_empty() {
-        return Err(errors.into());
-    }
+        (spec.settings.strategy.name(), spec.job_definition)
+    } else {
+        let errors = SpecErrors::of_job("", &value);
+        if !errors.0.is_empty() {
+            return Err(errors.into());
+        }
+        ("job definition", value)
+    };
+    let nobody = Pubkey::default();
+    let named = Definition::names_itself(&definition).then_some(&nobody);
+    let deployment = deployment.or(named);
     Ok(Valid {
-        kind: "job definition",
-        job_definition: digest::cid(&digest::digest(json::stringify(&value).as_bytes())),
+        kind,
+        job_definition: deployment.map(|address| Definition::new(&definition, address).cid()),
     })
 }
 
@@ -109,7 +125,10 @@ impl fmt::Display for ValidationReport {
                 job_definition,
             }) = &checked.outcome
             {
-                writeln!(f, "{file}: ok, {kind}, {job_definition}")?;
+                let cid = job_definition.as_deref().unwrap_or(
+                    "what is pinned depends on the deployment: --owner and --id tell its CID",
+                );
+                writeln!(f, "{file}: ok, {kind}, {cid}")?;
             }
             for (place, mistake) in checked.mistakes() {
                 match place {
@@ -134,7 +153,7 @@ impl Serialize for ValidationReport {
                 "file": checked.file.display().to_string(),
                 "valid": valid.is_some(),
                 "kind": valid.map(|valid| valid.kind),
-                "job_definition": valid.map(|valid| valid.job_definition.as_str()),
+                "job_definition": valid.and_then(|valid| valid.job_definition.as_deref()),
                 "errors": mistakes.collect::<Vec<_>>(),
             })
         }))

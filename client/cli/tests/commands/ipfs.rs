@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Answers one request after another with these bodies, and passes the requests on.
-fn kubo(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
+pub(crate) fn kubo(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, requests) = channel();
@@ -50,8 +50,11 @@ fn is_whole(request: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0)
 }
 
-fn pinned_job() -> (String, String) {
+/// What the owner's deployment number `id` pins, and its CID.
+fn pinned_job(net: &Net, id: u64) -> (String, String) {
     let text = JOB.replace(": ", ":").replace(", ", ",");
+    let members = text.strip_suffix('}').unwrap();
+    let text = format!(r#"{members},"deployment_id":"{}"}}"#, net.address(id));
     let cid = digest::cid(&digest::digest(text.as_bytes()));
     (text, cid)
 }
@@ -59,7 +62,7 @@ fn pinned_job() -> (String, String) {
 #[test]
 fn create_pins_exactly_what_the_digest_names() {
     let net = Net::start("pin");
-    let (text, cid) = pinned_job();
+    let (text, cid) = pinned_job(&net, 0);
     let (api, requests) = kubo(vec![(
         "200 OK",
         format!(r#"{{"Name":"job.json","Hash":"{cid}","Size":"1"}}"#),
@@ -87,7 +90,7 @@ fn nothing_leaves_the_machine_before_its_owner_agrees() {
     let nowhere = text.replace(crate::net::MARKET, &net.keeper.pubkey().to_string());
     let nowhere = net.file("nowhere.json", &nowhere);
     let key = net.create(fields).to_string();
-    let (_, cid) = pinned_job();
+    let (_, cid) = pinned_job(&net, 1);
     let (api, requests) = kubo(vec![("200 OK", format!(r#"{{"Hash":"{cid}"}}"#))]);
     let pin = ["--ipfs-api", api.as_str()];
     let dry = net.json(&[&["create", &file, "--dry-run"][..], &pin].concat());
@@ -134,7 +137,7 @@ fn nothing_leaves_the_machine_before_its_owner_agrees() {
 #[test]
 fn what_was_pinned_under_another_name_is_neither_created_nor_started() {
     let net = Net::start("pin_wrong");
-    let (_, cid) = pinned_job();
+    let (_, cid) = pinned_job(&net, 0);
     let (api, _requests) = kubo(vec![
         (
             "200 OK",
@@ -160,7 +163,7 @@ fn what_was_pinned_under_another_name_is_neither_created_nor_started() {
 fn start_refuses_what_is_not_pinned() {
     let net = Net::start("pin_start");
     let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
-    let (_, cid) = pinned_job();
+    let (_, cid) = pinned_job(&net, 0);
     let (api, requests) = kubo(vec![
         (
             "500 Internal Server Error",

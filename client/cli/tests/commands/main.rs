@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod daily;
+mod endpoints;
 mod failures;
 mod funds;
 mod ipfs;

@@ -95,7 +95,8 @@ pub(crate) fn command(home: &Path) -> Command {
     command
         .current_dir(ROOT)
         .env("HOME", home)
-        .env_remove("XDG_CONFIG_HOME");
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME");
     command
 }
 
@@ -154,6 +155,11 @@ impl Net {
                 "job_definition": {JOB}}}"#
         );
         self.file("deployment.json", &text)
+    }
+
+    /// Where the owner's configuration and data are.
+    pub(crate) fn home(&self) -> &str {
+        self.folder.to_str().unwrap()
     }
 
     pub(crate) fn wallet(&self, name: &str) -> String {

@@ -217,7 +217,9 @@ fn revisions_are_added_rolled_back_to_and_closed() {
     let second = net.file("second.json", &JOB.replace("ubuntu", "debian"));
     let added = net.json(&["revisions", "0", "add", &second]);
     assert_eq!(added["revision"], 2);
-    let pinned = r#"{"version":"0.1","type":"container","ops":[{"type":"container/run","id":"a","args":{"image":"debian"}}]}"#;
+    let pinned = format!(
+        r#"{{"version":"0.1","type":"container","ops":[{{"type":"container/run","id":"a","args":{{"image":"debian"}}}}],"deployment_id":"{key}"}}"#
+    );
     let cid = digest::cid(&digest::digest(pinned.as_bytes()));
     assert_eq!(net.status(&key)["job_definition"], cid);
 

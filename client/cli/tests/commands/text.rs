@@ -12,9 +12,10 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "status",
     "list",
+    "endpoints",
     "watch",
     "revisions",
     "market",

@@ -2,6 +2,8 @@
 
 use super::runway::{runway, runway_json};
 use crate::{
+    commands::endpoints::{endpoint_facts, project},
+    definitions,
     format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
     terms,
@@ -12,6 +14,7 @@ use nosana_deploy_client::domain::{
 };
 use nosana_deploy_client::{
     digest,
+    endpoints::of_deployment,
     forecast::{forecast, Forecast},
     keeper::plan::Snapshot,
 };
@@ -60,6 +63,12 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
         digest::cid(&header.job_definition),
     );
     facts.add("", "", "revision", header.revision);
+    if let Some(definition) = definitions::find(&header.job_definition) {
+        endpoint_facts(
+            &of_deployment(&definition, &project(deployment)),
+            &mut facts,
+        );
+    }
     fund_facts(snapshot, &forecast(snapshot), &mut facts);
     let done = format!(
         "{} listed, {} done, {} stopped, {} quit by nodes, {} written off",
