@@ -1,13 +1,17 @@
-//! Pinning job definitions: where nodes fetch them from. Kubo's HTTP API, which others speak too.
+//! Pinning job definitions, where nodes fetch them from, and fetching them as nodes do.
 
 use crate::exit::invalid;
 use anyhow::{bail, Context, Result};
+use clap::{Args, ValueEnum};
 use nosana_deploy_client::{
     definition::Definition, digest, rpc::without_secrets, spec::MAX_JSON_BYTES,
 };
-use reqwest::multipart::{Form, Part};
+use reqwest::{
+    multipart::{Form, Part},
+    RequestBuilder,
+};
 use serde_json::Value;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -57,16 +61,71 @@ fn connect(url: &str, option: &str, example: &str) -> Result<(String, reqwest::C
     Ok((url.trim_end_matches('/').to_owned(), client))
 }
 
-/// An IPFS node's HTTP API, for example `http://127.0.0.1:5001`.
+/// What answers at an IPFS API's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Kubo's HTTP API, which others speak too
+    Kubo,
+    /// Pinata's
+    Pinata,
+}
+
+/// How to speak to an IPFS API.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct IpfsOptions {
+    /// What answers at --ipfs-api [default: pinata at an address of Pinata's, else kubo]
+    #[arg(long, value_enum, value_name = "KIND", requires = "ipfs_api")]
+    ipfs_kind: Option<Kind>,
+    /// File of the token that --ipfs-api wants [default: the environment's NOSANA_IPFS_TOKEN, if it is set]
+    #[arg(long, value_name = "FILE", requires = "ipfs_api")]
+    ipfs_token_file: Option<PathBuf>,
+}
+
+impl IpfsOptions {
+    /// The token, from where it is on no command line and in no log.
+    fn token(&self) -> Result<Option<String>> {
+        let (token, from) = match &self.ipfs_token_file {
+            Some(path) => {
+                let read = std::fs::read_to_string(path);
+                let shown = format!("--ipfs-token-file {}", path.display());
+                let token = read.map_err(|error| invalid(format!("{shown}: {error}")))?;
+                (token, shown)
+            }
+            None => match std::env::var("NOSANA_IPFS_TOKEN") {
+                Ok(token) => (token, "NOSANA_IPFS_TOKEN".into()),
+                Err(_) => return Ok(None),
+            },
+        };
+        let token = token.trim();
+        let is_token = !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic());
+        match is_token {
+            true => Ok(Some(token.to_owned())),
+            false => Err(invalid(format!(
+                "{from}: not a token; use one line of letters, digits and signs"
+            ))),
+        }
+    }
+}
+
+/// An IPFS API, for example `http://127.0.0.1:5001`.
 pub(crate) struct Ipfs {
     base: String,
     client: reqwest::Client,
+    kind: Kind,
+    token: Option<String>,
 }
 
 impl Ipfs {
-    pub(crate) fn new(url: &str) -> Result<Self> {
+    pub(crate) fn new(url: &str, options: &IpfsOptions) -> Result<Self> {
         let (base, client) = connect(url, "--ipfs-api", "http://127.0.0.1:5001")?;
-        Ok(Self { base, client })
+        let is_pinata = without_secrets(&base).ends_with(".pinata.cloud");
+        let by_address = if is_pinata { Kind::Pinata } else { Kind::Kubo };
+        Ok(Self {
+            base,
+            client,
+            kind: options.ipfs_kind.unwrap_or(by_address),
+            token: options.token()?,
+        })
     }
 
     /// Where it is, as people may see it: an address may hold a key.
@@ -77,13 +136,26 @@ impl Ipfs {
     /// Pins a definition and makes sure that it got the name that is on chain.
     pub(crate) async fn pin(&self, definition: &Definition) -> Result<()> {
         let cid = definition.cid();
-        let file = Part::text(definition.text().to_owned())
-            .file_name("job.json")
-            .mime_str("application/octet-stream")?;
-        let form = Form::new().part("file", file);
-        let answer = self.call("add?pin=true&cid-version=0", Some(form)).await?;
+        let text = definition.text().to_owned();
+        let (answer, name) = match self.kind {
+            Kind::Kubo => {
+                let file = Part::text(text)
+                    .file_name("job.json")
+                    .mime_str("application/octet-stream")?;
+                let add = self
+                    .client
+                    .post(self.url("api/v0/add?pin=true&cid-version=0"));
+                let form = Form::new().part("file", file);
+                (self.answer(add.multipart(form)).await?, "Hash")
+            }
+            Kind::Pinata => {
+                let add = self.client.post(self.url("pinning/pinJSONToIPFS"));
+                let add = add.header("Content-Type", "application/json").body(text);
+                (self.answer(add).await?, "IpfsHash")
+            }
+        };
         let pinned = answer
-            .get("Hash")
+            .get(name)
             .and_then(Value::as_str)
             .unwrap_or("nothing");
         if pinned != cid {
@@ -95,26 +167,50 @@ impl Ipfs {
     /// Fails unless the IPFS API has the definition pinned.
     pub(crate) async fn require_pinned(&self, digest: &[u8; 32]) -> Result<()> {
         let cid = digest::cid(digest);
-        let answer = self.call(&format!("pin/ls?arg={cid}"), None).await;
-        let pinned = answer.is_ok_and(|answer| {
-            answer
-                .get("Keys")
-                .is_some_and(|keys| keys.get(&cid).is_some())
-        });
+        let pinned = match self.kind {
+            Kind::Kubo => {
+                let ask = self
+                    .client
+                    .post(self.url(&format!("api/v0/pin/ls?arg={cid}")));
+                let answer = self.answer(ask).await;
+                answer.is_ok_and(|answer| {
+                    answer
+                        .get("Keys")
+                        .is_some_and(|keys| keys.get(&cid).is_some())
+                })
+            }
+            Kind::Pinata => {
+                let list = format!("data/pinList?status=pinned&hashContains={cid}");
+                let answer = self.answer(self.client.get(self.url(&list))).await;
+                answer.is_ok_and(|answer| {
+                    let rows = answer.get("rows").and_then(Value::as_array);
+                    let is_it =
+                        |row: &Value| row.get("ipfs_pin_hash") == Some(&Value::from(cid.as_str()));
+                    rows.is_some_and(|rows| rows.iter().any(is_it))
+                })
+            }
+        };
         if !pinned {
             bail!("the job definition {cid} is not pinned at --ipfs-api, so no node may find it; pin it there first, nothing was sent");
         }
         Ok(())
     }
 
-    async fn call(&self, path: &str, form: Option<Form>) -> Result<Value> {
-        let mut request = self.client.post(format!("{}/api/v0/{path}", self.base));
-        if let Some(form) = form {
-            request = request.multipart(form);
-        }
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Value> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
         let answer = request.send().await.map_err(reqwest::Error::without_url);
         let answer = answer.context("--ipfs-api cannot be reached")?;
         let status = answer.status();
+        if status.as_u16() == 401 || status.as_u16() == 403 {
+            bail!("--ipfs-api answered {status}: it wants a token; use --ipfs-token-file or NOSANA_IPFS_TOKEN");
+        }
         if !status.is_success() {
             bail!("--ipfs-api answered {status}");
         }

@@ -112,8 +112,8 @@ pub(crate) struct TransactionPlan {
     pub(crate) facts: Facts,
     /// What the jobs run, if the plan changes that: kept on this machine once the question is answered with
     /// yes, and published there.
-    pub(crate) definition: Option<Definition>,
-    pub(crate) pin: Option<Ipfs>,
+    definition: Option<Definition>,
+    pin: Option<Ipfs>,
     /// Names of accounts, for the dry run.
     pub(crate) names: Vec<(Pubkey, String)>,
 }
@@ -122,6 +122,17 @@ impl TransactionPlan {
     pub(crate) fn ask(mut self, question: impl Into<String>) -> Self {
         self.question = question.into();
         self
+    }
+
+    /// Has a definition published once the question is answered, and says so; or that nobody will find it.
+    pub(crate) fn publish(&mut self, definition: Definition, pin: Option<Ipfs>) {
+        let host = pin.as_ref().map(Ipfs::host);
+        let shown = host.clone().unwrap_or_else(|| {
+            let cid = definition.cid();
+            format!("nowhere: until somebody pins {cid}, no node finds it; --ipfs-api does")
+        });
+        self.terms.add("Published", shown, "published_at", host);
+        (self.definition, self.pin) = (Some(definition), pin);
     }
 
     pub(crate) fn name(mut self, key: Pubkey, name: impl Into<String>) -> Self {

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::Ipfs,
+    ipfs::{Ipfs, IpfsOptions},
     submit::{TransactionOptions, TransactionPlan},
     terms::Terms,
 };
@@ -38,13 +38,16 @@ pub(crate) struct Create {
     #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
     #[command(flatten)]
+    ipfs: IpfsOptions,
+    #[command(flatten)]
     transaction: TransactionOptions,
 }
 
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
-        let pin = self.ipfs_api.as_deref().map(Ipfs::new).transpose()?;
+        let pin = self.ipfs_api.as_deref();
+        let pin = pin.map(|url| Ipfs::new(url, &self.ipfs)).transpose()?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
@@ -85,7 +88,7 @@ impl Create {
         plan = plan.ask(format!(
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
-        (plan.definition, plan.pin) = (Some(definition), pin);
+        plan.publish(definition, pin);
         let outcome = self
             .transaction
             .submit(context, &signers, wallet.as_ref(), plan);

@@ -32,7 +32,7 @@ pub(crate) struct ShowEndpoints {
     /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
     /// Where to fetch a job definition that was not published from this machine, for example
-    /// https://ipfs.io
+    /// `https://ipfs.io`
     #[arg(long, value_name = "URL")]
     ipfs_gateway: Option<String>,
     /// Ask each address whether it answers
@@ -75,19 +75,44 @@ impl ShowEndpoints {
 }
 
 /// Who lists a deployment's jobs from now on.
-pub(crate) fn project(deployment: &DeploymentAccount) -> Pubkey {
+fn project(deployment: &DeploymentAccount) -> Pubkey {
     let vault = deployment.header.vault;
     deployment.access_key().unwrap_or(vault)
 }
 
-/// A line for each; in JSON as the service's API has them.
-pub(crate) fn endpoint_facts(endpoints: &Endpoints, facts: &mut Facts) {
+/// Where a deployment is served, if this machine knows what it runs.
+pub(crate) fn known(deployment: &DeploymentAccount) -> Option<Endpoints> {
+    let definition = definitions::find(&deployment.header.job_definition)?;
+    Some(of_deployment(&definition, &project(deployment)))
+}
+
+/// Those that are known, as the service's API has them.
+pub(crate) fn endpoints_json(endpoints: &Endpoints) -> Value {
     let known = endpoints.known.iter();
     let each = known.map(|one| json!({"op": one.op, "port": one.port, "url": one.url}));
-    facts.add("", "", "endpoints", each.collect::<Vec<Value>>());
-    for Endpoint { op, url, .. } in &endpoints.known {
-        facts.add("Endpoint", format!("{op}: {url}"), "", Value::Null);
-    }
+    each.collect()
+}
+
+/// Those that are known, in a line.
+pub(crate) fn brief(endpoints: &Endpoints) -> String {
+    let known = endpoints.known.iter();
+    let each = known.map(|Endpoint { op, url, .. }| format!("{op} {url}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// What is served where: a line, and one for each operation that has no address.
+pub(crate) fn endpoint_facts(endpoints: &Endpoints, facts: &mut Facts) {
+    let label = match endpoints.known.len() {
+        0 => "",
+        1 => "Endpoint",
+        _ => "Endpoints",
+    };
+    facts.add(
+        label,
+        brief(endpoints),
+        "endpoints",
+        endpoints_json(endpoints),
+    );
     for Hidden { op, why } in &endpoints.hidden {
         facts.add("No endpoint", format!("{op}: {why}"), "", Value::Null);
     }

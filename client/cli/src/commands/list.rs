@@ -3,6 +3,7 @@
 use crate::terms::cap;
 use crate::{
     commands::{
+        endpoints,
         status::{runway_brief, runway_json},
         LeftOut,
     },
@@ -43,9 +44,12 @@ pub(crate) struct List {
     /// Everyone's
     #[arg(long, conflicts_with = "owner")]
     all: bool,
+    /// Also where they are served, as far as this machine knows what they run
+    #[arg(long, conflicts_with = "market")]
+    wide: bool,
 }
 
-fn parse_status(text: &str) -> Result<Status, String> {
+pub(crate) fn parse_status(text: &str) -> Result<Status, String> {
     let found = Status::ALL
         .into_iter()
         .find(|status| status.name().eq_ignore_ascii_case(text));
@@ -87,6 +91,7 @@ impl List {
             None => context.output.print(&Deployments {
                 snapshots,
                 left_out,
+                is_wide: self.wide,
             }),
         }
     }
@@ -96,6 +101,7 @@ impl List {
 struct Deployments<'a> {
     snapshots: &'a [Snapshot],
     left_out: &'a LeftOut,
+    is_wide: bool,
 }
 
 impl fmt::Display for Deployments<'_> {
@@ -103,35 +109,44 @@ impl fmt::Display for Deployments<'_> {
         if self.snapshots.is_empty() {
             return writeln!(f, "No deployments.");
         }
-        let rows: Vec<Vec<String>> = self
-            .snapshots
-            .iter()
-            .map(|snapshot| {
-                let header = &snapshot.deployment.header;
-                vec![
-                    header.id.to_string(),
-                    printable(header.name()),
-                    snapshot.deployment.status().name().to_owned(),
-                    snapshot.deployment.strategy().name().to_owned(),
-                    format!("{}/{}", header.active, header.replicas),
-                    brief(&header.market),
-                    snapshot.deployment.address.to_string(),
-                ]
-            })
-            .collect();
-        table(
-            f,
-            &[
-                "ID", "NAME", "STATUS", "STRATEGY", "ACTIVE", "MARKET", "ADDRESS",
-            ],
-            &rows,
-        )
+        let rows: Vec<Vec<String>> =
+            self.snapshots
+                .iter()
+                .map(|snapshot| {
+                    let header = &snapshot.deployment.header;
+                    let mut row = vec![
+                        header.id.to_string(),
+                        printable(header.name()),
+                        snapshot.deployment.status().name().to_owned(),
+                        snapshot.deployment.strategy().name().to_owned(),
+                        format!("{}/{}", header.active, header.replicas),
+                        brief(&header.market),
+                        snapshot.deployment.address.to_string(),
+                    ];
+                    let endpoints = self.is_wide.then(|| endpoints::known(&snapshot.deployment));
+                    row.extend(endpoints.map(|known| {
+                        known.map_or_else(String::new, |known| endpoints::brief(&known))
+                    }));
+                    row
+                })
+                .collect();
+        let mut head = vec![
+            "ID", "NAME", "STATUS", "STRATEGY", "ACTIVE", "MARKET", "ADDRESS",
+        ];
+        head.extend(self.is_wide.then_some("ENDPOINTS"));
+        table(f, &head, &rows)
     }
 }
 
 impl Serialize for Deployments<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let readable = self.snapshots.iter().map(summary);
+        let readable = self.snapshots.iter().map(|snapshot| {
+            let mut value = summary(snapshot);
+            if let (true, Some(known)) = (self.is_wide, endpoints::known(&snapshot.deployment)) {
+                value["endpoints"] = endpoints::endpoints_json(&known);
+            }
+            value
+        });
         serializer.collect_seq(readable.chain(self.left_out.json()))
     }
 }

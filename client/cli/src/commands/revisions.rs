@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::invalid,
     format::time,
-    ipfs::Ipfs,
+    ipfs::{Ipfs, IpfsOptions},
     output::table,
     submit::{Owned, TransactionOptions, TransactionPlan},
 };
@@ -54,6 +54,8 @@ struct Add {
     #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
     #[command(flatten)]
+    ipfs: IpfsOptions,
+    #[command(flatten)]
     transaction: TransactionOptions,
 }
 
@@ -91,8 +93,7 @@ impl Revisions {
                     ..Default::default()
                 };
                 let build = |owner: &Address| ix::update(owner, &address, args);
-                let nothing = (None, None);
-                run(context, &transaction, &address, number, nothing, build)
+                run(context, &transaction, &address, number, None, build)
             }
             Action::Close(Close {
                 number,
@@ -115,16 +116,18 @@ fn run(
     transaction: &TransactionOptions,
     address: &Address,
     number: u32,
-    (definition, pin): (Option<Definition>, Option<Ipfs>),
+    published: Option<(Definition, Option<Ipfs>)>,
     build: impl FnOnce(&Address) -> Instruction,
 ) -> Result<()> {
     transaction.submit_to(context, address, |plan, owner, found| {
         let name = Owned::name(found, address);
         name_revision(plan, address, number);
         plan.question = format!("Run revision {number} of {name} from now on?");
-        (plan.definition, plan.pin) = (definition, pin);
         if let Some(found) = found {
             plan.terms = found.terms(found.settings());
+        }
+        if let Some((definition, pin)) = published {
+            plan.publish(definition, pin);
         }
         Ok(build(owner))
     })
@@ -140,7 +143,8 @@ impl Add {
     fn run(self, context: &Context, address: &Address) -> Result<()> {
         let definition = Definition::new(&definition(&read(&self.file)?)?, address);
         let digest = *definition.digest();
-        let pin = self.ipfs_api.as_deref().map(Ipfs::new).transpose()?;
+        let pin = self.ipfs_api.as_deref();
+        let pin = pin.map(|url| Ipfs::new(url, &self.ipfs)).transpose()?;
         let number = context.block_on(async {
             match self.number {
                 Some(number) => Ok(number),
@@ -154,8 +158,15 @@ impl Add {
             }
         })?;
         let build = |owner: &Address| ix::add_revision(owner, address, number, digest);
-        let what = (Some(definition), pin);
-        run(context, &self.transaction, address, number, what, build)
+        let published = Some((definition, pin));
+        run(
+            context,
+            &self.transaction,
+            address,
+            number,
+            published,
+            build,
+        )
     }
 }
 

@@ -6,11 +6,12 @@ mod runway;
 pub(crate) use runway::{runway_brief, runway_json};
 
 use crate::{
+    commands::list::parse_status,
     context::Context,
     format::{duration, when},
     output::{bold, table, with_fields, Facts},
 };
-use anyhow::Result;
+use anyhow::{anyhow, Result};
 use clap::Args;
 use nosana_deploy_client::domain::status::Status;
 use nosana_deploy_client::{
@@ -20,35 +21,70 @@ use nosana_deploy_client::{
 use nosana_deploy_client::{rpc::ClusterError, text::printable};
 use serde::Serialize;
 use serde_json::json;
-use std::fmt;
+use solana_program::pubkey::Pubkey;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// Show a deployment: its status and why, its jobs, its vault, and what is due
 #[derive(Args)]
 pub(crate) struct Show {
     /// The deployment's address, or its number among the wallet's deployments
     deployment: String,
+    /// Wait until it has this status, for example RUNNING
+    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
+    wait: Option<Status>,
+    /// How long to wait at most, for example 90s or 2h; exits 1 then
+    #[arg(long, value_name = "TIME", requires = "wait", default_value = "10m", value_parser = humantime::parse_duration)]
+    timeout: Duration,
 }
+
+/// Between two looks of one who waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Show {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let address = context.deployment_address(&self.deployment)?;
+        let since = Instant::now();
         let snapshot = context.block_on(async {
             let _spinner = context.output.spinner("reading the deployment");
             context.cluster.require_program().await?;
-            let searched = context.cluster.snapshot(&address).await;
-            match searched {
-                Err(error @ (ClusterError::Rpc { .. } | ClusterError::Unreachable { .. })) => {
-                    let without = context.cluster.snapshot_without_search(&address).await;
-                    let Ok(snapshot) = without else {
-                        return Err(error.into());
-                    };
-                    eprintln!("The node does not search for runs, so a job that a node has may be shown as queued: {error}");
-                    Ok(snapshot)
+            loop {
+                let snapshot = look(context, &address).await?;
+                let is_there = self
+                    .wait
+                    .is_none_or(|status| status == snapshot.deployment.status());
+                let left = self.timeout.saturating_sub(since.elapsed());
+                if is_there || left.is_zero() {
+                    return Ok(snapshot);
                 }
-                searched => Ok(searched?),
+                tokio::time::sleep(LOOK_AGAIN.min(left)).await;
             }
         })?;
-        context.output.print(&StatusReport::new(&snapshot))
+        context.output.print(&StatusReport::new(&snapshot))?;
+        match (self.wait, snapshot.deployment.status()) {
+            (Some(wanted), status) if status != wanted => Err(anyhow!(
+                "the deployment is {status}, and was waited for {} to be {wanted}",
+                humantime::format_duration(self.timeout)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All that is known of a deployment; without runs, said so, if the node does not search for them.
+async fn look(context: &Context, address: &Pubkey) -> Result<Snapshot> {
+    match context.cluster.snapshot(address).await {
+        Err(error @ (ClusterError::Rpc { .. } | ClusterError::Unreachable { .. })) => {
+            let without = context.cluster.snapshot_without_search(address).await;
+            let Ok(snapshot) = without else {
+                return Err(error.into());
+            };
+            eprintln!("The node does not search for runs, so a job that a node has may be shown as queued: {error}");
+            Ok(snapshot)
+        }
+        searched => Ok(searched?),
     }
 }
 

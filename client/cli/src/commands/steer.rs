@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::Ipfs,
+    ipfs::{Ipfs, IpfsOptions},
     submit::{Owned, TransactionOptions, TransactionPlan},
 };
 use anyhow::{anyhow, Result};
@@ -102,12 +102,14 @@ pub(crate) struct Start {
     /// Refuse to start unless the job definition is pinned here, for example http://127.0.0.1:5001
     #[arg(long, value_name = "URL", conflicts_with = "blockhash")]
     ipfs_api: Option<String>,
+    #[command(flatten)]
+    ipfs: IpfsOptions,
 }
 
 impl Start {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         if let Some(url) = &self.ipfs_api {
-            let ipfs = Ipfs::new(url)?;
+            let ipfs = Ipfs::new(url, &self.ipfs)?;
             let address = context.deployment_address(&self.target.deployment)?;
             context.block_on(async {
                 let deployment = context.cluster.deployment(&address).await?;

@@ -154,11 +154,12 @@ impl View {
 }
 
 /// The lines above the jobs, by their key.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 8] = [
     "why",
     "market",
     "strategy",
     "replicas",
+    "endpoints",
     "vault",
     "nos_per_day",
     "jobs_listed",
@@ -184,6 +185,7 @@ fn draw(frame: &mut Frame, view: &View) {
     ]);
     frame.render_widget(title, head);
     let lines = SHOWN.iter().filter_map(|key| report.facts.line(key));
+    let lines = lines.filter(|(label, _)| !label.is_empty());
     let lines = lines.map(|(label, text)| {
         Line::from(vec![
             Span::from(format!("{label:<15}")).dim(),

@@ -48,9 +48,6 @@ fn delta((before, after): (u64, u64)) -> i128 {
 impl fmt::Display for Preview<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.plan.facts, self.plan.terms)?;
-        if let Some(pin) = &self.plan.pin {
-            writeln!(f, "The job definition is published at {}.", pin.host())?;
-        }
         let Some(simulation) = self.simulation else {
             return Ok(());
         };

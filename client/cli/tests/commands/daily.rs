@@ -210,3 +210,27 @@ fn status_names_what_waits_for_a_node_too_long_and_what_waits_for_it() {
         "{shown}"
     );
 }
+
+#[test]
+fn status_waits_for_what_is_asked_and_no_longer_than_that() {
+    let net = Net::start("wait");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    assert_eq!(
+        net.json(&["status", "0", "--wait", "draft"])["status"],
+        "DRAFT"
+    );
+    let mut command = net.command(&["status", "0", "--wait", "RUNNING", "--timeout", "0s"]);
+    let output = command.assert().code(1).get_output().clone();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.contains("DRAFT since"),
+        "what it is all the same: {shown}"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "error: the deployment is DRAFT, and was waited for 0s to be RUNNING\n"
+    );
+    let said = net.refused(2, &["status", "0", "--timeout", "5m"]);
+    assert!(said.contains("--wait <STATUS>"), "{said}");
+}

@@ -149,3 +149,18 @@ fn a_definition_is_kept_for_its_owner_alone_and_fetched_only_if_it_is_the_one() 
         "{changed}"
     );
 }
+
+#[test]
+fn a_wide_list_shows_where_deployments_are_served() {
+    let net = Net::start("wide");
+    let file = file(&net, "");
+    let created = net.json(&["create", &file]);
+    let url = urls(&created["endpoints"])[0];
+    assert!(!net.text(&["list"]).contains(url));
+    assert!(net
+        .text(&["list", "--wide"])
+        .contains(&format!("web {url}")));
+    let listed = net.json(&["list", "--wide"]);
+    assert_eq!(listed[0]["endpoints"], created["endpoints"]);
+    assert!(net.text(&["watch", "0", "--once"]).contains("web https://"));
+}

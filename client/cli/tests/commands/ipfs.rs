@@ -198,3 +198,77 @@ fn start_refuses_what_is_not_pinned() {
         "{said}"
     );
 }
+
+#[test]
+fn pinata_is_known_by_its_kind_and_gets_a_token_that_nobody_sees() {
+    let net = Net::start("pinata");
+    let (text, cid) = pinned_job(&net, 0);
+    let (api, requests) = kubo(vec![
+        ("401 Unauthorized", "{}".into()),
+        ("200 OK", format!(r#"{{"IpfsHash":"{cid}","PinSize":1}}"#)),
+        ("200 OK", r#"{"count":0,"rows":[]}"#.into()),
+        (
+            "200 OK",
+            format!(r#"{{"count":1,"rows":[{{"ipfs_pin_hash":"{cid}"}}]}}"#),
+        ),
+    ]);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let token = net.file("token", "SECRET.token-1\n");
+    let kind = ["--ipfs-api", api.as_str(), "--ipfs-kind", "pinata"];
+    let said = net.refused(1, &[&["create", &file, "--yes"][..], &kind].concat());
+    assert!(
+        said.contains("use --ipfs-token-file or NOSANA_IPFS_TOKEN"),
+        "{said}"
+    );
+    let all = [&kind[..], &["--ipfs-token-file", &token]].concat();
+    let created = net.json(&[&["create", &file][..], &all].concat());
+    assert_eq!(created["job_definition"], cid);
+    requests.recv().unwrap();
+    let request = requests.recv().unwrap();
+    assert!(
+        request.starts_with("POST /pinning/pinJSONToIPFS HTTP/1.1\r\n"),
+        "{request}"
+    );
+    let lower = request.to_lowercase();
+    assert!(
+        lower.contains("\r\nauthorization: bearer secret.token-1\r\n"),
+        "{request}"
+    );
+    assert!(request.ends_with(&format!("\r\n\r\n{text}")), "{request}");
+
+    let said = net.refused(1, &[&["start", "0"][..], &all].concat());
+    assert!(
+        said.contains(&format!("{cid} is not pinned at --ipfs-api")),
+        "{said}"
+    );
+    net.json(&[&["start", "0"][..], &all].concat());
+    let list = format!("GET /data/pinList?status=pinned&hashContains={cid} HTTP/1.1\r\n");
+    assert!(requests.recv().unwrap().starts_with(&list));
+
+    let empty = net.file("empty", "\n");
+    let said = net.refused(
+        2,
+        &[
+            &["create", &file][..],
+            &kind,
+            &["--ipfs-token-file", &empty],
+        ]
+        .concat(),
+    );
+    assert!(
+        said.contains("not a token; use one line of letters, digits and signs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn whoever_publishes_nothing_is_told_that_no_node_finds_it() {
+    let net = Net::start("unpublished");
+    let (_, cid) = pinned_job(&net, 0);
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let shown = net.text(&["create", &file, "--dry-run"]);
+    let nowhere = format!("nowhere: until somebody pins {cid}, no node finds it; --ipfs-api does");
+    assert!(shown.contains(&nowhere), "{shown}");
+    let dry = net.json(&["create", &file, "--dry-run"]);
+    assert_eq!(dry["published_at"], serde_json::Value::Null);
+}

@@ -2,8 +2,7 @@
 
 use super::runway::{runway, runway_json};
 use crate::{
-    commands::endpoints::{endpoint_facts, project},
-    definitions,
+    commands::endpoints::{self, endpoint_facts},
     format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
     terms,
@@ -14,7 +13,6 @@ use nosana_deploy_client::domain::{
 };
 use nosana_deploy_client::{
     digest,
-    endpoints::of_deployment,
     forecast::{forecast, Forecast},
     keeper::plan::Snapshot,
 };
@@ -63,11 +61,8 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
         digest::cid(&header.job_definition),
     );
     facts.add("", "", "revision", header.revision);
-    if let Some(definition) = definitions::find(&header.job_definition) {
-        endpoint_facts(
-            &of_deployment(&definition, &project(deployment)),
-            &mut facts,
-        );
+    if let Some(endpoints) = endpoints::known(deployment) {
+        endpoint_facts(&endpoints, &mut facts);
     }
     fund_facts(snapshot, &forecast(snapshot), &mut facts);
     let done = format!(
