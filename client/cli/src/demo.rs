@@ -6,7 +6,7 @@ mod localnet;
 mod report;
 mod wallets;
 
-use crate::commands::read;
+use crate::{commands::read, exit::invalid};
 use anyhow::Result;
 use nosana_deploy_client::DeploymentSpec;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,16 @@ pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) ->
         None => EXAMPLE.to_owned(),
     };
     let spec = DeploymentSpec::from_json(&text)?;
+    if spec.access_key.is_some() {
+        return Err(invalid(
+            "access_key: the demo's keeper has no such key; leave it out",
+        ));
+    }
+    if spec.settings.replicas == 0 {
+        return Err(invalid(
+            "replicas: 0 is not valid; the demo needs at least 1",
+        ));
+    }
     let programs = localnet::Programs::read(&programs.unwrap_or_else(default_programs))?;
     let report = report::DemoOutput::new(json);
     tokio::runtime::Runtime::new()?.block_on(life::live(&spec, programs, report))

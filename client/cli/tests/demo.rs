@@ -151,3 +151,26 @@ fn a_market_that_is_something_else_is_refused_before_anything_is_sent() {
     );
     assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
 }
+
+#[test]
+fn what_the_demo_cannot_play_is_refused_before_it_starts() {
+    let example = Path::new(ROOT).join("examples/pytorch-jupyter-scheduled.json");
+    let example = std::fs::read_to_string(example).unwrap();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not_for_the_demo.json");
+    let key = r#""access_key": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ", "replicas": 1"#;
+    for (instead, said) in [
+        (
+            key,
+            "error: access_key: the demo's keeper has no such key; leave it out\n",
+        ),
+        (
+            r#""replicas": 0"#,
+            "error: replicas: 0 is not valid; the demo needs at least 1\n",
+        ),
+    ] {
+        std::fs::write(&path, example.replace(r#""replicas": 1"#, instead)).unwrap();
+        let output = demo(&[path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+    }
+}

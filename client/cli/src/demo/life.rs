@@ -8,7 +8,7 @@ use super::{
 };
 use anyhow::{bail, Context, Result};
 use nosana_deploy_client::domain::{
-    funding::{job_cost, listing_lamports, with_fee},
+    funding::{job_cost, listing_lamports, with_fee, Rents},
     settings::Strategy,
     status::Status,
 };
@@ -16,11 +16,10 @@ use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, market_vault_address, Amount, JobRun},
     jobs_program::node::{Assignment, Node},
-    markets::rents_by,
     seeds, DeploymentSpec,
 };
 use solana_keypair::Keypair;
-use solana_program::{instruction::Instruction, pubkey::Pubkey, rent::Rent};
+use solana_program::{instruction::Instruction, pubkey::Pubkey};
 use solana_signer::Signer;
 
 /// NOS base units per second that the demo's market asks, unless the deployment's cap is lower.
@@ -37,6 +36,7 @@ struct Demo<'a> {
     ledger: Ledger,
     report: DemoOutput,
     price_per_second: u64,
+    rents: Rents,
 }
 
 /// Lives a deployment's life and checks the books.
@@ -67,6 +67,7 @@ impl<'a> Demo<'a> {
         let opening = localnet.balances(&rows).await?;
         let ledger = Ledger::open(rows, opening);
         Ok(Self {
+            rents: localnet.rents().await?,
             localnet,
             wallets,
             spec,
@@ -277,7 +278,7 @@ impl<'a> Demo<'a> {
     /// Lamports that a round needs: rent of its jobs and runs, the keeper's rewards for listing and
     /// settling, the rent of a further round, which rewards may not touch, and the vault's floor.
     fn round_lamports(&self) -> Result<u64> {
-        let rents = rents_by(&Rent::default());
+        let rents = self.rents;
         let replicas = self.spec.settings.replicas;
         let rewards = self
             .spec

@@ -9,8 +9,9 @@ use anchor_client::{Client, Cluster, CommitmentConfig};
 use anyhow::{anyhow, bail, Context, Result};
 pub(crate) use nosana_deploy_client::localnet::{Programs, JOB_EXPIRATION_SECONDS};
 use nosana_deploy_client::{
-    errors::explain, keeper::observe::nos_in, localnet::Localnet as Validator,
-    transaction::MAX_COMPUTE_UNITS, PROGRAM_ID,
+    domain::funding::Rents, errors::explain, keeper::observe::nos_in,
+    localnet::Localnet as Validator, markets::rents_by, rpc, transaction::MAX_COMPUTE_UNITS,
+    PROGRAM_ID,
 };
 use solana_account::Account;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -51,6 +52,12 @@ impl Localnet {
         let client = Client::new_with_options(cluster, payer, CommitmentConfig::confirmed());
         let program = client.program(PROGRAM_ID)?;
         Ok(Self { validator, program })
+    }
+
+    /// The validator's rents.
+    pub(crate) async fn rents(&self) -> Result<Rents> {
+        let cluster = rpc::Cluster::new(self.validator.rpc_url(), CommitmentConfig::confirmed());
+        Ok(rents_by(&cluster.rent().await?))
     }
 
     /// Makes the market with its vault, and the wallets.
