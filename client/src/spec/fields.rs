@@ -101,6 +101,15 @@ impl Fields {
     /// Everything that is wrong with the definition is reported at its own place.
     pub(super) fn job_definition(&mut self) -> Option<Value> {
         const FIELD: &str = "job_definition";
+        let text = self.members.get(FIELD).and_then(Value::as_str);
+        if text.is_some_and(|text| text.trim_start().starts_with('{')) {
+            self.errors.push(SpecError {
+                field: FIELD.into(),
+                value: Some("a string that holds an object".into()), // and secrets, perhaps
+                valid: "use the object itself, without quotes; Terraform's jsondecode makes it of the string".into(),
+            });
+            return None;
+        }
         let definition = self.required(
             FIELD,
             "use a Nosana job definition: an object with version, type and ops",

@@ -175,6 +175,11 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
             "job_definition: [] is not valid; use a Nosana job definition: an object with version, type and ops",
         ),
         (
+            JOB,
+            r#""{\"env\": {\"PASSWORD\": \"secret\"}}""#,
+            "job_definition: a string that holds an object is not valid; use the object itself, without quotes; Terraform's jsondecode makes it of the string",
+        ),
+        (
             r#""replicas": 1"#,
             r#""keeper_reward": 10000001, "replicas": 1"#,
             "keeper_reward: 10000001 is not valid; use at most 10000000 lamports per job",
