@@ -16,8 +16,8 @@ pub struct Lister<'a, 'info> {
 }
 
 impl<'a, 'info> Lister<'a, 'info> {
-    /// Prepares to list jobs with one definition and one timeout; `authority` signs. The vault stands in for each job
-    /// and run until [`Self::list`] puts them in their places.
+    /// Prepares to list jobs with one definition and one timeout; `authority` signs. The vault stands in
+    /// for each job and run until [`Self::list`] puts them in their places.
     pub fn new(
         markets: &Markets<'a, 'info>,
         authority: &AccountInfo<'info>,
