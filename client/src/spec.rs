@@ -24,6 +24,8 @@ pub struct DeploymentSpec {
     pub settings: Settings,
     /// Number of the owner's vault that pays.
     pub vault_index: u16,
+    /// The JSON names the vault by its address: whoever sends `create` calls [`Self::find_vault`] first.
+    pub vault_address: Option<Pubkey>,
     /// A vault of its own: whoever sends `create` sets [`Self::vault_index`] to
     /// [`unused_vault`]'s number first.
     pub new_vault: bool,
@@ -97,6 +99,9 @@ impl SpecErrors {
 pub fn unused_vault(used: &[u16]) -> Option<u16> {
     (0..=u16::MAX).find(|index| !used.contains(index))
 }
+
+/// How many of a wallet's vaults are compared with an address, the first first: each takes a search.
+pub const VAULTS_LOOKED_AT: u16 = 1_024;
 
 /// The fields of a deployment's JSON.
 pub(crate) const FIELDS: [&str; 20] = [
@@ -184,9 +189,13 @@ impl DeploymentSpec {
         );
         let vault = fields.optional(
             "vault",
-            "use the number of one of your vaults, 0 to 65535",
-            |value| u16::try_from(whole(value)?).ok(),
+            "use the number of one of your vaults, 0 to 65535, or its address",
+            |value| match whole(value) {
+                Some(number) => Some((u16::try_from(number).ok()?, None)),
+                None => Some((0, Some(as_key(value)?))),
+            },
         );
+        let (vault_index, vault_address) = vault.unwrap_or_default();
         let new_vault = fields.optional("new_vault", "use true or false", Value::as_bool);
         if new_vault == Some(true) && vault.is_some() {
             fields.report("new_vault", "use either vault or new_vault");
@@ -219,7 +228,8 @@ impl DeploymentSpec {
             name: name.unwrap_or_default(),
             market: market.unwrap_or_default(),
             settings,
-            vault_index: vault.unwrap_or(0),
+            vault_index,
+            vault_address,
             new_vault: new_vault.unwrap_or(false),
             default_price_cap: max_price.is_none(),
             access_key,
@@ -233,6 +243,18 @@ impl DeploymentSpec {
         if self.default_price_cap {
             self.settings.max_price_per_second = default_price_cap(price_per_second);
         }
+    }
+
+    /// Finds the number of the vault that the JSON names by its address, among the first
+    /// [`VAULTS_LOOKED_AT`] of `owner`'s. Returns whether there is such a vault, or none to look for.
+    pub fn find_vault(&mut self, owner: &Pubkey) -> bool {
+        let Some(address) = self.vault_address else {
+            return true;
+        };
+        let is_it = |index: &u16| seeds::vault_address(owner, *index).0 == address;
+        let found = (0..VAULTS_LOOKED_AT).find(is_it);
+        self.vault_index = found.unwrap_or(self.vault_index);
+        found.is_some()
     }
 
     /// What is pinned for the deployment at this address.

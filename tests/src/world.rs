@@ -136,6 +136,7 @@ impl<B: Bank> World<B> {
             name: "test".into(),
             market: self.market,
             vault_index: 0,
+            vault_address: None,
             new_vault: false,
             default_price_cap: false,
             access_key: None,

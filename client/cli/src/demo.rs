@@ -30,6 +30,11 @@ pub(crate) fn run(file: Option<&Path>, json: bool, programs: Option<PathBuf>) ->
             "access_key: the demo's keeper has no such key; leave it out",
         ));
     }
+    if spec.vault_address.is_some() {
+        return Err(invalid(
+            "vault: the demo's wallet has vaults of its own; use a number, or leave it out",
+        ));
+    }
     if spec.settings.replicas == 0 {
         return Err(invalid(
             "replicas: 0 is not valid; the demo needs at least 1",

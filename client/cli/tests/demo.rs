@@ -157,8 +157,13 @@ fn what_the_demo_cannot_play_is_refused_before_it_starts() {
     let example = Path::new(ROOT).join("examples/pytorch-jupyter-scheduled.json");
     let example = std::fs::read_to_string(example).unwrap();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not_for_the_demo.json");
+    let vault = r#""vault": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ", "replicas": 1"#;
     let key = r#""access_key": "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ", "replicas": 1"#;
     for (instead, said) in [
+        (
+            vault,
+            "error: vault: the demo's wallet has vaults of its own; use a number, or leave it out\n",
+        ),
         (
             key,
             "error: access_key: the demo's keeper has no such key; leave it out\n",

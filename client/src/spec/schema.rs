@@ -59,8 +59,8 @@ struct File {
     /// 0 or left out for no limit
     #[schemars(range(max = MAX_TIMEOUT_MINUTES))]
     max_queue_minutes: Option<u32>,
-    /// Number of the vault of yours that pays; 0 if left out
-    vault: Option<u16>,
+    /// Number of the vault of yours that pays, or its address; 0 if left out
+    vault: Option<VaultName>,
     /// A vault of its own instead, the first that is not in use
     new_vault: Option<bool>,
     /// A key of yours that lists the jobs, so that their nodes answer to it; only keepers that have it list
@@ -81,6 +81,14 @@ enum StrategyName {
     SimpleExtend,
     Scheduled,
     Infinite,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "Vault")]
+#[allow(dead_code)]
+enum VaultName {
+    Number(u16),
+    Address(#[schemars(regex(pattern = "^[1-9A-HJ-NP-Za-km-z]{32,44}$"))] String),
 }
 
 #[derive(JsonSchema)]

@@ -187,7 +187,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""vault": 65536, "replicas": 1"#,
-            "vault: 65536 is not valid; use the number of one of your vaults, 0 to 65535",
+            "vault: 65536 is not valid; use the number of one of your vaults, 0 to 65535, or its address",
         ),
     ];
     for (valid, mistake, message) in cases {
@@ -347,4 +347,20 @@ fn every_mistake_is_reported_at_once_and_none_that_follows_from_another() {
         "job_definition",
     ];
     assert_eq!(fields, missing);
+}
+
+#[test]
+fn a_vault_named_by_its_address_is_found_among_its_owner_s() {
+    let (owner, stranger) = ([7; 32], [8; 32]);
+    let [owner, stranger] = [owner, stranger].map(Pubkey::new_from_array);
+    let address = crate::seeds::vault_address(&owner, 3).0;
+    let named = format!(r#""vault": " {address} ", "replicas": 1"#);
+    let text = GOOD.replacen(r#""replicas": 1"#, &named, 1);
+    let mut spec = DeploymentSpec::from_json(&text).unwrap();
+    assert_eq!((spec.vault_index, spec.vault_address), (0, Some(address)));
+    assert!(!spec.find_vault(&stranger));
+    assert!(spec.find_vault(&owner));
+    assert_eq!(spec.vault_index, 3);
+    let mut numbered = DeploymentSpec::from_json(GOOD).unwrap();
+    assert!(numbered.find_vault(&stranger), "none to look for");
 }

@@ -68,6 +68,7 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
         name: "measured".into(),
         market: named("market"),
         vault_index: 0,
+        vault_address: None,
         new_vault: false,
         default_price_cap: false,
         access_key: None,

@@ -150,6 +150,7 @@ impl Stage {
             name: format!("deployment {number}"),
             market: self.market,
             vault_index: u16::from(number == 2),
+            vault_address: None,
             new_vault: false,
             default_price_cap: false,
             access_key: None,

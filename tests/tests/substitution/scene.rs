@@ -113,6 +113,7 @@ impl Scene {
             name: "deployment".into(),
             market: self.market,
             vault_index: 0,
+            vault_address: None,
             new_vault: false,
             default_price_cap: false,
             access_key: Some(self.access_key),

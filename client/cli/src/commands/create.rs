@@ -17,7 +17,7 @@ use nosana_deploy_client::{
     markets::price_per_second,
     rpc::ClusterError,
     seeds,
-    spec::unused_vault,
+    spec::{unused_vault, VAULTS_LOOKED_AT},
     DeploymentSpec,
 };
 use solana_program::pubkey::Pubkey;
@@ -114,6 +114,11 @@ impl Create {
         owner: &Pubkey,
         spec: &mut DeploymentSpec,
     ) -> Result<(u64, Option<Terms>)> {
+        if !spec.find_vault(owner) {
+            return Err(invalid(format!(
+                "vault: that is none of the first {VAULTS_LOOKED_AT} vaults of {owner}; use its number, or the address that `vault` shows"
+            )));
+        }
         if self.transaction.is_offline() {
             if spec.new_vault {
                 return Err(invalid("new_vault: use vault and its number with --blockhash, so that every signer makes the same transaction"));

@@ -234,3 +234,19 @@ fn status_waits_for_what_is_asked_and_no_longer_than_that() {
     let said = net.refused(2, &["status", "0", "--timeout", "5m"]);
     assert!(said.contains("--wait <STATUS>"), "{said}");
 }
+
+#[test]
+fn a_vault_is_named_by_its_number_or_by_its_address() {
+    let net = Net::start("vault_address");
+    let second = nosana_deploy_client::instructions::Vault::new(net.owner.pubkey(), 1);
+    let fields =
+        |vault: &str| format!(r#""replicas": 1, "strategy": "SIMPLE", "vault": "{vault}""#);
+    let key = net.create(&fields(&second.address.to_string()));
+    assert_eq!(net.status(&key)["vault_index"], 1);
+    let foreign = net.deployment(&fields(&net.keeper.pubkey().to_string()));
+    let said = net.refused(2, &["create", &foreign, "--yes"]);
+    assert!(
+        said.contains("vault: that is none of the first 1024 vaults of"),
+        "{said}"
+    );
+}
