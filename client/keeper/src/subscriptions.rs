@@ -230,8 +230,9 @@ impl Vaults {
                     else {
                         return;
                     };
-                    while stream.next().await.is_some() {
-                        if events.send(Event::Vault(key)).await.is_err() {
+                    // Once at first: money may have come between the look that missed it and now.
+                    while events.send(Event::Vault(key)).await.is_ok() {
+                        if stream.next().await.is_none() {
                             return;
                         }
                     }
