@@ -138,6 +138,11 @@ impl DeploymentAccount {
         (key != Pubkey::default()).then_some(key)
     }
 
+    /// Who lists its jobs from now on: the access key, or else the vault. Nodes answer to it alone.
+    pub fn project(&self) -> Pubkey {
+        self.access_key().unwrap_or(self.header.vault)
+    }
+
     /// Its status.
     pub fn status(&self) -> Status {
         self.lifecycle.status

@@ -79,6 +79,28 @@ pub struct Endpoints {
     pub hidden: Vec<Hidden>,
 }
 
+impl Endpoints {
+    /// The same hosts behind a gateway of one's own, a localnet's for example: with `http://localhost:8080`,
+    /// `https://HOST.node.k8s.prd.nos.ci` becomes `http://HOST.localhost:8080`. A gateway that is no such
+    /// address changes nothing.
+    pub fn behind(mut self, gateway: &str) -> Self {
+        let Some((scheme, place)) = gateway.trim_end_matches('/').split_once("://") else {
+            return self;
+        };
+        for endpoint in &mut self.known {
+            let host = host(&endpoint.url);
+            endpoint.url = format!("{scheme}://{host}.{place}");
+        }
+        self
+    }
+}
+
+/// The own part of an endpoint's host, by which gateways tell one from another.
+pub fn host(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.split_once('.').map_or(rest, |(host, _)| host)
+}
+
 /// The addresses of a deployment, one for each operation that exposes ports: every replica and every later
 /// job serves behind it. `project` is the authority of its jobs: its access key, or its vault.
 pub fn of_deployment(definition: &Definition, project: &Pubkey) -> Endpoints {
@@ -220,8 +242,21 @@ mod tests {
     use serde_json::json;
 
     fn host(endpoint: &Endpoint) -> &str {
-        let host = endpoint.url.strip_prefix("https://").unwrap();
-        host.split_once('.').unwrap().0
+        super::host(&endpoint.url)
+    }
+
+    #[test]
+    fn a_gateway_of_one_s_own_keeps_the_hosts() {
+        let definition = definition(json!({"ops": [{"id": "a", "args": {"expose": 80}}]}));
+        let all = || of_deployment(&definition, &Pubkey::default());
+        let url = all().known[0].url.clone();
+        assert!(url.ends_with(NODE_DOMAIN));
+        let local = all().behind("http://localhost:8080/").known[0].url.clone();
+        assert_eq!(
+            local,
+            format!("http://{}.localhost:8080", super::host(&url))
+        );
+        assert_eq!(all().behind("nonsense"), all());
     }
 
     fn definition(value: Value) -> Definition {

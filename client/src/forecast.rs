@@ -1,5 +1,9 @@
 //! What a deployment costs, and how long its vault lasts at the market's price of today.
 
+mod needs;
+
+pub use needs::{Need, Stretch};
+
 use crate::{
     keeper::plan::Snapshot,
     markets::{price_per_second, JobState},

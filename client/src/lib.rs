@@ -19,6 +19,8 @@
 //! | `rpc` | a cluster over JSON-RPC: reading, simulating, sending (feature `rpc`) |
 //! | `localnet` | a validator inside this process (feature `embedded`) |
 //! | [`events`] | what a call of the program did, from what its transaction called |
+//! | [`history`] | what happened to a deployment, from its transactions |
+//! | [`job_result`] | what a job leaves behind: exit codes, logs, results |
 //! | [`errors`] | turns error codes of every program involved into sentences |
 //!
 //! Errors, events, actions and answers of a cluster may grow and are `#[non_exhaustive]`. What the domain
@@ -32,8 +34,10 @@ pub mod errors;
 pub mod events;
 pub mod filters;
 pub mod forecast;
+pub mod history;
 pub mod instructions;
 pub mod job;
+pub mod job_result;
 pub mod json;
 pub mod keeper;
 #[cfg(feature = "embedded")]

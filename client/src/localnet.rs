@@ -90,6 +90,8 @@ const SLOT_MS: u64 = 100;
 const LAST_BY_TIME_MS: u64 = 3_000;
 /// Where tools look for a localnet's JSON-RPC and its subscriptions.
 const USUAL_PORTS: [u16; 2] = [8899, 8900];
+/// Pairs of ports that are tried, from the usual one on.
+const PORTS_TRIED: u16 = 50;
 
 /// The running validator; it stops when this is dropped.
 pub struct Localnet {
@@ -126,14 +128,21 @@ impl Localnet {
         Ok(localnet)
     }
 
-    /// Answers at ports 8899 and 8900 as well, where `--url localhost` looks, if both are free. The
-    /// validator itself takes any that are.
+    /// Answers at ports 8899 and 8900 as well, where `--url localhost` looks, or at the next two that are
+    /// free. The validator itself takes any that are.
     pub async fn take_usual_ports(&mut self) {
-        let [rpc, ws] = USUAL_PORTS.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
-        let (Ok(rpc), Ok(ws)) = tokio::join!(rpc, ws) else {
-            return;
-        };
-        for ((listener, url), port) in [rpc, ws].into_iter().zip(&mut self.urls).zip(USUAL_PORTS) {
+        for pair in 0..PORTS_TRIED {
+            let ports = USUAL_PORTS.map(|port| port + 2 * pair);
+            let [rpc, ws] = ports.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+            if let (Ok(rpc), Ok(ws)) = tokio::join!(rpc, ws) {
+                self.answer_at([rpc, ws], ports);
+                return;
+            }
+        }
+    }
+
+    fn answer_at(&mut self, listeners: [TcpListener; 2], ports: [u16; 2]) {
+        for ((listener, url), port) in listeners.into_iter().zip(&mut self.urls).zip(ports) {
             let Some((place, own_port)) = url.rsplit_once(':') else {
                 continue;
             };

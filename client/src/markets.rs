@@ -106,8 +106,12 @@ pub struct JobOver {
     pub authority: Pubkey,
     /// Whether the payer is an account without a key: probably a vault.
     pub is_of_a_vault: bool,
+    /// The node that ran it.
+    pub node: Pubkey,
     /// Unix seconds.
     pub ended_at: i64,
+    /// sha2-256 digest of its result, if the node has stored one.
+    pub result: Option<[u8; 32]>,
 }
 
 /// Decodes a job that is over.
@@ -121,6 +125,8 @@ pub fn decode_job_over(program: &Pubkey, data: &[u8]) -> Result<JobOver, DecodeE
         payer: job.payer,
         authority: job.project,
         is_of_a_vault: !job.payer.is_on_curve(),
+        node: job.node,
         ended_at: job.ended_at(),
+        result: Some(job.ipfs_result).filter(|digest| *digest != [0; 32]),
     })
 }

@@ -1,12 +1,14 @@
 //! A cluster over JSON-RPC: reading, simulating, sending. With feature `rpc`.
 
 mod error;
+mod history;
 mod read;
 mod rent;
 mod send;
 mod snapshot;
 
 pub use error::ClusterError;
+pub use history::Span;
 pub use read::{Found, Revisions};
 pub use rent::Held;
 pub use send::{BalanceChange, Receipt, Simulation};

@@ -31,6 +31,8 @@ pub struct DeploymentSpec {
     pub new_vault: bool,
     /// The JSON names no `max_price`: whoever sends `create` calls [`Self::cap_price`] first.
     pub default_price_cap: bool,
+    /// The JSON names no `keeper_reward`: whoever sends `create` may call [`Self::offer_reward`] first.
+    pub default_reward: bool,
     /// A key of the owner's that lists the jobs; anyone's keeper does if there is none.
     pub access_key: Option<Pubkey>,
     /// Start as soon as it is created.
@@ -232,6 +234,7 @@ impl DeploymentSpec {
             vault_address,
             new_vault: new_vault.unwrap_or(false),
             default_price_cap: max_price.is_none(),
+            default_reward: keeper_reward.is_none(),
             access_key,
             autostart: autostart.unwrap_or(false),
             job_definition,
@@ -245,6 +248,14 @@ impl DeploymentSpec {
         }
     }
 
+    /// Offers keepers this much for each job, in lamports, unless the JSON names a reward. At most
+    /// [`MAX_KEEPER_REWARD_LAMPORTS`](deployments_domain::settings::MAX_KEEPER_REWARD_LAMPORTS).
+    pub fn offer_reward(&mut self, lamports: u64) {
+        if self.default_reward {
+            self.settings.keeper_reward_lamports = lamports;
+        }
+    }
+
     /// Finds the number of the vault that the JSON names by its address, among the first
     /// [`VAULTS_LOOKED_AT`] of `owner`'s. Returns whether there is such a vault, or none to look for.
     pub fn find_vault(&mut self, owner: &Pubkey) -> bool {
@@ -255,6 +266,12 @@ impl DeploymentSpec {
         let found = (0..VAULTS_LOOKED_AT).find(is_it);
         self.vault_index = found.unwrap_or(self.vault_index);
         found.is_some()
+    }
+
+    /// Who lists the jobs of `owner`'s deployment of this: the access key, or else the vault.
+    pub fn project(&self, owner: &Pubkey) -> Pubkey {
+        let vault = || seeds::vault_address(owner, self.vault_index).0;
+        self.access_key.unwrap_or_else(vault)
     }
 
     /// What is pinned for the deployment at this address.
@@ -323,10 +340,12 @@ pub(crate) fn shorten(value: &Value) -> String {
     }
 }
 
+mod difference;
 mod fields;
 mod read;
 pub mod schema;
 
+pub use difference::{differences, Difference};
 pub use read::{parse_json, MAX_JSON_BYTES};
 #[cfg(test)]
 mod tests;

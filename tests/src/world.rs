@@ -139,6 +139,7 @@ impl<B: Bank> World<B> {
             vault_address: None,
             new_vault: false,
             default_price_cap: false,
+            default_reward: false,
             access_key: None,
             autostart: false,
             job_definition,

@@ -1,18 +1,23 @@
 //! The commands, a file for each or for a few that are alike.
 
 pub(crate) mod create;
+pub(crate) mod down;
 pub(crate) mod endpoints;
 pub(crate) mod funds;
+pub(crate) mod history;
+mod keep;
 pub(crate) mod keygen;
 pub(crate) mod list;
 #[cfg(feature = "localnet")]
 pub(crate) mod localnet;
 pub(crate) mod market;
 pub(crate) mod rent;
+pub(crate) mod results;
 pub(crate) mod revisions;
 pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod steer;
+pub(crate) mod up;
 pub(crate) mod update;
 pub(crate) mod validate;
 pub(crate) mod vault;

@@ -3,6 +3,7 @@
 use crate::{
     exit::invalid,
     output::Output,
+    profile::Profile,
     wallet::{Presigned, Signers},
 };
 use anyhow::Result;
@@ -13,7 +14,7 @@ use solana_cli_config::{Config, ConfigInput, CONFIG_FILE};
 use solana_commitment_config::CommitmentConfig;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
-use std::future::Future;
+use std::{future::Future, path::PathBuf};
 
 /// As `solana` has them.
 #[derive(Args, Clone, Default)]
@@ -21,6 +22,11 @@ pub(crate) struct Options {
     /// Configuration file to use [default: that of `solana config`]
     #[arg(short = 'C', long, global = true, value_name = "FILE", help_heading = HEADING)]
     config: Option<String>,
+    /// TOML file of what you always want: url, ws, keypair, ipfs-api, ipfs-kind, ipfs-token-file,
+    /// ipfs-gateway, keeper-reward, node-gateway [default: nosana-deploy/profile.toml in your
+    /// configuration folder]
+    #[arg(long, global = true, value_name = "FILE", env = "NOSANA_PROFILE", help_heading = HEADING)]
+    profile: Option<PathBuf>,
     /// URL for Solana's JSON RPC or moniker (or their first letter): mainnet-beta, testnet, devnet,
     /// localhost
     #[arg(short, long, global = true, value_name = "URL_OR_MONIKER", env = "NOSANA_URL", hide_env_values = true, help_heading = HEADING)]
@@ -93,11 +99,25 @@ pub(crate) struct Named {
     pub(crate) keypair: Option<String>,
 }
 
+impl Named {
+    /// What a profile names, except subscriptions if the node is a different one.
+    fn by(profile: &Profile, options: &Options) -> Self {
+        let ws = profile.ws.clone().filter(|_| options.url.is_none());
+        Self {
+            url: profile.url.clone(),
+            ws,
+            keypair: profile.keypair.clone(),
+        }
+    }
+}
+
 /// What a command works with.
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) cluster: Cluster,
-    /// Where its RPC node answers subscriptions; may hold a key, so it is never shown.
+    pub(crate) profile: Profile,
+    /// Its RPC node, and where that answers subscriptions; may hold keys, so neither is ever shown.
+    url: String,
     ws_url: String,
     /// The wallet's URI.
     keypair: String,
@@ -106,6 +126,8 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(options: &Options) -> Result<Self> {
+        let profile = Profile::read(options.profile.as_deref())?;
+        let options = &options.clone().or(&Named::by(&profile, options));
         let config = config(options.config.as_deref())?;
         let url = options
             .url
@@ -124,8 +146,10 @@ impl Context {
         );
         Ok(Self {
             output: options.output,
+            profile,
             cluster: Cluster::new(&url, commitment),
             ws_url: options.ws_url(&url, config.websocket_url)?,
+            url,
             keypair: options.keypair.clone().unwrap_or(config.keypair_path),
             runtime: tokio::runtime::Runtime::new()?,
         })
@@ -139,6 +163,11 @@ impl Context {
     /// The wallet as it was named.
     pub(crate) fn keypair_path(&self) -> &str {
         &self.keypair
+    }
+
+    /// A connection of its own to the same node.
+    pub(crate) fn another_cluster(&self) -> Cluster {
+        Cluster::new(&self.url, self.cluster.client().commitment())
     }
 
     /// The cluster, and what runs requests to it.

@@ -1,7 +1,8 @@
 //! Job definitions that this machine has published, by CID, so that later commands know what runs. They may
 //! hold secrets: nobody else may read them.
 
-use anyhow::{Context, Result};
+use crate::{context::Context, exit::invalid, ipfs::Gateway};
+use anyhow::Result;
 use nosana_deploy_client::{definition::Definition, digest};
 use std::{
     fs,
@@ -9,54 +10,59 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A folder in the user's data directory.
-pub(crate) struct Definitions(PathBuf);
-
-impl Definitions {
-    /// `None` if the user has no data directory.
-    pub(crate) fn of_user() -> Option<Self> {
-        let folder = dirs::data_dir()?.join("nosana-deploy").join("definitions");
-        Some(Self(folder))
-    }
-
-    /// Keeps a definition.
-    pub(crate) fn keep(&self, definition: &Definition) -> Result<()> {
-        let path = self.path(definition.digest());
-        let kept = write_private(&self.0, &path, definition.text());
-        kept.with_context(|| format!("the job definition is not kept in {}", path.display()))
-    }
-
-    /// The definition of a digest, if it is here and nobody has changed it.
-    pub(crate) fn find(&self, digest: &[u8; 32]) -> Option<Definition> {
-        let text = fs::read_to_string(self.path(digest)).ok()?;
-        Definition::read(&text, digest)
-    }
-
-    fn path(&self, digest: &[u8; 32]) -> PathBuf {
-        self.0.join(digest::cid(digest)).with_extension("json")
-    }
-}
-
 /// Keeps a definition where there is a place for it; what goes wrong is said, and stops nothing.
 pub(crate) fn keep(definition: &Definition) {
-    let kept = Definitions::of_user().map_or(Ok(()), |all| all.keep(definition));
-    if let Err(error) = kept {
-        eprintln!("{error:#}");
+    let Some(path) = path(definition.digest()) else {
+        return;
+    };
+    if let Err(error) = write_private(&path, definition.text()) {
+        let path = path.display();
+        eprintln!("the job definition is not kept in {path}: {error}");
     }
 }
 
-/// The definition of a digest, if this machine has it.
+/// The definition of a digest, if this machine has it and nobody has changed it.
 pub(crate) fn find(digest: &[u8; 32]) -> Option<Definition> {
-    Definitions::of_user()?.find(digest)
+    let text = fs::read_to_string(path(digest)?).ok()?;
+    Definition::read(&text, digest)
+}
+
+/// The definition of a digest, from this machine or through a gateway; then it is kept.
+///
+/// # Errors
+/// It is not here and no gateway is named, or the gateway does not have it.
+pub(crate) async fn find_or_fetch(
+    context: &Context,
+    digest: &[u8; 32],
+    gateway: Option<&str>,
+) -> Result<Definition> {
+    if let Some(definition) = find(digest) {
+        return Ok(definition);
+    }
+    let Some(gateway) = context.profile.ipfs_gateway(gateway) else {
+        return Err(invalid(format!(
+            "the job definition {} was not published from this machine; fetch it with --ipfs-gateway, for example https://ipfs.io",
+            digest::cid(digest)
+        )));
+    };
+    let definition = Gateway::new(gateway)?.definition(digest).await?;
+    keep(&definition);
+    Ok(definition)
+}
+
+/// Where a definition is kept; `None` if the user has no data directory.
+fn path(digest: &[u8; 32]) -> Option<PathBuf> {
+    let name = format!("nosana-deploy/definitions/{}.json", digest::cid(digest));
+    Some(dirs::data_dir()?.join(name))
 }
 
 /// Writes a whole file or none, which its owner alone may read.
-fn write_private(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut make = fs::DirBuilder::new();
     make.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
-    make.create(folder)?;
+    path.parent().map_or(Ok(()), |folder| make.create(folder))?;
     let whole = path.with_extension(format!("{}.part", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -10,8 +10,12 @@ use reqwest::{
     multipart::{Form, Part},
     RequestBuilder,
 };
+use serde::Deserialize;
 use serde_json::Value;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -27,27 +31,41 @@ impl Gateway {
         Ok(Self { base, client })
     }
 
-    /// The definition of a digest. Whatever the gateway answers, it is believed only if it is that one.
-    pub(crate) async fn fetch(&self, digest: &[u8; 32]) -> Result<Definition> {
+    /// The definition of a digest.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub(crate) async fn definition(&self, digest: &[u8; 32]) -> Result<Definition> {
+        let bytes = self.fetch(digest, MAX_JSON_BYTES).await?;
+        let text = String::from_utf8(bytes).ok();
+        let found = text.and_then(|text| Definition::read(&text, digest));
+        found.with_context(|| format!("the job definition {} is not JSON", digest::cid(digest)))
+    }
+
+    /// The bytes of a digest. Whatever the gateway answers, it is believed only if it is that.
+    ///
+    /// # Errors
+    /// The gateway does not answer, does not have it, or has something else or more than `most_bytes`.
+    pub(crate) async fn fetch(&self, digest: &[u8; 32], most_bytes: usize) -> Result<Vec<u8>> {
         let cid = digest::cid(digest);
         let asked = self.client.get(format!("{}/ipfs/{cid}", self.base));
         let answer = asked.send().await.map_err(reqwest::Error::without_url);
         let mut answer = answer.context("--ipfs-gateway cannot be reached")?;
         let status = answer.status();
         if !status.is_success() {
-            bail!("--ipfs-gateway answered {status} for the job definition {cid}");
+            bail!("--ipfs-gateway answered {status} for {cid}");
         }
         let mut bytes = Vec::new();
         while let Some(some) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
             bytes.extend_from_slice(&some);
-            if bytes.len() > MAX_JSON_BYTES {
-                bail!("--ipfs-gateway answered more than {MAX_JSON_BYTES} bytes for {cid}");
+            if bytes.len() > most_bytes {
+                bail!("--ipfs-gateway answered more than {most_bytes} bytes for {cid}");
             }
         }
-        let found = String::from_utf8(bytes).ok();
-        found
-            .and_then(|text| Definition::read(&text, digest))
-            .with_context(|| format!("--ipfs-gateway answered something else than {cid}"))
+        match digest::digest(&bytes) == *digest {
+            true => Ok(bytes),
+            false => bail!("--ipfs-gateway answered something else than {cid}"),
+        }
     }
 }
 
@@ -62,7 +80,8 @@ fn connect(url: &str, option: &str, example: &str) -> Result<(String, reqwest::C
 }
 
 /// What answers at an IPFS API's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// Kubo's HTTP API, which others speak too
     Kubo,
@@ -74,14 +93,37 @@ pub(crate) enum Kind {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct IpfsOptions {
     /// What answers at --ipfs-api [default: pinata at an address of Pinata's, else kubo]
-    #[arg(long, value_enum, value_name = "KIND", requires = "ipfs_api")]
+    #[arg(long, value_enum, value_name = "KIND")]
     ipfs_kind: Option<Kind>,
     /// File of the token that --ipfs-api wants [default: the environment's NOSANA_IPFS_TOKEN, if it is set]
-    #[arg(long, value_name = "FILE", requires = "ipfs_api")]
+    #[arg(long, value_name = "FILE")]
     ipfs_token_file: Option<PathBuf>,
 }
 
 impl IpfsOptions {
+    /// These, and others where they name none.
+    pub(crate) fn or(&self, kind: Option<Kind>, token_file: Option<&Path>) -> Self {
+        let token_file = token_file.map(Path::to_owned);
+        Self {
+            ipfs_kind: self.ipfs_kind.or(kind),
+            ipfs_token_file: self.ipfs_token_file.clone().or(token_file),
+        }
+    }
+
+    /// Fails if they name something: there is no API that it could be about.
+    pub(crate) fn require_unused(&self) -> Result<()> {
+        let named = [
+            ("--ipfs-kind", self.ipfs_kind.is_some()),
+            ("--ipfs-token-file", self.ipfs_token_file.is_some()),
+        ];
+        match named.into_iter().find(|(_, is_named)| *is_named) {
+            Some((option, _)) => Err(invalid(format!(
+                "{option}: for which API? name it with --ipfs-api, or in your profile"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// The token, from where it is on no command line and in no log.
     fn token(&self) -> Result<Option<String>> {
         let (token, from) = match &self.ipfs_token_file {

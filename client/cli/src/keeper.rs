@@ -55,7 +55,7 @@ impl KeeperCommand {
 }
 
 /// The keypair in a file that an option names.
-fn keypair(option: &str, path: &str) -> Result<Keypair> {
+pub(crate) fn keypair(option: &str, path: &str) -> Result<Keypair> {
     refuse_secret(&format!("--{option}"), path)?;
     read_keypair_file(path).map_err(|error| {
         invalid(format!(
@@ -65,7 +65,7 @@ fn keypair(option: &str, path: &str) -> Result<Keypair> {
 }
 
 /// What the cluster said, as every command reports it; else the keeper's own words.
-fn unwrapped(error: KeeperError) -> anyhow::Error {
+pub(crate) fn unwrapped(error: KeeperError) -> anyhow::Error {
     match error {
         KeeperError::Cluster(error) => error.into(),
         error => error.into(),

@@ -10,6 +10,7 @@ mod format;
 mod ipfs;
 mod keeper;
 mod output;
+mod profile;
 mod secrets;
 mod submit;
 mod terms;
@@ -17,6 +18,7 @@ mod wallet;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use context::{Context, Options};
+use output::Output;
 use std::{io::Write, process::ExitCode};
 
 /// Deployments on Nosana's GPU markets, held and enforced on chain.
@@ -31,6 +33,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Up(commands::up::Up),
+    Down(commands::down::Down),
     Create(commands::create::Create),
     Update(commands::update::Update),
     Start(commands::steer::Start),
@@ -48,6 +52,8 @@ enum Command {
     List(commands::list::List),
     Endpoints(commands::endpoints::ShowEndpoints),
     Watch(commands::watch::Watch),
+    History(commands::history::ShowHistory),
+    Results(commands::results::Results),
     Revisions(commands::revisions::Revisions),
     Market(commands::market::ShowMarket),
     Vault(commands::vault::ShowVault),
@@ -98,8 +104,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, command: Command) -> anyhow::Result<()> {
+    if options.output() == Output::Csv && !matches!(command, Command::History(_)) {
+        return Err(exit::invalid(output::NO_CSV));
+    }
     let context = Context::new(options);
     match command {
+        Command::Up(up) => up.run(&context?),
+        Command::Down(down) => down.run(&context?),
         Command::Create(create) => create.run(&context?),
         Command::Update(update) => update.run(&context?),
         Command::Start(start) => start.run(&context?),
@@ -117,6 +128,8 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::List(list) => list.run(&context?),
         Command::Endpoints(endpoints) => endpoints.run(&context?),
         Command::Watch(watch) => watch.run(&context?),
+        Command::History(history) => history.run(&context?),
+        Command::Results(results) => results.run(&context?),
         Command::Revisions(revisions) => revisions.run(&context?),
         Command::Market(market) => market.run(&context?),
         Command::Vault(vault) => vault.run(&context?),

@@ -1,6 +1,6 @@
 //! What a command says: for people, or as JSON.
 
-use crate::exit::Unprinted;
+use crate::exit::{invalid, Unprinted};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use comfy_table::{presets::NOTHING, Table};
@@ -19,7 +19,12 @@ pub(crate) enum Output {
     Json,
     /// JSON, one line
     JsonCompact,
+    /// Comma-separated values, of `history` alone
+    Csv,
 }
+
+/// Said before anything is done.
+pub(crate) const NO_CSV: &str = "--output: csv is for `history`; use display, json or json-compact";
 
 impl Output {
     /// Prints a result. In JSON amounts are whole base units and times unix seconds.
@@ -28,11 +33,11 @@ impl Output {
             Self::Display => result.to_string(),
             Self::Json => serde_json::to_string_pretty(result)?,
             Self::JsonCompact => serde_json::to_string(result)?,
+            Self::Csv => return Err(invalid(NO_CSV)),
         };
         say(text.trim_end())
     }
 
-    #[cfg(feature = "localnet")]
     pub(crate) fn is_json(self) -> bool {
         self != Self::Display
     }

@@ -148,6 +148,32 @@ impl TransactionPlan {
 }
 
 impl TransactionOptions {
+    /// The same, for what follows from something that was agreed to.
+    pub(crate) fn agreed(&self) -> Self {
+        Self {
+            yes: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether nothing is to be sent.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Refuses what only a transaction of the command line alone can be.
+    ///
+    /// # Errors
+    /// With `--blockhash`: which `command` to use instead.
+    pub(crate) fn require_online(&self, instead: &str) -> Result<()> {
+        match self.is_offline() {
+            true => Err(invalid(format!(
+                "--blockhash: what is sent here depends on the cluster; use {instead} instead"
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// Whether the transaction is made of the command line alone.
     pub(crate) fn is_offline(&self) -> bool {
         self.blockhash.is_some()
@@ -193,6 +219,21 @@ impl TransactionOptions {
         wallet: &dyn Signer,
         plan: TransactionPlan,
     ) -> Result<()> {
+        match self.transact(context, signers, wallet, plan)? {
+            Some(facts) => context.output.print(&facts),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Self::submit`]; the result is the caller's to print. `None` if nothing was sent: what was asked
+    /// for instead is printed.
+    pub(crate) fn transact(
+        &self,
+        context: &Context,
+        signers: &Signers,
+        wallet: &dyn Signer,
+        plan: TransactionPlan,
+    ) -> Result<Option<Facts>> {
         let fee_payer = self.signer_or(signers, self.fee_payer.as_deref(), "fee-payer")?;
         let fee_payer = fee_payer.as_deref().unwrap_or(wallet);
         let authority =
@@ -213,7 +254,7 @@ impl TransactionOptions {
                 priority_fee_lamports: budget.priority_fee_lamports(),
             };
             if self.dry_run {
-                return context.output.print(&DryRun(preview));
+                return context.output.print(&DryRun(preview)).map(|()| None);
             }
             if !self.sign_only {
                 self.confirm(&preview)?;
@@ -226,11 +267,12 @@ impl TransactionOptions {
             let (message, lifetime) = draft.finished(context, &budget).await?;
             let signed = sign(message, &[fee_payer, authority, wallet])?;
             if self.sign_only {
-                return context.output.print(&SignedOffline {
+                let signed = SignedOffline {
                     transaction: &signed,
                     facts: &plan.facts,
                     with_message: self.dump_transaction_message,
-                });
+                };
+                return context.output.print(&signed).map(|()| None);
             }
             signed.verify_and_hash_message().map_err(|_| {
                 invalid("a signature is missing or does not fit; sign the same command with the same --blockhash")
@@ -242,7 +284,7 @@ impl TransactionOptions {
             let mut facts = plan.facts;
             facts.text("Signature", "signature", receipt.signature);
             facts.add("", "", "slot", receipt.slot);
-            context.output.print(&facts)
+            Ok(Some(facts))
         })
     }
 

@@ -142,6 +142,26 @@ pub(crate) fn price_cap(settings: &Settings, facts: &mut Facts) {
     facts.add("Price cap", shown, "max_price_per_second", cap);
 }
 
+/// Who carries out what is due: nobody, if nobody is paid and no keeper of one's own runs.
+pub(crate) fn who_acts(settings: &Settings, access_key: Option<Pubkey>, facts: &mut Facts) {
+    let (who, key) = match (access_key, settings.keeper_reward_lamports) {
+        (Some(access_key), _) => (
+            format!("keepers that have the access key {access_key} alone; run one with `keeper --access-keypair`, or use --keep"),
+            "access_key",
+        ),
+        (None, 0) => (
+            "nobody but a keeper of your own: there is no reward. Run `keeper --owner` with your wallet, use --keep, or offer a keeper_reward".into(),
+            "own_keeper",
+        ),
+        (None, 1..=LAMPORTS_PER_SIGNATURE) => (
+            "perhaps nobody but a keeper of your own: the reward of a single job does not pay for a transaction".into(),
+            "own_keeper",
+        ),
+        (None, reward) => (format!("any keeper, for {} a job", sol(reward)), "any_keeper"),
+    };
+    facts.add("Who acts", who, "acts", key);
+}
+
 /// What keepers are paid.
 pub(crate) fn keeper_reward(settings: &Settings, facts: &mut Facts) {
     let reward = settings.keeper_reward_lamports;

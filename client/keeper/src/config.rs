@@ -14,6 +14,8 @@ pub struct Config {
     pub owners: Vec<Pubkey>,
     /// Only deployments on these markets; on all, if empty.
     pub markets: Vec<Pubkey>,
+    /// Only these deployments; all that the wallets and markets leave, if empty.
+    pub deployments: Vec<Pubkey>,
     /// Address for subscriptions, `ws://` or `wss://`.
     pub ws_url: String,
     /// Skip what the deployment's reward does not pay for, and all housekeeping. Anything else is for
@@ -57,6 +59,7 @@ impl Config {
         Self {
             owners: Vec::new(),
             markets: Vec::new(),
+            deployments: Vec::new(),
             ws_url: ws_url.into(),
             profitable_only: true,
             min_reward_lamports: 0,
@@ -112,6 +115,7 @@ impl Config {
         let among = |chosen: &[Pubkey], key| chosen.is_empty() || chosen.contains(key);
         among(&self.owners, &header.owner)
             && among(&self.markets, &header.market)
+            && among(&self.deployments, &deployment.address)
             && header.keeper_reward_lamports >= self.least_reward()
     }
 
@@ -122,7 +126,12 @@ impl Config {
 
     /// Whether every deployment is wanted.
     pub(crate) fn wants_all(&self) -> bool {
-        self.owners.is_empty() && self.markets.is_empty()
+        self.owners.is_empty() && self.markets.is_empty() && self.deployments.is_empty()
+    }
+
+    /// Whether finished jobs are cleaned: not for a few chosen deployments, because all jobs are searched.
+    pub(crate) fn keeps_house(&self) -> bool {
+        !self.profitable_only && self.deployments.is_empty()
     }
 
     /// What a transaction pays per compute unit, after what recent ones paid, if that is known.
@@ -190,5 +199,11 @@ mod tests {
         let quiet = |filter: &DeploymentFilter| filter.status.is_none_or(Status::is_quiet);
         assert!(!due.iter().any(quiet));
         assert!(!markets.wants_all());
+        let one = Config {
+            deployments: vec![a],
+            ..owners
+        };
+        assert_eq!(one.filters().len(), 2, "looked for among their owners'");
+        assert!(!one.wants_all());
     }
 }

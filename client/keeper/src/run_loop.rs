@@ -96,7 +96,7 @@ impl RunLoop {
     async fn once(mut self) -> Result<(), KeeperError> {
         self.queue.set_time(self.keeper.cluster.now().await?);
         self.start_scan();
-        let mut is_housekeeping_left = !self.keeper.config.profitable_only;
+        let mut is_housekeeping_left = self.keeper.config.keeps_house();
         loop {
             self.start_workers();
             match self.tasks.join_next().await {
@@ -246,7 +246,7 @@ impl RunLoop {
 
     fn start_housekeeping(&mut self) {
         let config = &self.keeper.config;
-        let is_wanted = !config.profitable_only && !config.dry_run;
+        let is_wanted = config.keeps_house() && !config.dry_run;
         if !is_wanted || std::mem::replace(&mut self.is_housekeeping, true) {
             return;
         }

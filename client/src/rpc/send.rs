@@ -176,7 +176,7 @@ impl Cluster {
             changes: changes.collect(),
             is_exact,
             events: told
-                .filter_map(|called| event_of(message, called))
+                .filter_map(|called| event_of(message.static_account_keys(), called))
                 .collect(),
             held,
         })
@@ -323,10 +323,10 @@ fn writable<T>(message: &VersionedMessage, all: Vec<T>) -> Vec<T> {
 }
 
 /// The event that an instruction tells which a simulated one called.
-fn event_of(message: &VersionedMessage, called: UiInstruction) -> Option<Event> {
+/// The event that an instruction tells, called by a transaction with these accounts.
+pub(super) fn event_of(keys: &[Pubkey], called: UiInstruction) -> Option<Event> {
     let (program, data) = match called {
         UiInstruction::Compiled(called) => {
-            let keys = message.static_account_keys();
             let program = keys.get(usize::from(called.program_id_index))?;
             (*program, called.data)
         }

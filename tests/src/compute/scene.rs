@@ -71,6 +71,7 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
         vault_address: None,
         new_vault: false,
         default_price_cap: false,
+        default_reward: false,
         access_key: None,
         autostart: false,
         job_definition: serde_json::json!({}),

@@ -153,6 +153,7 @@ impl Stage {
             vault_address: None,
             new_vault: false,
             default_price_cap: false,
+            default_reward: false,
             access_key: None,
             autostart: true,
             job_definition,

@@ -116,6 +116,7 @@ impl Scene {
             vault_address: None,
             new_vault: false,
             default_price_cap: false,
+            default_reward: false,
             access_key: Some(self.access_key),
             autostart: true,
             job_definition: serde_json::json!({}),

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::{Ipfs, IpfsOptions},
+    ipfs::IpfsOptions,
     submit::{TransactionOptions, TransactionPlan},
     terms::Terms,
 };
@@ -46,37 +46,24 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
-        let pin = self.ipfs_api.as_deref();
-        let pin = pin.map(|url| Ipfs::new(url, &self.ipfs)).transpose()?;
+        let pin = context
+            .profile
+            .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
-        let (id, terms) = context.block_on(self.prepare(context, &owner, &mut spec))?;
-
-        let address = seeds::deployment_address(&owner, id).0;
-        let vault = Vault::new(owner, spec.vault_index);
-        let mut plan = TransactionPlan::default()
-            .name(address, "deployment")
-            .name(seeds::owner_address(&owner).0, "counter")
-            .name_vault(&vault);
-        plan.instructions = ix::create(&owner, id, &spec).into();
-        let facts = &mut plan.facts;
-        facts.text("Deployment", "deployment", address);
-        facts.add("Number", id, "id", id);
-        let definition = spec.definition(&address);
-        facts.text("Job definition", "job_definition", definition.cid());
-        let project = spec.access_key.unwrap_or(vault.address);
-        endpoint_facts(&of_deployment(&definition, &project), facts);
-        facts.add(
-            "Vault",
-            format!("{} {}", vault.index, vault.address),
-            "vault",
-            vault.address.to_string(),
-        );
-        facts.add("", "", "vault_index", vault.index);
-        if let Some(terms) = terms {
-            plan.terms = terms.of(&spec.settings);
-        }
+        require_vault(&mut spec, &owner)?;
+        let (id, terms) = match self.transaction.is_offline() {
+            true => (self.offline(&spec)?, None),
+            false => {
+                let (next, terms) = context.block_on(prepare(context, &owner, &mut spec))?;
+                match self.id {
+                    Some(id) if id != next => return Err(taken(&owner, id, next)),
+                    _ => (next, Some(terms)),
+                }
+            }
+        };
+        let mut plan = plan(context, &owner, id, &spec, terms.as_ref());
         let then = match spec.autostart {
             true => "at once: keepers list its jobs as soon as the vault can pay",
             false => "with `start`",
@@ -88,7 +75,8 @@ impl Create {
         plan = plan.ask(format!(
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
-        plan.publish(definition, pin);
+        let address = seeds::deployment_address(&owner, id).0;
+        plan.publish(spec.definition(&address), pin);
         let outcome = self
             .transaction
             .submit(context, &signers, wallet.as_ref(), plan);
@@ -106,49 +94,92 @@ impl Create {
         }
     }
 
-    /// What the cluster has to do with it: its number, and where it spends. Offline, only the command
-    /// line counts.
-    async fn prepare(
-        &self,
-        context: &Context,
-        owner: &Pubkey,
-        spec: &mut DeploymentSpec,
-    ) -> Result<(u64, Option<Terms>)> {
-        if !spec.find_vault(owner) {
-            return Err(invalid(format!(
-                "vault: that is none of the first {VAULTS_LOOKED_AT} vaults of {owner}; use its number, or the address that `vault` shows"
-            )));
-        }
-        if self.transaction.is_offline() {
-            if spec.new_vault {
-                return Err(invalid("new_vault: use vault and its number with --blockhash, so that every signer makes the same transaction"));
-            }
-            let missing = || {
-                invalid("--id: missing; use the deployment's number with --blockhash, so that every signer makes the same transaction")
-            };
-            if spec.default_price_cap {
-                return Err(invalid("max_price: missing; give one, or \"none\", with --blockhash: the market's price is not looked up then"));
-            }
-            return Ok((self.id.ok_or_else(missing)?, None));
-        }
-        context.cluster.require_program().await?;
-        let market = context.cluster.market(&spec.market).await?;
-        if let Some(price) = price_per_second(&market) {
-            spec.cap_price(price);
-        } else if spec.default_price_cap {
-            return Err(invalid("max_price: missing; the market takes no jobs now and has no price, so give a cap, or \"none\""));
-        }
+    /// The number that the command line names: offline, only that counts.
+    fn offline(&self, spec: &DeploymentSpec) -> Result<u64> {
         if spec.new_vault {
-            spec.vault_index = new_vault(context, owner).await?;
+            return Err(invalid("new_vault: use vault and its number with --blockhash, so that every signer makes the same transaction"));
         }
-        let vault = Vault::new(*owner, spec.vault_index);
-        let terms = Terms::read(&context.cluster, spec.market, market, vault).await?;
-        let next = context.cluster.next_deployment_id(owner).await?;
-        match self.id {
-            Some(id) if id != next => Err(taken(owner, id, next)),
-            _ => Ok((next, Some(terms))),
+        if spec.default_price_cap {
+            return Err(invalid("max_price: missing; give one, or \"none\", with --blockhash: the market's price is not looked up then"));
         }
+        self.id.ok_or_else(|| {
+            invalid("--id: missing; use the deployment's number with --blockhash, so that every signer makes the same transaction")
+        })
     }
+}
+
+/// Finds the vault that a file names by its address.
+///
+/// # Errors
+/// It is none of the owner's.
+pub(super) fn require_vault(spec: &mut DeploymentSpec, owner: &Pubkey) -> Result<()> {
+    match spec.find_vault(owner) {
+        true => Ok(()),
+        false => Err(invalid(format!(
+            "vault: that is none of the first {VAULTS_LOOKED_AT} vaults of {owner}; use its number, or the address that `vault` shows"
+        ))),
+    }
+}
+
+/// Completes what a file leaves open by what the cluster and the profile say. Returns the deployment's
+/// number, and where it spends.
+pub(super) async fn prepare(
+    context: &Context,
+    owner: &Pubkey,
+    spec: &mut DeploymentSpec,
+) -> Result<(u64, Terms)> {
+    if let Some(reward) = context.profile.keeper_reward {
+        spec.offer_reward(reward);
+    }
+    context.cluster.require_program().await?;
+    let market = context.cluster.market(&spec.market).await?;
+    if let Some(price) = price_per_second(&market) {
+        spec.cap_price(price);
+    } else if spec.default_price_cap {
+        return Err(invalid("max_price: missing; the market takes no jobs now and has no price, so give a cap, or \"none\""));
+    }
+    if spec.new_vault {
+        spec.vault_index = new_vault(context, owner).await?;
+    }
+    let vault = Vault::new(*owner, spec.vault_index);
+    let terms = Terms::read(&context.cluster, spec.market, market, vault).await?;
+    let next = context.cluster.next_deployment_id(owner).await?;
+    Ok((next, terms))
+}
+
+/// What creates a deployment, and what there is to know of it.
+pub(super) fn plan(
+    context: &Context,
+    owner: &Pubkey,
+    id: u64,
+    spec: &DeploymentSpec,
+    terms: Option<&Terms>,
+) -> TransactionPlan {
+    let address = seeds::deployment_address(owner, id).0;
+    let vault = Vault::new(*owner, spec.vault_index);
+    let mut plan = TransactionPlan::default()
+        .name(address, "deployment")
+        .name(seeds::owner_address(owner).0, "counter")
+        .name_vault(&vault);
+    plan.instructions = ix::create(owner, id, spec).into();
+    let facts = &mut plan.facts;
+    facts.text("Deployment", "deployment", address);
+    facts.add("Number", id, "id", id);
+    let definition = spec.definition(&address);
+    facts.text("Job definition", "job_definition", definition.cid());
+    let endpoints = of_deployment(&definition, &spec.project(owner));
+    endpoint_facts(&context.profile.reached(endpoints), facts);
+    facts.add(
+        "Vault",
+        format!("{} {}", vault.index, vault.address),
+        "vault",
+        vault.address.to_string(),
+    );
+    facts.add("", "", "vault_index", vault.index);
+    if let Some(terms) = terms {
+        plan.terms = terms.of(&spec.settings);
+    }
+    plan
 }
 
 /// Names the deployment that has a number already, and the number that is free.

@@ -3,16 +3,14 @@
 use crate::{
     context::Context,
     definitions,
-    exit::invalid,
-    ipfs::Gateway,
     output::{bold, table, Facts},
+    profile::Profile,
 };
 use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     definition::Definition,
-    digest,
     endpoints::{of_deployment, of_job, Endpoint, Endpoints, Hidden},
 };
 use serde::Serialize;
@@ -46,8 +44,10 @@ impl ShowEndpoints {
         let report = context.block_on(async {
             context.cluster.require_program().await?;
             let deployment = context.cluster.deployment(&address).await?;
-            let definition = self.definition(&deployment).await?;
-            let mut report = EndpointReport::new(&deployment, &definition);
+            let digest = &deployment.header.job_definition;
+            let gateway = self.ipfs_gateway.as_deref();
+            let definition = definitions::find_or_fetch(context, digest, gateway).await?;
+            let mut report = EndpointReport::new(context, &deployment, &definition);
             if self.check {
                 let _spinner = context.output.spinner("asking");
                 report.check().await?;
@@ -56,34 +56,13 @@ impl ShowEndpoints {
         })?;
         context.output.print(&report)
     }
-
-    async fn definition(&self, deployment: &DeploymentAccount) -> Result<Definition> {
-        let digest = &deployment.header.job_definition;
-        if let Some(definition) = definitions::find(digest) {
-            return Ok(definition);
-        }
-        let Some(gateway) = &self.ipfs_gateway else {
-            return Err(invalid(format!(
-                "the job definition {} was not published from this machine; fetch it with --ipfs-gateway, for example https://ipfs.io",
-                digest::cid(digest)
-            )));
-        };
-        let definition = Gateway::new(gateway)?.fetch(digest).await?;
-        definitions::keep(&definition);
-        Ok(definition)
-    }
-}
-
-/// Who lists a deployment's jobs from now on.
-fn project(deployment: &DeploymentAccount) -> Pubkey {
-    let vault = deployment.header.vault;
-    deployment.access_key().unwrap_or(vault)
 }
 
 /// Where a deployment is served, if this machine knows what it runs.
-pub(crate) fn known(deployment: &DeploymentAccount) -> Option<Endpoints> {
+pub(crate) fn known(profile: &Profile, deployment: &DeploymentAccount) -> Option<Endpoints> {
     let definition = definitions::find(&deployment.header.job_definition)?;
-    Some(of_deployment(&definition, &project(deployment)))
+    let endpoints = of_deployment(&definition, &deployment.project());
+    Some(profile.reached(endpoints))
 }
 
 /// Those that are known, as the service's API has them.
@@ -137,8 +116,9 @@ struct EndpointReport {
 }
 
 impl EndpointReport {
-    fn new(deployment: &DeploymentAccount, definition: &Definition) -> Self {
-        let Endpoints { known, hidden } = of_deployment(definition, &project(deployment));
+    fn new(context: &Context, deployment: &DeploymentAccount, definition: &Definition) -> Self {
+        let reached = |endpoints| context.profile.reached(endpoints);
+        let Endpoints { known, hidden } = reached(of_deployment(definition, &deployment.project()));
         let line = |job, endpoint| Line {
             job,
             endpoint,
@@ -152,7 +132,7 @@ impl EndpointReport {
             .filter(|job| job.revision == deployment.header.revision);
         for job in current {
             let address = deployment.job_address(job.index);
-            let of_this = of_job(definition, &address).known.into_iter();
+            let of_this = reached(of_job(definition, &address)).known.into_iter();
             lines.extend(of_this.map(|one| line(Some(job.index), one)));
         }
         Self {
@@ -164,7 +144,18 @@ impl EndpointReport {
 
     async fn check(&mut self) -> Result<()> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        let mut builder = reqwest::Client::builder().timeout(PATIENCE);
+        // RFC 6761: these names are this machine's; not every system's resolver knows.
+        let hosts = self.lines.iter().filter_map(|line| {
+            let (_, rest) = line.endpoint.url.split_once("://")?;
+            rest.split(':')
+                .next()
+                .filter(|host| host.ends_with(".localhost"))
+        });
+        for host in hosts {
+            builder = builder.resolve(host, (std::net::Ipv4Addr::LOCALHOST, 0).into());
+        }
+        let client = builder.build()?;
         for line in &mut self.lines {
             line.answer = Some(ask(&client, &line.endpoint.url).await);
         }

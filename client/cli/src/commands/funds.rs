@@ -69,7 +69,7 @@ impl Fund {
 }
 
 /// Reports a shortfall before the program does, because the program knows less about it.
-async fn require_held(
+pub(super) async fn require_held(
     context: &Context,
     funder: &Pubkey,
     vault: &Vault,

@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     format::{self, brief, counted, duration},
     output::{bold, table, with_fields},
+    profile::Profile,
 };
 use anyhow::Result;
 use clap::Args;
@@ -91,7 +92,7 @@ impl List {
             None => context.output.print(&Deployments {
                 snapshots,
                 left_out,
-                is_wide: self.wide,
+                wide: self.wide.then_some(&context.profile),
             }),
         }
     }
@@ -101,7 +102,8 @@ impl List {
 struct Deployments<'a> {
     snapshots: &'a [Snapshot],
     left_out: &'a LeftOut,
-    is_wide: bool,
+    /// Also where they are served, as this profile reaches it.
+    wide: Option<&'a Profile>,
 }
 
 impl fmt::Display for Deployments<'_> {
@@ -109,31 +111,31 @@ impl fmt::Display for Deployments<'_> {
         if self.snapshots.is_empty() {
             return writeln!(f, "No deployments.");
         }
-        let rows: Vec<Vec<String>> =
-            self.snapshots
-                .iter()
-                .map(|snapshot| {
-                    let header = &snapshot.deployment.header;
-                    let mut row = vec![
-                        header.id.to_string(),
-                        printable(header.name()),
-                        snapshot.deployment.status().name().to_owned(),
-                        snapshot.deployment.strategy().name().to_owned(),
-                        format!("{}/{}", header.active, header.replicas),
-                        brief(&header.market),
-                        snapshot.deployment.address.to_string(),
-                    ];
-                    let endpoints = self.is_wide.then(|| endpoints::known(&snapshot.deployment));
-                    row.extend(endpoints.map(|known| {
-                        known.map_or_else(String::new, |known| endpoints::brief(&known))
-                    }));
-                    row
-                })
-                .collect();
+        let rows: Vec<Vec<String>> = self
+            .snapshots
+            .iter()
+            .map(|snapshot| {
+                let header = &snapshot.deployment.header;
+                let mut row = vec![
+                    header.id.to_string(),
+                    printable(header.name()),
+                    snapshot.deployment.status().name().to_owned(),
+                    snapshot.deployment.strategy().name().to_owned(),
+                    format!("{}/{}", header.active, header.replicas),
+                    brief(&header.market),
+                    snapshot.deployment.address.to_string(),
+                ];
+                row.extend(self.wide.map(|profile| {
+                    let known = endpoints::known(profile, &snapshot.deployment);
+                    known.map_or_else(String::new, |known| endpoints::brief(&known))
+                }));
+                row
+            })
+            .collect();
         let mut head = vec![
             "ID", "NAME", "STATUS", "STRATEGY", "ACTIVE", "MARKET", "ADDRESS",
         ];
-        head.extend(self.is_wide.then_some("ENDPOINTS"));
+        head.extend(self.wide.map(|_| "ENDPOINTS"));
         table(f, &head, &rows)
     }
 }
@@ -142,7 +144,10 @@ impl Serialize for Deployments<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let readable = self.snapshots.iter().map(|snapshot| {
             let mut value = summary(snapshot);
-            if let (true, Some(known)) = (self.is_wide, endpoints::known(&snapshot.deployment)) {
+            let known = self
+                .wide
+                .and_then(|profile| endpoints::known(profile, &snapshot.deployment));
+            if let Some(known) = known {
                 value["endpoints"] = endpoints::endpoints_json(&known);
             }
             value

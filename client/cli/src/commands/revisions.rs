@@ -143,8 +143,8 @@ impl Add {
     fn run(self, context: &Context, address: &Address) -> Result<()> {
         let definition = Definition::new(&definition(&read(&self.file)?)?, address);
         let digest = *definition.digest();
-        let pin = self.ipfs_api.as_deref();
-        let pin = pin.map(|url| Ipfs::new(url, &self.ipfs)).transpose()?;
+        let profile = &context.profile;
+        let pin = profile.ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
         let number = context.block_on(async {
             match self.number {
                 Some(number) => Ok(number),

@@ -3,6 +3,7 @@
 mod facts;
 mod runway;
 
+pub(crate) use facts::why;
 pub(crate) use runway::{runway_brief, runway_json};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     context::Context,
     format::{duration, when},
     output::{bold, table, with_fields, Facts},
+    profile::Profile,
 };
 use anyhow::{anyhow, Result};
 use clap::Args;
@@ -62,7 +64,9 @@ impl Show {
                 tokio::time::sleep(LOOK_AGAIN.min(left)).await;
             }
         })?;
-        context.output.print(&StatusReport::new(&snapshot))?;
+        context
+            .output
+            .print(&StatusReport::new(&context.profile, &snapshot))?;
         match (self.wait, snapshot.deployment.status()) {
             (Some(wanted), status) if status != wanted => Err(anyhow!(
                 "the deployment is {status}, and was waited for {} to be {wanted}",
@@ -114,14 +118,14 @@ pub(crate) struct JobLine {
 }
 
 impl StatusReport {
-    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(profile: &Profile, snapshot: &Snapshot) -> Self {
         let jobs = snapshot.jobs.iter().map(|job| JobLine::new(snapshot, job));
         let mut jobs: Vec<JobLine> = jobs.collect();
         jobs.sort_by_key(|job| job.index);
         Self {
             name: printable(snapshot.deployment.header.name()),
             status: snapshot.deployment.status(),
-            facts: facts::facts(snapshot),
+            facts: facts::facts(profile, snapshot),
             jobs,
             due: snapshot.due(),
             next_at: snapshot.next_at(),

@@ -2,11 +2,13 @@
 //! write off.
 
 use crate::{
+    commands::keep::KeepOptions,
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::{Ipfs, IpfsOptions},
+    ipfs::IpfsOptions,
     submit::{Owned, TransactionOptions, TransactionPlan},
+    terms::who_acts,
 };
 use anyhow::{anyhow, Result};
 use clap::Args;
@@ -104,18 +106,23 @@ pub(crate) struct Start {
     ipfs_api: Option<String>,
     #[command(flatten)]
     ipfs: IpfsOptions,
+    #[command(flatten)]
+    keep: KeepOptions,
 }
 
 impl Start {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
-        if let Some(url) = &self.ipfs_api {
-            let ipfs = Ipfs::new(url, &self.ipfs)?;
+        let ipfs = context
+            .profile
+            .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
+        if let Some(ipfs) = ipfs.filter(|_| !self.target.transaction.is_offline()) {
             let address = context.deployment_address(&self.target.deployment)?;
             context.block_on(async {
                 let deployment = context.cluster.deployment(&address).await?;
                 ipfs.require_pinned(&deployment.header.job_definition).await
             })?;
         }
+        let keeper = self.keep.keeper(context, &self.target.transaction)?;
         self.target.submit(
             context,
             |_| Event::Start,
@@ -124,10 +131,19 @@ impl Start {
                 plan.question = format!("Start {name}? Keepers list its jobs, paid by its vault.");
                 if let Some(found) = found {
                     plan.terms = found.terms(found.settings());
+                    let access_key = found.deployment.access_key();
+                    who_acts(found.settings(), access_key, &mut plan.terms);
                 }
                 Ok(())
             },
-        )
+        )?;
+        match keeper {
+            Some(keeper) => {
+                let address = context.deployment_address(&self.target.deployment)?;
+                keeper.until_it_serves(context, &address)
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -195,7 +195,7 @@ impl Update {
 }
 
 /// What a raised timeout does to jobs that run already.
-fn prolonged(prolonged: &Prolonged, facts: &mut Facts) {
+pub(super) fn prolonged(prolonged: &Prolonged, facts: &mut Facts) {
     let Prolonged { jobs, queued, nos } = *prolonged;
     if jobs + queued == 0 {
         return;

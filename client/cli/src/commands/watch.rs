@@ -1,10 +1,13 @@
 //! `watch`: a deployment, live.
 
+mod stream;
+
 use crate::{
     commands::status::StatusReport,
     context::Context,
     exit::invalid,
     format::{time, when},
+    profile::Profile,
 };
 use anyhow::Result;
 use clap::Args;
@@ -25,6 +28,9 @@ use ratatui::{
 use std::{io::IsTerminal, time::Duration};
 
 /// Watch a deployment in the terminal; q leaves
+///
+/// With `--output json`, its state and then each change are lines of JSON, as `history` has them, with a
+/// heartbeat every 25 seconds, until Ctrl-C.
 #[derive(Args)]
 pub(crate) struct Watch {
     /// The deployment's address, or its number among the wallet's deployments
@@ -56,19 +62,28 @@ struct Funded {
 
 impl Watch {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
+        if context.output.is_json() {
+            let interval = Duration::from_secs(self.interval);
+            let address = context.deployment_address(&self.deployment)?;
+            return context.block_on(stream::stream(context, &address, interval, self.once));
+        }
         if !self.once && !std::io::stdout().is_terminal() {
             return Err(invalid("watch needs a terminal; use --once, or status"));
         }
         let address = context.deployment_address(&self.deployment)?;
         let mut view = context.block_on(async {
             context.cluster.require_program().await?;
-            Ok(View::new(&context.cluster.snapshot(&address).await?))
+            let snapshot = context.cluster.snapshot(&address).await?;
+            Ok(View::new(&context.profile, &snapshot))
         })?;
         if self.once {
             return crate::output::say(as_text(&view)?);
         }
         let mut terminal = ratatui::try_init()?;
-        let look = async || Ok(context.cluster.snapshot(&address).await?);
+        let look = async || {
+            let snapshot = context.cluster.snapshot(&address).await?;
+            Ok(View::new(&context.profile, &snapshot))
+        };
         let outcome = context.block_on(self.live(&mut terminal, &mut view, look));
         ratatui::try_restore()?;
         outcome
@@ -78,7 +93,7 @@ impl Watch {
         &self,
         terminal: &mut ratatui::DefaultTerminal,
         view: &mut View,
-        look: impl AsyncFn() -> Result<Snapshot>,
+        look: impl AsyncFn() -> Result<View>,
     ) -> Result<()> {
         let interval = Duration::from_secs(self.interval);
         loop {
@@ -100,7 +115,7 @@ impl Watch {
                 }
             };
             match looked {
-                Ok(snapshot) => *view = View::new(&snapshot),
+                Ok(seen) => *view = seen,
                 // A node that stumbles must not end a watch; an account that is gone does.
                 Err(error) if error.downcast_ref().is_some_and(is_passing) => {
                     view.trouble = Some(error.to_string());
@@ -126,8 +141,8 @@ fn leaves(event: &Event) -> bool {
 }
 
 impl View {
-    fn new(snapshot: &Snapshot) -> Self {
-        let report = StatusReport::new(snapshot);
+    fn new(profile: &Profile, snapshot: &Snapshot) -> Self {
+        let report = StatusReport::new(profile, snapshot);
         let forecast = forecast(snapshot);
         let percent = match (forecast.runway, forecast.nos_per_day) {
             (Runway::Short { paid, wanted }, _) => u128::from(paid)

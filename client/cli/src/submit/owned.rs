@@ -13,12 +13,12 @@ use solana_program::pubkey::Pubkey;
 /// What was read of it before it is changed.
 pub(crate) struct Owned {
     pub(crate) deployment: DeploymentAccount,
-    terms: Terms,
+    pub(crate) terms: Terms,
 }
 
 impl Owned {
     /// Reads it, and its market and vault.
-    pub(super) async fn read(context: &Context, address: &Pubkey, owner: &Pubkey) -> Result<Self> {
+    pub(crate) async fn read(context: &Context, address: &Pubkey, owner: &Pubkey) -> Result<Self> {
         let deployment = context.own_deployment(address, owner).await?;
         let (cluster, header) = (&context.cluster, &deployment.header);
         let vault = Vault::new(*owner, header.vault_index);

@@ -6,6 +6,7 @@ use nosana_deploy_client::{
         node::{Assignment, Node},
         SYSTEM_PROGRAM,
     },
+    markets::Run,
     rpc::Cluster,
     seeds,
     transaction::{assemble, Budget, Lifetime},
@@ -59,7 +60,9 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// Commands that send a transaction, whatever their arguments; `revisions` may.
-pub(crate) const ASKING: [&str; 13] = [
+pub(crate) const ASKING: [&str; 15] = [
+    "up",
+    "down",
     "create",
     "update",
     "start",
@@ -108,7 +111,7 @@ impl Net {
         let folder = folder(name);
         let wallets: [Keypair; 3] = std::array::from_fn(|_| Keypair::new());
         let mut command = std::process::Command::new(BINARY);
-        command.args(["localnet", "--output", "json-compact"]);
+        command.args(["localnet", "--bare", "--output", "json-compact"]);
         for wallet in &wallets {
             command.args(["--wallet", &wallet.pubkey().to_string()]);
         }
@@ -220,6 +223,19 @@ impl Net {
             String::from_utf8_lossy(&output.stdout)
         );
         String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// As [`Self::refused`], of a command that did something before.
+    pub(crate) fn refused_with_output(&self, status: i32, arguments: &[&str]) -> String {
+        let output = self.command(arguments).assert().code(status);
+        String::from_utf8(output.get_output().stderr.clone()).unwrap()
+    }
+
+    /// The run of a node.
+    pub(crate) fn run(&self, node: &Pubkey) -> Run {
+        let cluster = self.cluster();
+        let runs = self.runtime.block_on(cluster.runs(None)).unwrap();
+        runs.into_iter().find(|run| run.node == *node).unwrap()
     }
 
     /// Creates the owner's deployment of these fields and returns its address.
@@ -341,10 +357,7 @@ impl Net {
 
     /// A node gives up the job that it runs.
     pub(crate) fn quit_as(&self, node: &Keypair) {
-        let cluster = self.cluster();
-        let runs = self.runtime.block_on(cluster.runs(None)).unwrap();
-        let mut runs = runs.into_iter();
-        let run = runs.find(|run| run.node == node.pubkey()).unwrap();
+        let run = self.run(&node.pubkey());
         let assignment = Assignment {
             job: run.job,
             job_payer: Pubkey::default(), // a node that quits settles nothing

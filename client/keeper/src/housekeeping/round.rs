@@ -130,6 +130,8 @@ mod tests {
             payer: *vault,
             authority: *vault,
             ended_at: 1,
+            node: Pubkey::default(),
+            result: None,
             is_of_a_vault: true,
         }
     }

@@ -5,6 +5,7 @@ use crate::{
     commands::endpoints::{self, endpoint_facts},
     format::{self, counted, duration, nos, nos_sum, sol, when},
     output::{self, Facts},
+    profile::Profile,
     terms,
 };
 use nosana_deploy_client::domain::{
@@ -18,7 +19,7 @@ use nosana_deploy_client::{
 };
 use serde_json::{json, Value};
 
-pub(super) fn facts(snapshot: &Snapshot) -> Facts {
+pub(super) fn facts(profile: &Profile, snapshot: &Snapshot) -> Facts {
     let (deployment, now) = (&snapshot.deployment, snapshot.now);
     let header = &deployment.header;
     let mut facts = Facts::default();
@@ -61,7 +62,7 @@ pub(super) fn facts(snapshot: &Snapshot) -> Facts {
         digest::cid(&header.job_definition),
     );
     facts.add("", "", "revision", header.revision);
-    if let Some(endpoints) = endpoints::known(deployment) {
+    if let Some(endpoints) = endpoints::known(profile, deployment) {
         endpoint_facts(&endpoints, &mut facts);
     }
     fund_facts(snapshot, &forecast(snapshot), &mut facts);
@@ -200,7 +201,7 @@ fn fund_facts(snapshot: &Snapshot, forecast: &Forecast, facts: &mut Facts) {
 }
 
 /// The status in a sentence, with what brought it about.
-fn why(snapshot: &Snapshot) -> String {
+pub(crate) fn why(snapshot: &Snapshot) -> String {
     let deployment = &snapshot.deployment;
     let header = &deployment.header;
     match deployment.status() {

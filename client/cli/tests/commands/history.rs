@@ -1,0 +1,201 @@
+//! What happened, and what jobs left behind.
+
+use crate::{
+    ipfs::kubo,
+    net::{Net, MARKET},
+};
+use nosana_deploy_client::{
+    digest,
+    jobs_program::node::{Assignment, Node},
+    seeds,
+};
+use serde_json::Value;
+use solana_signer::Signer;
+
+const RESULT: &str = r#"{"status":"success","startTime":1,"endTime":2,"opStates":[{"operationId":"a","status":"success","exitCode":0,"logs":[{"type":"stdout","log":"hello\n"},{"type":"stderr","log":"\u001b[2Jbye"}]}]}"#;
+
+fn started(net: &Net, fields: &str) -> solana_program::pubkey::Pubkey {
+    let key = net.create(fields);
+    net.json(&["fund", "--nos", "2", "--sol", "0.1"]);
+    net.json(&["start", "0"]);
+    net.keep(&key);
+    key
+}
+
+/// The node finishes the job that it runs.
+fn finish(net: &Net, deployment: &solana_program::pubkey::Pubkey, index: u64, digest: &[u8; 32]) {
+    let job = seeds::job_address(deployment, index).0;
+    let run = net.run(&net.node.pubkey());
+    let assignment = Assignment {
+        job,
+        job_payer: seeds::vault_address(&net.owner.pubkey(), 0).0,
+        run: run.address,
+        run_payer: run.payer,
+        market: MARKET.parse().unwrap(),
+    };
+    let finish = Node(net.node.pubkey()).finish(&assignment, digest);
+    net.send(&[finish], &[&net.node]);
+}
+
+#[test]
+fn a_history_has_every_change_who_signed_it_and_what_jobs_cost() {
+    let net = Net::start("history");
+    let key = started(
+        &net,
+        r#""replicas": 1, "strategy": "SIMPLE", "keeper_reward": 6000"#,
+    );
+    net.work();
+    net.keep(&key);
+    let digest = digest::digest(RESULT.as_bytes());
+    finish(&net, &key, 0, &digest);
+    net.keep(&key);
+
+    let history = net.json(&["history", "0"]);
+    assert_eq!(history["gaps"], Value::Array(vec![]));
+    let changes = history["changes"].as_array().unwrap();
+    let statuses: Vec<(&Value, &Value)> = changes
+        .iter()
+        .map(|change| (&change["from"], &change["to"]))
+        .filter(|(from, to)| from != to)
+        .collect();
+    let name = |name: &'static str| Value::from(name);
+    let [draft, starting, running, stopped] = ["DRAFT", "STARTING", "RUNNING", "STOPPED"].map(name);
+    assert_eq!(
+        statuses,
+        [
+            (&Value::Null, &draft),
+            (&draft, &starting),
+            (&starting, &running),
+            (&running, &stopped)
+        ]
+    );
+    let (owner, keeper) = (
+        net.owner.pubkey().to_string(),
+        net.keeper.pubkey().to_string(),
+    );
+    assert_eq!(changes[0]["signers"][0], owner.as_str());
+    assert_eq!(changes[1]["signers"][0], owner.as_str());
+    assert!(changes[2..]
+        .iter()
+        .all(|change| change["signers"][0] == keeper.as_str()));
+    let job = &history["jobs"][0];
+    assert_eq!(job["outcome"], "done");
+    assert_eq!(job["node"], net.node.pubkey().to_string());
+    assert_eq!(job["result"], digest::cid(&digest));
+    let deposit = job["deposit_nos"].as_u64().unwrap();
+    let [paid, returned] = ["paid_nos", "returned_nos"].map(|name| job[name].as_u64().unwrap());
+    assert_eq!((deposit, paid + returned), (360_000, 360_000));
+    let rewards = changes
+        .iter()
+        .filter_map(|change| change["reward_lamports"].as_u64());
+    let day = &history["days"][0];
+    assert_eq!(
+        day["reward_lamports"].as_u64().unwrap(),
+        rewards.sum::<u64>()
+    );
+    assert_eq!(
+        (&day["jobs_listed"], &day["paid_nos"]),
+        (&1.into(), &paid.into())
+    );
+
+    let text = net.text(&["history", "0"]);
+    assert!(
+        text.contains("DRAFT → STARTING") && text.contains(&owner),
+        "{text}"
+    );
+    let csv = net.text(&["history", "0", "--jobs", "--output", "csv"]);
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().starts_with("job,revision,listed_at,"));
+    assert!(lines.next().unwrap().starts_with("0,1,"), "{csv}");
+    let csv = net.text(&["history", "0", "--output", "csv"]);
+    assert_eq!(csv.lines().count(), changes.len() + 1, "{csv}");
+    let none = net.json(&["history", "0", "--since", "2100-01-01"]);
+    assert_eq!(none["changes"], Value::Array(vec![]));
+    let said = net.refused(2, &["list", "--output", "csv"]);
+    assert!(said.contains("csv is for `history`"), "{said}");
+
+    // A closed deployment's history is still there.
+    net.json(&["archive", "0"]);
+    net.json(&["close", "0"]);
+    let closed = net.json(&["history", "0"]);
+    assert_eq!(closed["gaps"], Value::Array(vec![]));
+    let last = closed["changes"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["what"], "closed");
+}
+
+#[test]
+fn a_result_is_what_the_chain_names_byte_for_byte() {
+    let net = Net::start("results");
+    let key = started(&net, r#""replicas": 2, "strategy": "SIMPLE""#);
+    let said = net.refused(1, &["results", "0", "--job", "0"]);
+    assert!(said.contains("job 0 is not over yet"), "{said}");
+    net.work();
+    let digest = digest::digest(RESULT.as_bytes());
+    finish(&net, &key, 0, &digest);
+
+    let said = net.refused(2, &["results", "0"]);
+    let cid = digest::cid(&digest);
+    assert!(
+        said.contains(&format!("job 0 is {cid}; fetch it with --ipfs-gateway")),
+        "{said}"
+    );
+    let (gateway, requests) = kubo(vec![
+        ("200 OK", RESULT.replace("hello", "lies")),
+        ("200 OK", RESULT.into()),
+        ("200 OK", RESULT.into()),
+        ("200 OK", RESULT.into()),
+    ]);
+    let at = ["--ipfs-gateway", gateway.as_str()];
+    let said = net.refused(1, &[&["results", "0"][..], &at].concat());
+    assert!(
+        said.contains(&format!("something else than {cid}")),
+        "{said}"
+    );
+    let raw = net.text(&[&["results", "0", "--output", "json"][..], &at].concat());
+    assert_eq!(raw, RESULT);
+    assert!(requests
+        .recv()
+        .unwrap()
+        .starts_with(&format!("GET /ipfs/{cid} ")));
+    let text = net.text(&[&["results", "0", "--job", "0"][..], &at].concat());
+    assert!(
+        text.contains("a, success, exit code 0\nhello\n?[2Jbye\n"),
+        "{text}"
+    );
+
+    // The job's account is cleaned: what its settling told is enough.
+    net.keep(&key);
+    net.vanish(&seeds::job_address(&key, 0).0);
+    let raw = net.text(&[&["results", "0", "--last", "--output", "json"][..], &at].concat());
+    assert_eq!(raw, RESULT);
+
+    // The other one is taken off the market, and leaves nothing.
+    net.json(&["stop", "0"]);
+    net.keep(&key);
+    let said = net.refused(1, &[&["results", "0", "--job", "1"][..], &at].concat());
+    assert!(said.contains("nothing is known of a job 1"), "{said}");
+}
+
+#[test]
+fn a_job_that_was_ended_says_that_it_left_no_result() {
+    let net = Net::start("no_result");
+    let key = started(&net, r#""replicas": 1, "strategy": "SIMPLE""#);
+    net.work();
+    net.json(&["stop", "0"]);
+    net.keep(&key);
+    let text = net.text(&["results", "0"]);
+    assert!(text.contains("It left no result"), "{text}");
+    assert_eq!(net.text(&["results", "0", "--output", "json"]), "null");
+}
+
+#[test]
+fn a_watch_in_json_begins_with_the_state() {
+    let net = Net::start("watch_json");
+    net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let line = net.text(&["watch", "0", "--once", "--output", "json"]);
+    let state: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&state["type"], &state["status"]),
+        (&"deployment".into(), &"DRAFT".into())
+    );
+}
