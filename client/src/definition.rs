@@ -40,7 +40,8 @@ impl Definition {
         })
     }
 
-    fn of(value: Value) -> Self {
+    /// Exactly this definition.
+    pub(crate) fn of(value: Value) -> Self {
         let text = json::stringify(&value);
         Self {
             digest: digest::digest(text.as_bytes()),

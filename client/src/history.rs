@@ -23,6 +23,18 @@ pub struct Call {
     pub events: Vec<Event>,
 }
 
+impl Call {
+    /// When it happened by the cluster's clock, which the program tells; else when the node says, unix seconds.
+    pub fn told_at(&self) -> Option<i64> {
+        let told = self.events.iter().find_map(|event| match event {
+            Event::DeploymentCreated(created) => Some(created.at),
+            Event::DeploymentChanged(changed) => Some(changed.at),
+            _ => None,
+        });
+        told.or(self.at)
+    }
+}
+
 /// A call that did something to the deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -202,7 +214,7 @@ impl History {
                 if let Some(what) = what(deployment, event) {
                     history.entries.push(Entry::new(&call, what));
                 }
-                late.extend(after_settling(deployment, event).map(|told| (call.at, told)));
+                late.extend(after_settling(deployment, event).map(|told| (call.told_at(), told)));
             }
         }
         history.entries.sort_by_key(Entry::sequence);
@@ -296,13 +308,9 @@ impl History {
 
 impl Entry {
     fn new(call: &Call, what: What) -> Self {
-        let told = match &what {
-            What::Changed(changed) => Some(changed.at),
-            _ => None,
-        };
         Self {
             signature: call.signature,
-            at: told.or(call.at).unwrap_or(0),
+            at: call.told_at().unwrap_or(0),
             signers: call.signers.clone(),
             what,
         }

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The largest result that is read, 64 MiB: logs can be long.
+pub const MAX_RESULT_BYTES: usize = 64 << 20;
+
 /// A job's result. Nodes of other versions may write more, or leave something out.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, rename_all = "camelCase")]

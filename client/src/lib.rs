@@ -6,6 +6,7 @@
 //! | [`spec`] | reads a deployment's JSON, comments included, and checks it |
 //! | [`job`] | checks a job definition, and its JSON Schema |
 //! | [`definition`] | a job definition as the nodes of one deployment fetch it |
+//! | [`confidential`] | a definition that only the nodes of its jobs get to read |
 //! | [`endpoints`] | where nodes serve the ports that it exposes |
 //! | [`json`] | prints JSON as JavaScript does, which is what gets pinned |
 //! | [`digest`] | the 32 bytes on chain that name a job definition, and its IPFS CID |
@@ -27,6 +28,7 @@
 //! decides about ([`domain`]) is not: whoever matches a status should learn of a new one from the compiler.
 
 pub mod accounts;
+pub mod confidential;
 pub mod definition;
 pub mod digest;
 pub mod endpoints;

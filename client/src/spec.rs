@@ -1,7 +1,7 @@
 //! A deployment as a person writes it: JSON with comments, every field checked before anything is
 //! sent. The rules are the domain crate's, which the program enforces again.
 
-use crate::{definition::Definition, job, seeds};
+use crate::{confidential::stub, definition::Definition, job, seeds};
 use deployments::{instructions::CreateArgs, settings::SettingsArgs};
 use deployments_domain::settings::{
     default_price_cap, InvalidSettings, Overlap, Settings, Strategy, DEFAULT_MAX_FEE_BPS,
@@ -37,6 +37,11 @@ pub struct DeploymentSpec {
     pub access_key: Option<Pubkey>,
     /// Start as soon as it is created.
     pub autostart: bool,
+    /// Only the nodes of its jobs get to read the definition: a stub is pinned. Whoever sends `create` sets
+    /// [`Self::definitions_url`] first.
+    pub confidential: bool,
+    /// Where nodes fetch a confidential definition; see [`stub`](crate::confidential::stub).
+    pub definitions_url: String,
     /// What the nodes run.
     pub job_definition: Value,
 }
@@ -106,7 +111,7 @@ pub fn unused_vault(used: &[u16]) -> Option<u16> {
 pub const VAULTS_LOOKED_AT: u16 = 1_024;
 
 /// The fields of a deployment's JSON.
-pub(crate) const FIELDS: [&str; 20] = [
+pub(crate) const FIELDS: [&str; 21] = [
     "name",
     "market",
     "replicas",
@@ -126,6 +131,7 @@ pub(crate) const FIELDS: [&str; 20] = [
     "new_vault",
     "access_key",
     "autostart",
+    "confidential",
     "job_definition",
 ];
 
@@ -203,6 +209,7 @@ impl DeploymentSpec {
             fields.report("new_vault", "use either vault or new_vault");
         }
         let autostart = fields.optional("autostart", "use true or false", Value::as_bool);
+        let confidential = fields.optional("confidential", "use true or false", Value::as_bool);
         let auto_extend = fields.optional("auto_extend", "use true or false", Value::as_bool);
         let overlap = fields.optional("overlap", InvalidSettings::Overlap, |value| {
             value.as_str().and_then(Overlap::from_name)
@@ -237,6 +244,8 @@ impl DeploymentSpec {
             default_reward: keeper_reward.is_none(),
             access_key,
             autostart: autostart.unwrap_or(false),
+            confidential: confidential.unwrap_or(false),
+            definitions_url: String::new(),
             job_definition,
         })
     }
@@ -274,7 +283,16 @@ impl DeploymentSpec {
         self.access_key.unwrap_or_else(vault)
     }
 
-    /// What is pinned for the deployment at this address.
+    /// What is pinned for the deployment at this address: the definition, or a stub of it.
+    pub fn pinned(&self, deployment: &Pubkey) -> Definition {
+        let definition = self.definition(deployment);
+        match self.confidential {
+            true => stub(&definition, &self.definitions_url),
+            false => definition,
+        }
+    }
+
+    /// What the nodes of the deployment at this address run.
     pub fn definition(&self, deployment: &Pubkey) -> Definition {
         Definition::new(&self.job_definition, deployment)
     }
@@ -288,7 +306,7 @@ impl DeploymentSpec {
             name: self.name.clone(),
             strategy: self.settings.strategy as u8,
             settings: SettingsArgs::from(&self.settings),
-            job_definition: *self.definition(&deployment).digest(),
+            job_definition: *self.pinned(&deployment).digest(),
             autostart: self.autostart,
             access_key: self.access_key.unwrap_or_default(),
         }
@@ -342,10 +360,12 @@ pub(crate) fn shorten(value: &Value) -> String {
 
 mod difference;
 mod fields;
+mod import;
 mod read;
 pub mod schema;
 
 pub use difference::{differences, Difference};
+pub use import::{import, Imported};
 pub use read::{parse_json, MAX_JSON_BYTES};
 #[cfg(test)]
 mod tests;

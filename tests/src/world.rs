@@ -140,6 +140,8 @@ impl<B: Bank> World<B> {
             new_vault: false,
             default_price_cap: false,
             default_reward: false,
+            confidential: false,
+            definitions_url: String::new(),
             access_key: None,
             autostart: false,
             job_definition,

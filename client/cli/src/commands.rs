@@ -1,10 +1,12 @@
 //! The commands, a file for each or for a few that are alike.
 
 pub(crate) mod create;
+pub(crate) mod definitions;
 pub(crate) mod down;
 pub(crate) mod endpoints;
 pub(crate) mod funds;
 pub(crate) mod history;
+pub(crate) mod import;
 mod keep;
 pub(crate) mod keygen;
 pub(crate) mod list;

@@ -3,7 +3,7 @@
 
 use crate::{context::Context, exit::invalid, ipfs::Gateway};
 use anyhow::Result;
-use nosana_deploy_client::{definition::Definition, digest};
+use nosana_deploy_client::{confidential::commitment, definition::Definition, digest};
 use std::{
     fs,
     io::Write,
@@ -15,7 +15,7 @@ pub(crate) fn keep(definition: &Definition) {
     let Some(path) = path(definition.digest()) else {
         return;
     };
-    if let Err(error) = write_private(&path, definition.text()) {
+    if let Err(error) = write_private(&path, definition.text().as_bytes()) {
         let path = path.display();
         eprintln!("the job definition is not kept in {path}: {error}");
     }
@@ -27,16 +27,26 @@ pub(crate) fn find(digest: &[u8; 32]) -> Option<Definition> {
     Definition::read(&text, digest)
 }
 
-/// The definition of a digest, from this machine or through a gateway; then it is kept.
+/// What the jobs of a digest run: the definition, or the one that a stub stands for, if this machine has it.
+pub(crate) fn find_real(digest: &[u8; 32]) -> Option<Definition> {
+    let found = find(digest)?;
+    match commitment(&found) {
+        Some(real) => find(&real),
+        None => Some(found),
+    }
+}
+
+/// What the jobs of a digest run, from this machine or through a gateway; then it is kept.
 ///
 /// # Errors
-/// It is not here and no gateway is named, or the gateway does not have it.
+/// It is not here and no gateway is named, or the gateway does not have it, or has a stub of what only its
+/// owner's machine keeps.
 pub(crate) async fn find_or_fetch(
     context: &Context,
     digest: &[u8; 32],
     gateway: Option<&str>,
 ) -> Result<Definition> {
-    if let Some(definition) = find(digest) {
+    if let Some(definition) = find_real(digest) {
         return Ok(definition);
     }
     let Some(gateway) = context.profile.ipfs_gateway(gateway) else {
@@ -47,7 +57,15 @@ pub(crate) async fn find_or_fetch(
     };
     let definition = Gateway::new(gateway)?.definition(digest).await?;
     keep(&definition);
-    Ok(definition)
+    match commitment(&definition) {
+        Some(real) => find(&real).ok_or_else(|| {
+            invalid(format!(
+                "the job definition {} is confidential; the machine that published it keeps it",
+                digest::cid(&real)
+            ))
+        }),
+        None => Ok(definition),
+    }
 }
 
 /// Where a definition is kept; `None` if the user has no data directory.
@@ -57,7 +75,7 @@ fn path(digest: &[u8; 32]) -> Option<PathBuf> {
 }
 
 /// Writes a whole file or none, which its owner alone may read.
-pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut make = fs::DirBuilder::new();
     make.recursive(true);
     #[cfg(unix)]
@@ -68,6 +86,6 @@ pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&whole)?.write_all(text.as_bytes())?;
+    options.open(&whole)?.write_all(bytes)?;
     fs::rename(whole, path)
 }

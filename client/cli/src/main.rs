@@ -11,6 +11,7 @@ mod ipfs;
 mod keeper;
 mod output;
 mod profile;
+mod results_kept;
 mod secrets;
 mod submit;
 mod terms;
@@ -54,11 +55,13 @@ enum Command {
     Watch(commands::watch::Watch),
     History(commands::history::ShowHistory),
     Results(commands::results::Results),
+    Definitions(commands::definitions::DefinitionsCommand),
     Revisions(commands::revisions::Revisions),
     Market(commands::market::ShowMarket),
     Vault(commands::vault::ShowVault),
     Schedule(commands::schedule::Show),
     Validate(commands::validate::Validate),
+    Import(commands::import::Import),
     Keeper(keeper::KeeperCommand),
     Keygen(commands::keygen::Keygen),
     #[cfg(feature = "localnet")]
@@ -130,11 +133,13 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Watch(watch) => watch.run(&context?),
         Command::History(history) => history.run(&context?),
         Command::Results(results) => results.run(&context?),
+        Command::Definitions(definitions) => definitions.run(&context?),
         Command::Revisions(revisions) => revisions.run(&context?),
         Command::Market(market) => market.run(&context?),
         Command::Vault(vault) => vault.run(&context?),
         Command::Schedule(schedule) => schedule.run(options.output()),
         Command::Validate(validate) => validate.run(options.output()),
+        Command::Import(import) => import.run(options.output()),
         Command::Keeper(keeper) => keeper.run(options),
         Command::Keygen(keygen) => keygen.run(options),
         #[cfg(feature = "localnet")]

@@ -35,6 +35,8 @@ pub(crate) struct Profile {
     ipfs_token_file: Option<PathBuf>,
     /// As `--ipfs-gateway`.
     ipfs_gateway: Option<String>,
+    /// As `--definitions-url`.
+    definitions_url: Option<String>,
     /// What `create` and `up` offer keepers, in lamports, where a file names no `keeper_reward`.
     pub(crate) keeper_reward: Option<u64>,
     /// Where nodes serve, if not under Nosana's own domain: a localnet's, for example
@@ -108,6 +110,23 @@ impl Profile {
         }
     }
 
+    /// Where nodes fetch a confidential definition, by a flag or the profile.
+    ///
+    /// # Errors
+    /// Neither names an address.
+    pub(crate) fn definitions_url(&self, named: Option<&str>) -> Result<String> {
+        let found = named.or(self.definitions_url.as_deref());
+        let found = found.ok_or_else(|| {
+            invalid("confidential: where do nodes fetch the definition? name your server with --definitions-url, for example https://example.org/nosana, or in your profile")
+        })?;
+        match found.starts_with("https://") || found.starts_with("http://") {
+            true => Ok(found.to_owned()),
+            false => Err(invalid(
+                "--definitions-url: use an address such as https://example.org/nosana",
+            )),
+        }
+    }
+
     /// The gateway that a flag names, or the profile does.
     pub(crate) fn ipfs_gateway<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
         named.or(self.ipfs_gateway.as_deref())
@@ -128,11 +147,16 @@ mod tests {
             ipfs-kind = "pinata"
             ipfs-token-file = "token"
             ipfs-gateway = "https://ipfs.io"
+            definitions-url = "https://example.org/nosana"
             keeper-reward = 10000
             node-gateway = "http://localhost:8080"
         "#;
         let profile = Profile::parse(text).unwrap();
         assert_eq!(profile.keeper_reward, Some(10_000));
+        let url = profile.definitions_url(None).unwrap();
+        assert_eq!(url, "https://example.org/nosana");
+        assert!(profile.definitions_url(Some("example.org")).is_err());
+        assert!(Profile::default().definitions_url(None).is_err());
         assert_eq!(profile.ipfs_gateway(None), Some("https://ipfs.io"));
         assert_eq!(profile.ipfs_gateway(Some("http://own")), Some("http://own"));
         assert_eq!(Profile::parse("").unwrap(), Profile::default());

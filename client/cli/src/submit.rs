@@ -113,6 +113,8 @@ pub(crate) struct TransactionPlan {
     /// What the jobs run, if the plan changes that: kept on this machine once the question is answered with
     /// yes, and published there.
     definition: Option<Definition>,
+    /// What the definition is a stub of, kept on this machine and published nowhere.
+    pub(crate) secret: Option<Definition>,
     pin: Option<Ipfs>,
     /// Names of accounts, for the dry run.
     pub(crate) names: Vec<(Pubkey, String)>,
@@ -424,6 +426,7 @@ async fn publish(plan: &TransactionPlan) -> Result<()> {
     let Some(definition) = &plan.definition else {
         return Ok(());
     };
+    plan.secret.iter().for_each(definitions::keep);
     definitions::keep(definition);
     match &plan.pin {
         Some(ipfs) => ipfs.pin(definition).await,

@@ -152,3 +152,44 @@ fn programs_that_are_not_built_are_named_with_what_to_run() {
     assert_eq!(stderr, "error: /nonexistent/deployments.so: No such file or directory (os error 2); run `cargo xtask build-program` first\n");
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
 }
+
+#[test]
+fn what_people_bring_from_the_service_becomes_files() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("import");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let answer = folder.join("answer.json");
+    let market = "CA5pMpqkYFKtme7K31pNB1s62X2SdhEv1nN9RdxKCpuQ";
+    let one = format!(
+        r#"{{"id": "a", "name": "My Service", "market": "{market}", "vault": "{market}", "replicas": 1, "timeout": 60,
+            "strategy": "SIMPLE-EXTEND", "active_revision": 1, "job_definition": {{"version": "0.1", "type": "container",
+            "ops": [{{"type": "container/run", "id": "a", "args": {{"image": "ubuntu"}}}}]}}}}"#
+    );
+    std::fs::write(&answer, format!("[{one}, {one}]")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_nosana-deploy"));
+        command
+            .current_dir(&folder)
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let imported = run(&["import", "answer.json"]);
+    let shown = String::from_utf8(imported.stdout).unwrap();
+    assert!(imported.status.success(), "{shown}");
+    assert!(shown.contains("which is auto_extend here"), "{shown}");
+    let valid = run(&["validate", "my-service.json", "my-service-2.json"]);
+    assert!(
+        valid.status.success(),
+        "nothing is overwritten, and both are valid"
+    );
+
+    std::fs::write(&answer, one.replace("\"job_definition\"", "\"lost\"")).unwrap();
+    let imported = run(&["import", "answer.json"]);
+    assert_eq!(imported.status.code(), Some(2));
+    let shown = String::from_utf8(imported.stdout).unwrap();
+    assert!(
+        shown.contains("to be mended: job_definition: missing"),
+        "{shown}"
+    );
+}

@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 pub struct JobDefinition {
     pub version: Version,
     pub r#type: JobType,
-    /// a list of at least one operation
-    #[schemars(length(min = 1))]
+    /// a list of operations, at least one unless logistics hands them to nodes
     pub ops: Vec<Op>,
     pub global: Option<Global>,
     pub logistics: Option<Logistics>,

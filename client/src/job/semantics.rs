@@ -13,6 +13,11 @@ pub(super) fn violations(definition: &Value) -> Vec<Violation> {
     };
     let root = Path::default().key("ops");
     let mut found = Vec::new();
+    // With logistics, the node fetches the operations when it has the job.
+    if ops.is_empty() && definition.get("logistics").is_none() {
+        let valid = "use a list of at least one operation";
+        found.push(violation(root.clone(), &Value::Array(Vec::new()), valid));
+    }
     let mut ids = BTreeSet::new();
     for (position, op) in ops.iter().enumerate() {
         let path = root.index(position);

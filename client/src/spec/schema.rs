@@ -69,6 +69,9 @@ struct File {
     access_key: Option<String>,
     /// Whether to start as soon as it is created; false if left out
     autostart: Option<bool>,
+    /// Whether only the nodes of its jobs get to read the definition, from a server of yours; false if left
+    /// out
+    confidential: Option<bool>,
     /// What the nodes run
     job_definition: JobDefinition,
 }

@@ -167,7 +167,7 @@ fn each_mistake_is_one_line_with_field_value_and_what_is_valid() {
         (
             r#""replicas": 1"#,
             r#""replica": 1"#,
-            "replicas: missing; use 1 to 100\nJSON: field \"replica\" is not valid; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, max_queue_minutes, vault, new_vault, access_key, autostart, job_definition",
+            "replicas: missing; use 1 to 100\nJSON: field \"replica\" is not valid; there are name, market, replicas, timeout, strategy, schedule, overlap, rotation_time, auto_extend, max_price, max_fee_bps, keeper_reward, max_rewards, retries, max_queue_minutes, vault, new_vault, access_key, autostart, confidential, job_definition",
         ),
         (
             JOB,

@@ -72,6 +72,8 @@ pub(super) fn spec(strategy: Strategy, replicas: u32, cron: &str) -> DeploymentS
         new_vault: false,
         default_price_cap: false,
         default_reward: false,
+        confidential: false,
+        definitions_url: String::new(),
         access_key: None,
         autostart: false,
         job_definition: serde_json::json!({}),

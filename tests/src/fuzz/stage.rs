@@ -154,6 +154,8 @@ impl Stage {
             new_vault: false,
             default_price_cap: false,
             default_reward: false,
+            confidential: false,
+            definitions_url: String::new(),
             access_key: None,
             autostart: true,
             job_definition,

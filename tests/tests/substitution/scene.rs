@@ -117,6 +117,8 @@ impl Scene {
             new_vault: false,
             default_price_cap: false,
             default_reward: false,
+            confidential: false,
+            definitions_url: String::new(),
             access_key: Some(self.access_key),
             autostart: true,
             job_definition: serde_json::json!({}),

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::IpfsOptions,
+    ipfs::{Ipfs, IpfsOptions},
     submit::{TransactionOptions, TransactionPlan},
     terms::Terms,
 };
@@ -37,6 +37,10 @@ pub(crate) struct Create {
     /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
     #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
+    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
+    /// `https://example.org/nosana`
+    #[arg(long, value_name = "URL")]
+    definitions_url: Option<String>,
     #[command(flatten)]
     ipfs: IpfsOptions,
     #[command(flatten)]
@@ -46,6 +50,7 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
+        require_server(context, self.definitions_url.as_deref(), &mut spec)?;
         let pin = context
             .profile
             .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
@@ -76,7 +81,7 @@ impl Create {
             "Create deployment {name:?} of {replicas}, paying rent for its account?"
         ));
         let address = seeds::deployment_address(&owner, id).0;
-        plan.publish(spec.definition(&address), pin);
+        publish(&mut plan, &spec, &address, pin);
         let outcome = self
             .transaction
             .submit(context, &signers, wallet.as_ref(), plan);
@@ -106,6 +111,32 @@ impl Create {
             invalid("--id: missing; use the deployment's number with --blockhash, so that every signer makes the same transaction")
         })
     }
+}
+
+/// Names the server that hands a confidential definition to nodes.
+///
+/// # Errors
+/// It has to, and nothing names one.
+pub(super) fn require_server(
+    context: &Context,
+    named: Option<&str>,
+    spec: &mut DeploymentSpec,
+) -> Result<()> {
+    if spec.confidential {
+        spec.definitions_url = context.profile.definitions_url(named)?;
+    }
+    Ok(())
+}
+
+/// Has what nodes fetch published, and keeps what only this machine hands to them.
+pub(super) fn publish(
+    plan: &mut TransactionPlan,
+    spec: &DeploymentSpec,
+    address: &Pubkey,
+    pin: Option<Ipfs>,
+) {
+    plan.publish(spec.pinned(address), pin);
+    plan.secret = spec.confidential.then(|| spec.definition(address));
 }
 
 /// Finds the vault that a file names by its address.
@@ -166,7 +197,16 @@ pub(super) fn plan(
     facts.text("Deployment", "deployment", address);
     facts.add("Number", id, "id", id);
     let definition = spec.definition(&address);
-    facts.text("Job definition", "job_definition", definition.cid());
+    let pinned = spec.pinned(&address).cid();
+    let shown = match spec.confidential {
+        true => format!(
+            "{pinned}, a stub: nodes fetch {} from {}",
+            definition.cid(),
+            spec.definitions_url
+        ),
+        false => pinned.clone(),
+    };
+    facts.add("Job definition", shown, "job_definition", pinned);
     let endpoints = of_deployment(&definition, &spec.project(owner));
     endpoint_facts(&context.profile.reached(endpoints), facts);
     facts.add(

@@ -60,7 +60,7 @@ impl ShowEndpoints {
 
 /// Where a deployment is served, if this machine knows what it runs.
 pub(crate) fn known(profile: &Profile, deployment: &DeploymentAccount) -> Option<Endpoints> {
-    let definition = definitions::find(&deployment.header.job_definition)?;
+    let definition = definitions::find_real(&deployment.header.job_definition)?;
     let endpoints = of_deployment(&definition, &deployment.project());
     Some(profile.reached(endpoints))
 }

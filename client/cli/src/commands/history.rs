@@ -99,7 +99,9 @@ pub(super) async fn read(
         Err(error) => return Err(error.into()),
     };
     let span = Span { since, after: None };
-    let calls = context.cluster.calls(deployment, span).await?;
+    let mut calls = context.cluster.calls(deployment, span).await?;
+    // Some nodes do not say when a transaction was; the program does.
+    calls.retain(|call| since.is_none_or(|since| call.told_at().is_none_or(|at| at >= since)));
     let from = since.is_none().then_some(0);
     Ok(History::of(deployment, calls, from, changes))
 }

@@ -133,7 +133,7 @@ impl LocalnetCommand {
 
         let profile = folder.join("profile.toml");
         let text = profile_text(localnet, &wallet, ipfs, gateway);
-        write_private(&profile, &text)
+        write_private(&profile, text.as_bytes())
             .with_context(|| format!("{} cannot be written", profile.display()))?;
         Ok(World {
             owner,

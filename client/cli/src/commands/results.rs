@@ -6,6 +6,7 @@ use crate::{
     format::{duration, time},
     ipfs::Gateway,
     output::{bold, say},
+    results_kept,
 };
 use anstyle::{AnsiColor, Style};
 use anyhow::{anyhow, Result};
@@ -13,7 +14,7 @@ use clap::Args;
 use nosana_deploy_client::{
     digest,
     events::Outcome,
-    job_result::{JobResult, LogLine, OpState},
+    job_result::{JobResult, LogLine, OpState, MAX_RESULT_BYTES},
     markets::{decode_job, decode_job_over, JobOver, JobState},
     rpc::ClusterError,
     seeds,
@@ -31,7 +32,8 @@ use std::{
 /// Show what a finished job left behind: exit codes, results and logs of its operations
 ///
 /// The job's node stores it on IPFS and names it on chain. It is fetched through --ipfs-gateway, and
-/// believed only if it is what the chain names. With `--output json`, it is printed as the node wrote it.
+/// believed only if it is what the chain names. Of a confidential job, it is what the node left with
+/// `definitions serve` on this machine. With `--output json`, it is printed as the node wrote it.
 #[derive(Args)]
 pub(crate) struct Results {
     /// The deployment's address, or its number among the wallet's deployments
@@ -50,8 +52,6 @@ pub(crate) struct Results {
     ipfs_gateway: Option<String>,
 }
 
-/// The largest result that is read: logs can be long.
-const MAX_RESULT_BYTES: usize = 64 << 20;
 /// As many of a deployment's latest jobs are looked at before its transactions are.
 const LATEST: u64 = 100;
 /// Between two looks of one who follows.
@@ -83,7 +83,7 @@ impl Results {
                 Some(index) => deployment.finished(index).await?,
                 None => deployment.last().await?,
             };
-            show(context, gateway.as_ref(), &found, "").await
+            deployment.show(gateway.as_ref(), &found, "").await
         })
     }
 }
@@ -104,7 +104,7 @@ async fn follow(deployment: &Jobs<'_>, gateway: Option<&Gateway>) -> Result<()> 
         found.sort_by_key(|job| job.index);
         for job in found {
             if shown.insert(job.index) {
-                show(deployment.context, gateway, &job, "\n").await?;
+                deployment.show(gateway, &job, "\n").await?;
             }
         }
     }
@@ -187,6 +187,15 @@ impl Jobs<'_> {
             .collect())
     }
 
+    /// Prints a job's result: what its node left with this machine, or else what the chain names.
+    async fn show(&self, gateway: Option<&Gateway>, job: &Finished, ends: &str) -> Result<()> {
+        let bytes = match results_kept::find(&self.job_address(job.index)) {
+            Some(kept) => Some(kept),
+            None => fetch(gateway, job).await?,
+        };
+        print(self.context, job, bytes, ends)
+    }
+
     fn job_address(&self, index: u64) -> Pubkey {
         seeds::job_address(&self.address, index).0
     }
@@ -212,23 +221,20 @@ fn over(index: u64, account: &Account) -> Option<Finished> {
     })
 }
 
-/// Fetches and prints a job's result, and what `ends` it in JSON.
-async fn show(
-    context: &Context,
-    gateway: Option<&Gateway>,
-    job: &Finished,
-    ends: &str,
-) -> Result<()> {
-    let bytes = match job.result {
-        None => None,
-        Some(digest) => {
-            let gateway = gateway.ok_or_else(|| {
-                let cid = digest::cid(&digest);
-                invalid(format!("the result of job {} is {cid}; fetch it with --ipfs-gateway, for example https://ipfs.io", job.index))
-            })?;
-            Some(gateway.fetch(&digest, MAX_RESULT_BYTES).await?)
-        }
+/// Fetches what the chain names.
+async fn fetch(gateway: Option<&Gateway>, job: &Finished) -> Result<Option<Vec<u8>>> {
+    let Some(digest) = job.result else {
+        return Ok(None);
     };
+    let gateway = gateway.ok_or_else(|| {
+        let cid = digest::cid(&digest);
+        invalid(format!("the result of job {} is {cid}; fetch it with --ipfs-gateway, for example https://ipfs.io", job.index))
+    })?;
+    Ok(Some(gateway.fetch(&digest, MAX_RESULT_BYTES).await?))
+}
+
+/// Prints a job's result, and what `ends` it in JSON.
+fn print(context: &Context, job: &Finished, bytes: Option<Vec<u8>>, ends: &str) -> Result<()> {
     if context.output.is_json() {
         let raw = bytes.as_deref().unwrap_or(b"null");
         let mut out = std::io::stdout().lock();

@@ -12,6 +12,7 @@ use crate::{
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use nosana_deploy_client::{
+    confidential::stub,
     definition::Definition,
     digest,
     instructions::{self as ix, UpdateArgs},
@@ -53,6 +54,14 @@ struct Add {
     /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
     #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
     ipfs_api: Option<String>,
+    /// Pin a stub: nodes fetch the definition from your `definitions serve`, which is reached here. What a
+    /// deployment's file says, for a file that holds the definition alone
+    #[arg(long)]
+    confidential: bool,
+    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
+    /// `https://example.org/nosana`
+    #[arg(long, value_name = "URL")]
+    definitions_url: Option<String>,
     #[command(flatten)]
     ipfs: IpfsOptions,
     #[command(flatten)]
@@ -110,13 +119,21 @@ impl Revisions {
     }
 }
 
+/// What a revision brings.
+struct Published {
+    pinned: Definition,
+    /// What it is a stub of.
+    secret: Option<Definition>,
+    pin: Option<Ipfs>,
+}
+
 /// Asks whether a revision is to run from now on, and has it run.
 fn run(
     context: &Context,
     transaction: &TransactionOptions,
     address: &Address,
     number: u32,
-    published: Option<(Definition, Option<Ipfs>)>,
+    published: Option<Published>,
     build: impl FnOnce(&Address) -> Instruction,
 ) -> Result<()> {
     transaction.submit_to(context, address, |plan, owner, found| {
@@ -126,8 +143,14 @@ fn run(
         if let Some(found) = found {
             plan.terms = found.terms(found.settings());
         }
-        if let Some((definition, pin)) = published {
-            plan.publish(definition, pin);
+        if let Some(Published {
+            pinned,
+            secret,
+            pin,
+        }) = published
+        {
+            plan.publish(pinned, pin);
+            plan.secret = secret;
         }
         Ok(build(owner))
     })
@@ -141,8 +164,18 @@ fn name_revision(plan: &mut TransactionPlan, address: &Address, number: u32) {
 
 impl Add {
     fn run(self, context: &Context, address: &Address) -> Result<()> {
-        let definition = Definition::new(&definition(&read(&self.file)?)?, address);
-        let digest = *definition.digest();
+        let (definition, is_confidential) = definition(&read(&self.file)?)?;
+        let definition = Definition::new(&definition, address);
+        let (pinned, secret) = match self.confidential || is_confidential {
+            true => {
+                let server = context
+                    .profile
+                    .definitions_url(self.definitions_url.as_deref())?;
+                (stub(&definition, &server), Some(definition))
+            }
+            false => (definition, None),
+        };
+        let digest = *pinned.digest();
         let profile = &context.profile;
         let pin = profile.ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
         let number = context.block_on(async {
@@ -158,7 +191,11 @@ impl Add {
             }
         })?;
         let build = |owner: &Address| ix::add_revision(owner, address, number, digest);
-        let published = Some((definition, pin));
+        let published = Some(Published {
+            pinned,
+            secret,
+            pin,
+        });
         run(
             context,
             &self.transaction,
@@ -170,15 +207,16 @@ impl Add {
     }
 }
 
-/// The job definition in a file that holds one, or a deployment with one.
-fn definition(text: &str) -> Result<Value> {
+/// The job definition in a file that holds one, or a deployment with one, and whether it is confidential.
+fn definition(text: &str) -> Result<(Value, bool)> {
     let value = parse_json(text)?;
     if value.get("job_definition").is_some() {
-        return Ok(DeploymentSpec::from_json(text)?.job_definition);
+        let spec = DeploymentSpec::from_json(text)?;
+        return Ok((spec.job_definition, spec.confidential));
     }
     let errors = SpecErrors::of_job("", &value);
     match errors.0.is_empty() {
-        true => Ok(value),
+        true => Ok((value, false)),
         false => Err(errors.into()),
     }
 }

@@ -3,7 +3,7 @@
 use super::keep::KeepOptions;
 use crate::{
     commands::{
-        create::{plan, prepare, require_vault},
+        create::{plan, prepare, publish, require_server, require_vault},
         funds::require_held,
         read,
         status::why,
@@ -57,6 +57,10 @@ pub(crate) struct Up {
     /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
     #[arg(long, value_name = "URL")]
     ipfs_api: Option<String>,
+    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
+    /// `https://example.org/nosana`
+    #[arg(long, value_name = "URL")]
+    definitions_url: Option<String>,
     #[command(flatten)]
     ipfs: IpfsOptions,
     #[command(flatten)]
@@ -70,6 +74,7 @@ impl Up {
         self.transaction
             .require_online("create, fund and start, or update")?;
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
+        require_server(context, self.definitions_url.as_deref(), &mut spec)?;
         let pin = context
             .profile
             .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
@@ -177,7 +182,7 @@ impl Up {
         );
         plan = plan.ask(plan_question);
         let address = seeds::deployment_address(owner, id).0;
-        plan.publish(spec.definition(&address), pin);
+        publish(&mut plan, spec, &address, pin);
         Ok(Planned { address, plan })
     }
 
@@ -211,7 +216,7 @@ impl Up {
         plan.question = format!("Make {changes} to {name}?");
         plan.instructions = change.instructions;
         if change.is_published {
-            plan.publish(spec.definition(&address), pin);
+            publish(&mut plan, spec, &address, pin);
         }
         Ok(Some(Planned { address, plan }))
     }
@@ -322,7 +327,7 @@ impl<'a> Change<'a> {
     fn definition(&mut self, context: &Context, spec: &DeploymentSpec) -> Result<()> {
         let deployment = &self.owned.deployment;
         let (owner, address) = (deployment.header.owner, deployment.address);
-        let definition = spec.definition(&address);
+        let definition = spec.pinned(&address);
         if *definition.digest() == deployment.header.job_definition {
             return Ok(());
         }
@@ -363,10 +368,12 @@ impl<'a> Change<'a> {
         let starts = match status {
             Status::Draft => true,
             Status::Stopped => goes_on,
-            Status::Stopping => return Err(anyhow!(
+            Status::Stopping => {
+                return Err(anyhow!(
                 "the deployment is {status}; wait with `status {} --wait STOPPED`, then try again",
                 deployment.header.id
-            )),
+            ))
+            }
             _ => false,
         };
         if starts {

@@ -57,6 +57,9 @@ impl Validate {
     }
 }
 
+/// A deployment of which a stub is pinned.
+const CONFIDENTIAL: &str = "confidential";
+
 struct Checked {
     file: PathBuf,
     outcome: Result<Valid, anyhow::Error>,
@@ -97,6 +100,12 @@ fn check(file: &Path, deployment: Option<&Pubkey>) -> Result<Valid> {
     let value = parse_json(&text)?;
     let (kind, definition) = if value.get("ops").is_none() {
         let spec = DeploymentSpec::from_json(&text)?;
+        if spec.confidential {
+            return Ok(Valid {
+                kind: CONFIDENTIAL,
+                job_definition: None,
+            });
+        }
         (spec.settings.strategy.name(), spec.job_definition)
     } else {
         let errors = SpecErrors::of_job("", &value);
@@ -125,9 +134,10 @@ impl fmt::Display for ValidationReport {
                 job_definition,
             }) = &checked.outcome
             {
-                let cid = job_definition.as_deref().unwrap_or(
-                    "what is pinned depends on the deployment: --owner and --id tell its CID",
-                );
+                let cid = job_definition.as_deref().unwrap_or(match *kind {
+                    CONFIDENTIAL => "what is pinned depends on the deployment and your server",
+                    _ => "what is pinned depends on the deployment: --owner and --id tell its CID",
+                });
                 writeln!(f, "{file}: ok, {kind}, {cid}")?;
             }
             for (place, mistake) in checked.mistakes() {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod confidential;
 mod daily;
 mod endpoints;
 mod failures;
@@ -20,3 +21,4 @@ mod steering;
 mod terminal;
 mod text;
 mod up;
+mod world;

@@ -34,7 +34,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nosana-deploy");
 
 /// One validator at a time: each picks free ports, and two might pick the same. (nextest runs tests
 /// in processes of their own and takes this from `.config/nextest.toml`.)
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Net {
     child: Child,
@@ -426,7 +426,7 @@ impl Drop for Net {
 pub(crate) const JOB: &str = r#"{"version": "0.1", "type": "container", "ops": [{"type": "container/run", "id": "a", "args": {"image": "ubuntu"}}]}"#;
 
 /// Where `cargo xtask build-program` put the programs, also if a test runs without it.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let set = |name| std::env::var_os(name).map(PathBuf::from);
     let target = || set("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(ROOT).join("target"));
     set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))

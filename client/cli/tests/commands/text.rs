@@ -12,8 +12,12 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 18] = [
+    "definitions",
+    "import",
     "status",
+    "history",
+    "results",
     "list",
     "endpoints",
     "watch",

@@ -204,6 +204,7 @@ fn a_keeper_of_one_s_own_goes_on_until_nodes_serve() {
 
     let more = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
     net.json(&["create", &more]);
+    net.json(&["fund", "--nos", "1", "--sol", "0.1"]);
     let output = net
         .command(&[
             "start",

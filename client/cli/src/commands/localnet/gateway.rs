@@ -28,9 +28,12 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// A job serves behind a host from now on.
+    /// A job serves behind a host from now on. Case means nothing: browsers write hosts in small letters.
     pub(super) fn add(&self, host: &str, at: SocketAddr) {
-        self.table().entry(host.to_owned()).or_default().push(at);
+        self.table()
+            .entry(host.to_lowercase())
+            .or_default()
+            .push(at);
     }
 
     /// A job serves no longer, behind whatever host.
@@ -44,7 +47,11 @@ impl Routes {
 
     /// Those behind a host, each in its turn the first.
     fn behind(&self, host: &str) -> Vec<SocketAddr> {
-        let mut all = self.table().get(host).cloned().unwrap_or_default();
+        let mut all = self
+            .table()
+            .get(&host.to_lowercase())
+            .cloned()
+            .unwrap_or_default();
         if !all.is_empty() {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % all.len();
             all.rotate_left(turn);
@@ -103,5 +110,24 @@ async fn passed_back(answer: reqwest::Response) -> Response {
             response
         }
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_whatever_their_case_and_jobs_take_turns() {
+        let routes = Routes::default();
+        let [a, b] = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        routes.add("AbC", a);
+        routes.add("AbC", b);
+        let firsts: Vec<SocketAddr> = (0..4).map(|_| routes.behind("abc")[0]).collect();
+        assert_eq!(firsts.iter().filter(|at| **at == a).count(), 2);
+        routes.remove(&a);
+        assert_eq!(routes.behind("ABC"), [b]);
+        routes.remove(&b);
+        assert!(routes.behind("abc").is_empty());
     }
 }

@@ -1,10 +1,13 @@
 //! Nodes of the localnet: they take jobs, serve a page at every port that a job exposes, and store results.
 //! They run no containers, and say so.
 
+mod confidential;
+
 use super::{gateway::Routes, ipfs::Store};
 use anyhow::{Context as _, Result};
-use axum::{body::Bytes, response::Html, Router};
+use axum::{response::Html, Router};
 use nosana_deploy_client::{
+    confidential::commitment,
     definition::Definition,
     domain::lifecycle::Market,
     endpoints::{host, of_deployment, of_job, Endpoint},
@@ -39,6 +42,7 @@ pub(super) struct Nodes {
     store: Store,
     routes: Routes,
     wallets: Vec<Keypair>,
+    http: reqwest::Client,
     /// What nodes run, by the job.
     running: BTreeMap<Pubkey, Running>,
 }
@@ -49,6 +53,9 @@ struct Running {
     project: Pubkey,
     payer: Pubkey,
     timeout_seconds: i64,
+    /// What is pinned, if the localnet's IPFS has it.
+    pinned: Option<Definition>,
+    /// What is run: what is pinned, or what its owner's server hands out.
     definition: Option<Definition>,
     /// What it serves, and where.
     servers: Vec<(SocketAddr, JoinHandle<()>)>,
@@ -74,6 +81,7 @@ impl Nodes {
             store,
             routes,
             wallets,
+            http: reqwest::Client::new(),
             running: BTreeMap::new(),
         })
     }
@@ -141,7 +149,7 @@ impl Nodes {
         let account = self.cluster.accounts(&[key]).await?.pop().flatten();
         let account = account.context("a run without a job")?;
         let job = Job::read(&account.owner, &account.data)?.context("a run of no job")?;
-        let definition = self.store.find(&job.ipfs_job).and_then(|bytes| {
+        let pinned = self.store.find(&job.ipfs_job).and_then(|bytes| {
             let text = std::str::from_utf8(&bytes).ok()?;
             Definition::read(text, &job.ipfs_job)
         });
@@ -150,9 +158,16 @@ impl Nodes {
             project: job.project,
             payer: job.payer,
             timeout_seconds: job.timeout_seconds(),
-            definition,
+            definition: pinned.clone(),
+            pinned,
             servers: Vec::new(),
         };
+        if let (Some(stub), Some(wallet)) = (&running.pinned, self.wallet(&run.node)) {
+            if commitment(stub).is_some() {
+                running.definition =
+                    Some(confidential::fetch(&self.http, stub, &key, wallet).await?);
+            }
+        }
         running.serve(&self.routes).await?;
         self.running.insert(key, running);
         Ok(())
@@ -164,7 +179,7 @@ impl Nodes {
             return Ok(());
         };
         running.stop(&self.routes);
-        let digest = self.store.add(running.result("stopped"));
+        let digest = self.store_result(&running, "stopped").await;
         if let Some(wallet) = self.wallet(&running.run.node) {
             let complete = Node(running.run.node).complete(&job, &digest);
             // Its account may be gone already.
@@ -189,7 +204,7 @@ impl Nodes {
                 Some(_) => "success",
                 None => "failed",
             };
-            let digest = self.store.add(running.result(status));
+            let digest = self.store_result(&running, status).await;
             let run = running.run;
             let assignment = Assignment {
                 job,
@@ -205,6 +220,25 @@ impl Nodes {
             }
         }
         Ok(())
+    }
+
+    /// Leaves a result where the definition says, and on IPFS. Returns the digest of what is there.
+    async fn store_result(&self, running: &Running, status: &str) -> [u8; 32] {
+        let result = running.result(status);
+        let wallet = self.wallet(&running.run.node);
+        let stub = running.pinned.as_ref().zip(wallet);
+        let stub = stub.filter(|(stub, _)| commitment(stub).is_some());
+        let Some((stub, wallet)) = stub else {
+            return self.store.add(result.to_string().into());
+        };
+        let job = &running.run.job;
+        if let Err(error) = confidential::deliver(&self.http, stub, job, wallet, &result).await {
+            eprintln!("a node: job {job}: {error:#}");
+        }
+        // What is public tells nothing of the operations.
+        let mut public = result;
+        public["opStates"] = json!([]);
+        self.store.add(public.to_string().into())
     }
 
     /// Whether its time was prolonged since it was last looked at.
@@ -290,7 +324,7 @@ impl Running {
     }
 
     /// What a node stores of a job, in the form that Nosana's nodes do.
-    fn result(&self, status: &str) -> Bytes {
+    fn result(&self, status: &str) -> Value {
         let definition = self.definition.as_ref().map(Definition::value);
         let ops = definition
             .and_then(|it| it.get("ops"))
@@ -318,7 +352,7 @@ impl Running {
         if self.definition.is_none() {
             result["errors"] = json!(["the job definition is not pinned on the localnet's IPFS"]);
         }
-        result.to_string().into()
+        result
     }
 }
 
