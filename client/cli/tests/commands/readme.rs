@@ -116,7 +116,7 @@ fn the_round_trip_over_three_machines_works() {
 fn the_readme_s_five_commands_work() {
     let net = Net::start("five_commands");
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
-    let lines = commands("README.md", "nosana-deploy create");
+    let lines = commands("README.md", "nosana-deploy up");
     assert_eq!(lines.len(), 5);
     for line in lines {
         let line = line.replace("deployment.json", &file);
@@ -124,6 +124,47 @@ fn the_readme_s_five_commands_work() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         net.text(&arguments);
     }
+}
+
+#[test]
+fn up_and_down_work_as_the_reference_has_them() {
+    let net = Net::start("readme_up");
+    let file = net.deployment(r#""replicas": 1, "strategy": "INFINITE""#);
+    let lines = commands("docs/cli.md", "nosana-deploy up");
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let line = line.replace("service.json", &file);
+        let line = line.replace("<DEPLOYMENT>", &net.address(0).to_string());
+        let arguments = arguments(&line);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        net.text(&arguments);
+    }
+    assert_eq!(net.text(&["list"]), "No deployments.\n");
+}
+
+#[test]
+fn the_reference_s_profile_is_one() {
+    let net = Net::start("readme_profile");
+    let profile = block("docs/cli.md", "keeper-reward = ");
+    let profile = net.file("profile.toml", profile.trim_start_matches("toml"));
+    // Its token's file is not here, and nothing here needs it.
+    net.text(&["--profile", &profile, "list"]);
+}
+
+#[test]
+fn the_guide_to_confidential_definitions_works() {
+    let net = Net::start("readme_confidential");
+    let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE", "confidential": true"#);
+    let lines = commands("docs/confidential.md", "nosana-deploy create");
+    let [create, serve] = lines.as_slice() else {
+        panic!("{lines:?}")
+    };
+    let line = create.replace("deployment.json", &file);
+    let arguments = arguments(&line);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    net.text(&arguments);
+    // `confidential.rs` runs it, at a port of its own.
+    assert_eq!(serve, "nosana-deploy definitions serve");
 }
 
 #[test]
