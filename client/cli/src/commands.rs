@@ -12,6 +12,7 @@ pub(crate) mod keygen;
 pub(crate) mod list;
 #[cfg(feature = "localnet")]
 pub(crate) mod localnet;
+pub(crate) mod logs;
 pub(crate) mod market;
 pub(crate) mod rent;
 pub(crate) mod results;

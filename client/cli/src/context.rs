@@ -22,8 +22,7 @@ pub(crate) struct Options {
     /// Configuration file to use [default: that of `solana config`]
     #[arg(short = 'C', long, global = true, value_name = "FILE", help_heading = HEADING)]
     config: Option<String>,
-    /// TOML file of what you always want: url, ws, keypair, ipfs-api, ipfs-kind, ipfs-token-file,
-    /// ipfs-gateway, definitions-url, keeper-reward, node-gateway [default: nosana-deploy/profile.toml in your
+    /// TOML file of what you would repeat, see docs/cli.md [default: nosana-deploy/profile.toml in your
     /// configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "NOSANA_PROFILE", help_heading = HEADING)]
     profile: Option<PathBuf>,

@@ -9,6 +9,7 @@ mod exit;
 mod format;
 mod ipfs;
 mod keeper;
+mod node_api;
 mod output;
 mod profile;
 mod results_kept;
@@ -55,6 +56,8 @@ enum Command {
     Watch(commands::watch::Watch),
     History(commands::history::ShowHistory),
     Results(commands::results::Results),
+    Logs(commands::logs::Logs),
+    Jobs(commands::logs::Jobs),
     Definitions(commands::definitions::DefinitionsCommand),
     Revisions(commands::revisions::Revisions),
     Market(commands::market::ShowMarket),
@@ -133,6 +136,8 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Watch(watch) => watch.run(&context?),
         Command::History(history) => history.run(&context?),
         Command::Results(results) => results.run(&context?),
+        Command::Logs(logs) => logs.run(&context?),
+        Command::Jobs(jobs) => jobs.run(&context?),
         Command::Definitions(definitions) => definitions.run(&context?),
         Command::Revisions(revisions) => revisions.run(&context?),
         Command::Market(market) => market.run(&context?),

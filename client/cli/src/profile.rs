@@ -4,6 +4,7 @@
 use crate::{
     exit::invalid,
     ipfs::{Ipfs, IpfsOptions, Kind},
+    node_api::usual_url,
     secrets::refuse_secret,
 };
 use anyhow::Result;
@@ -12,6 +13,7 @@ use nosana_deploy_client::{
     endpoints::Endpoints,
 };
 use serde::Deserialize;
+use solana_program::pubkey::Pubkey;
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -35,6 +37,8 @@ pub(crate) struct Profile {
     ipfs_token_file: Option<PathBuf>,
     /// As `--ipfs-gateway`.
     ipfs_gateway: Option<String>,
+    /// As `--access-keypair` of `logs` and `jobs`.
+    access_keypair: Option<String>,
     /// As `--definitions-url`.
     definitions_url: Option<String>,
     /// What `create` and `up` offer keepers, in lamports, where a file names no `keeper_reward`.
@@ -64,8 +68,13 @@ impl Profile {
         };
         let read = Self::parse(&text);
         let profile = read.map_err(|error| invalid(format!("--profile {shown}: {error}")))?;
-        if let Some(keypair) = &profile.keypair {
-            refuse_secret(&format!("--profile {shown}: keypair"), keypair)?;
+        for (name, path) in [
+            ("keypair", &profile.keypair),
+            ("access-keypair", &profile.access_keypair),
+        ] {
+            if let Some(path) = path {
+                refuse_secret(&format!("--profile {shown}: {name}"), path)?;
+            }
         }
         Ok(profile)
     }
@@ -127,6 +136,23 @@ impl Profile {
         }
     }
 
+    /// The access key's file that a flag names, or the profile does.
+    pub(crate) fn access_keypair<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
+        named.or(self.access_keypair.as_deref())
+    }
+
+    /// Where a node's API is reached from here.
+    pub(crate) fn node_url(&self, node: &Pubkey) -> String {
+        let local = self
+            .node_gateway
+            .as_deref()
+            .map(|it| it.trim_end_matches('/'));
+        match local.and_then(|gateway| gateway.split_once("://")) {
+            Some((scheme, place)) => format!("{scheme}://{node}.{place}"),
+            None => usual_url(node),
+        }
+    }
+
     /// The gateway that a flag names, or the profile does.
     pub(crate) fn ipfs_gateway<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
         named.or(self.ipfs_gateway.as_deref())
@@ -148,6 +174,7 @@ mod tests {
             ipfs-token-file = "token"
             ipfs-gateway = "https://ipfs.io"
             definitions-url = "https://example.org/nosana"
+            access-keypair = "access.json"
             keeper-reward = 10000
             node-gateway = "http://localhost:8080"
         "#;

@@ -12,6 +12,7 @@ mod ipfs;
 mod keeper;
 mod keeper_faults;
 mod net;
+mod node_api;
 mod offline;
 mod operators;
 mod proxy;

@@ -255,16 +255,36 @@ impl Net {
 
     /// Does what is due, as a keeper would, until nothing is. Returns what was done.
     pub(crate) fn keep(&self, deployment: &Pubkey) -> Vec<String> {
+        self.keep_by(deployment, &[&self.keeper])
+    }
+
+    /// As [`Self::keep`], with the deployment's access key.
+    pub(crate) fn keep_with(&self, deployment: &Pubkey, access_key: &Keypair) -> Vec<String> {
+        self.keep_by(deployment, &[&self.keeper, access_key])
+    }
+
+    fn keep_by(&self, deployment: &Pubkey, signers: &[&Keypair]) -> Vec<String> {
         let cluster = self.cluster();
+        let keys: Vec<Pubkey> = signers.iter().map(Signer::pubkey).collect();
         let mut done = Vec::new();
         loop {
             let snapshot = self.runtime.block_on(cluster.snapshot(deployment)).unwrap();
-            let Some(action) = snapshot.due().into_iter().next() else {
+            let Some(action) = snapshot.due_with(&keys).into_iter().next() else {
                 return done;
             };
             done.push(action.to_string());
             let instruction = action.instruction(&self.keeper.pubkey(), &snapshot);
-            self.send(&[instruction], &[&self.keeper]);
+            // Some actions need no access key.
+            let signs = |key: &Pubkey| {
+                let mut metas = instruction.accounts.iter();
+                metas.any(|meta| meta.is_signer && meta.pubkey == *key)
+            };
+            let signers: Vec<&Keypair> = signers
+                .iter()
+                .copied()
+                .filter(|signer| signs(&signer.pubkey()))
+                .collect();
+            self.send(&[instruction], &signers);
         }
     }
 

@@ -116,7 +116,7 @@ fn the_round_trip_over_three_machines_works() {
 fn the_readme_s_five_commands_work() {
     let net = Net::start("five_commands");
     let file = net.deployment(r#""replicas": 1, "strategy": "SIMPLE""#);
-    let lines = commands("README.md", "nosana-deploy up");
+    let lines = commands("README.md", "nosana-deploy up deployment.json");
     assert_eq!(lines.len(), 5);
     for line in lines {
         let line = line.replace("deployment.json", &file);
@@ -130,7 +130,7 @@ fn the_readme_s_five_commands_work() {
 fn up_and_down_work_as_the_reference_has_them() {
     let net = Net::start("readme_up");
     let file = net.deployment(r#""replicas": 1, "strategy": "INFINITE""#);
-    let lines = commands("docs/cli.md", "nosana-deploy up");
+    let lines = commands("docs/cli.md", "nosana-deploy up service.json");
     assert_eq!(lines.len(), 3);
     for line in lines {
         let line = line.replace("service.json", &file);

@@ -12,7 +12,9 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 20] = [
+    "logs",
+    "jobs",
     "definitions",
     "import",
     "status",
