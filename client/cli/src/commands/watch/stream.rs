@@ -33,7 +33,10 @@ pub(super) async fn stream(
     let report = StatusReport::new(&context.profile, &snapshot);
     let (mut seen, mut told_at) = (snapshot.deployment.header.changes, Instant::now());
     line("deployment", &report)?;
-    while !once {
+    if once {
+        return Ok(());
+    }
+    loop {
         let wait = interval.min(HEARTBEAT.saturating_sub(told_at.elapsed()));
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
@@ -66,7 +69,6 @@ pub(super) async fn stream(
             told_at = Instant::now();
         }
     }
-    Ok(())
 }
 
 /// What happened after a transaction, and the newest one.
