@@ -40,7 +40,7 @@ pub struct DeploymentSpec {
     /// Only the nodes of its jobs get to read the definition: a stub is pinned. Whoever sends `create` sets
     /// [`Self::definitions_url`] first.
     pub confidential: bool,
-    /// Where nodes fetch a confidential definition; see [`stub`](crate::confidential::stub).
+    /// Where nodes fetch a confidential definition; see [`stub`].
     pub definitions_url: String,
     /// What the nodes run.
     pub job_definition: Value,

@@ -18,6 +18,7 @@ pub(crate) mod rent;
 pub(crate) mod results;
 pub(crate) mod revisions;
 pub(crate) mod schedule;
+pub(crate) mod ssh;
 pub(crate) mod status;
 pub(crate) mod steer;
 pub(crate) mod up;

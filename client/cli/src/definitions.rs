@@ -2,7 +2,7 @@
 //! hold secrets: nobody else may read them.
 
 use crate::{context::Context, exit::invalid, ipfs::Gateway};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use nosana_deploy_client::{confidential::commitment, definition::Definition, digest};
 use std::{
     fs,
@@ -10,14 +10,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Keeps a definition where there is a place for it; what goes wrong is said, and stops nothing.
-pub(crate) fn keep(definition: &Definition) {
-    let Some(path) = path(definition.digest()) else {
-        return;
-    };
-    if let Err(error) = write_private(&path, definition.text().as_bytes()) {
-        let path = path.display();
-        eprintln!("the job definition is not kept in {path}: {error}");
+/// Keeps a definition.
+///
+/// # Errors
+/// There is no place for it, or it cannot be written.
+pub(crate) fn keep(definition: &Definition) -> Result<()> {
+    let path = path(definition.digest()).context("there is no data folder to keep it in")?;
+    let kept = write_private(&path, definition.text().as_bytes());
+    kept.with_context(|| format!("the job definition is not kept in {}", path.display()))
+}
+
+/// Keeps a definition that is found elsewhere, too; what goes wrong is said, and stops nothing.
+pub(crate) fn keep_copy(definition: &Definition) {
+    if let Err(error) = keep(definition) {
+        eprintln!("{error:#}");
     }
 }
 
@@ -56,7 +62,7 @@ pub(crate) async fn find_or_fetch(
         )));
     };
     let definition = Gateway::new(gateway)?.definition(digest).await?;
-    keep(&definition);
+    keep_copy(&definition);
     match commitment(&definition) {
         Some(real) => find(&real).ok_or_else(|| {
             invalid(format!(

@@ -12,6 +12,7 @@ mod keeper;
 mod node_api;
 mod output;
 mod profile;
+mod publishing;
 mod results_kept;
 mod secrets;
 mod submit;
@@ -58,6 +59,7 @@ enum Command {
     Results(commands::results::Results),
     Logs(commands::logs::Logs),
     Jobs(commands::logs::Jobs),
+    Ssh(commands::ssh::Ssh),
     Definitions(commands::definitions::DefinitionsCommand),
     Revisions(commands::revisions::Revisions),
     Market(commands::market::ShowMarket),
@@ -138,6 +140,7 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Results(results) => results.run(&context?),
         Command::Logs(logs) => logs.run(&context?),
         Command::Jobs(jobs) => jobs.run(&context?),
+        Command::Ssh(ssh) => ssh.run(&context?),
         Command::Definitions(definitions) => definitions.run(&context?),
         Command::Revisions(revisions) => revisions.run(&context?),
         Command::Market(market) => market.run(&context?),

@@ -83,7 +83,10 @@ impl NodeApi {
             anyhow!("no node runs job {index}; `results --job {index}` shows what it left, once it is over")
         })?;
         let base = context.profile.node_url(&run.node);
-        let mut builder = reqwest::Client::builder().timeout(TIMEOUT);
+        let mut builder = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            // The signature is for this node.
+            .redirect(reqwest::redirect::Policy::none());
         if let Some(host) = local_host(&base) {
             builder = builder.resolve(host, (Ipv4Addr::LOCALHOST, 0).into());
         }
@@ -96,16 +99,36 @@ impl NodeApi {
         })
     }
 
+    /// The node's wallet.
+    pub(crate) fn node(&self) -> Pubkey {
+        self.node
+    }
+
+    /// The job's address.
+    pub(crate) fn job(&self) -> Pubkey {
+        self.job
+    }
+
     /// Asks at a path below the job's.
     ///
     /// # Errors
     /// Each of a refused signature, an unreachable node and an old one has its own sentence.
-    pub(crate) async fn ask(&self, method: Method, path: &str) -> Result<Response> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response> {
         let url = format!("{}/job/{}/{path}", self.base, self.job);
-        let asked = self
+        let mut asked = self
             .client
             .request(method, url)
             .header("Authorization", self.authorization()?);
+        if let Some(body) = body {
+            asked = asked
+                .header("Content-Type", "application/json")
+                .body(body.to_string());
+        }
         let answer = asked.send().await.map_err(reqwest::Error::without_url);
         let answer = answer.map_err(|error| self.unreachable(error))?;
         match answer.status() {

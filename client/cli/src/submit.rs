@@ -426,8 +426,9 @@ async fn publish(plan: &TransactionPlan) -> Result<()> {
     let Some(definition) = &plan.definition else {
         return Ok(());
     };
-    plan.secret.iter().for_each(definitions::keep);
-    definitions::keep(definition);
+    // Nowhere else: without it, no node would ever run the stub's jobs.
+    plan.secret.iter().try_for_each(definitions::keep)?;
+    definitions::keep_copy(definition);
     match &plan.pin {
         Some(ipfs) => ipfs.pin(definition).await,
         None => Ok(()),

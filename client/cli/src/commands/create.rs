@@ -5,7 +5,8 @@ use crate::{
     context::Context,
     exit::invalid,
     format::counted,
-    ipfs::{Ipfs, IpfsOptions},
+    ipfs::Ipfs,
+    publishing::PublishOptions,
     submit::{TransactionOptions, TransactionPlan},
     terms::Terms,
 };
@@ -34,15 +35,8 @@ pub(crate) struct Create {
     /// Its number among the wallet's deployments, the next free one; needed with --blockhash
     #[arg(long, value_name = "NUMBER")]
     id: Option<u64>,
-    /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
-    #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
-    ipfs_api: Option<String>,
-    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
-    /// `https://example.org/nosana`
-    #[arg(long, value_name = "URL")]
-    definitions_url: Option<String>,
     #[command(flatten)]
-    ipfs: IpfsOptions,
+    publish: PublishOptions,
     #[command(flatten)]
     transaction: TransactionOptions,
 }
@@ -50,10 +44,11 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
-        require_server(context, self.definitions_url.as_deref(), &mut spec)?;
-        let pin = context
-            .profile
-            .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
+        if spec.confidential {
+            let is_offline = self.transaction.is_offline();
+            spec.definitions_url = self.publish.definitions_url(context, is_offline)?;
+        }
+        let pin = self.publish.ipfs(context)?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();
@@ -111,21 +106,6 @@ impl Create {
             invalid("--id: missing; use the deployment's number with --blockhash, so that every signer makes the same transaction")
         })
     }
-}
-
-/// Names the server that hands a confidential definition to nodes.
-///
-/// # Errors
-/// It has to, and nothing names one.
-pub(super) fn require_server(
-    context: &Context,
-    named: Option<&str>,
-    spec: &mut DeploymentSpec,
-) -> Result<()> {
-    if spec.confidential {
-        spec.definitions_url = context.profile.definitions_url(named)?;
-    }
-    Ok(())
 }
 
 /// Has what nodes fetch published, and keeps what only this machine hands to them.

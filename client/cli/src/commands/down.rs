@@ -123,9 +123,9 @@ impl Remains {
             // One that cannot be read may use it.
             let is_shared = all.iter().any(|(key, found)| {
                 *key != deployment.address
-                    && found
-                        .as_ref()
-                        .map_or(true, |found| found.header.vault == vault.address)
+                    && found.as_ref().map_or(true, |found| {
+                        found.header.vault == vault.address && found.status() != Status::Archived
+                    })
             });
             let revisions = context.cluster.revisions(deployment).await?.into_iter();
             Ok(Self {

@@ -94,8 +94,13 @@ pub(super) async fn read(
 ) -> Result<History> {
     // Before the transactions, so that none is missing among them.
     let changes = match context.cluster.deployment(deployment).await {
-        Ok(found) => Some(found.header.changes),
-        Err(ClusterError::Missing { .. } | ClusterError::Decode { .. }) => None,
+        Ok(found) => Ok(found.header.changes),
+        // It may be closed; whoever sends lamports there makes no wallet of it.
+        Err(error @ (ClusterError::Missing { .. } | ClusterError::Decode { .. }))
+            if !deployment.is_on_curve() =>
+        {
+            Err(error)
+        }
         Err(error) => return Err(error.into()),
     };
     let span = Span { since, after: None };
@@ -103,7 +108,11 @@ pub(super) async fn read(
     // Some nodes do not say when a transaction was; the program does.
     calls.retain(|call| since.is_none_or(|since| call.told_at().is_none_or(|at| at >= since)));
     let from = since.is_none().then_some(0);
-    Ok(History::of(deployment, calls, from, changes))
+    let history = History::of(deployment, calls, from, changes.as_ref().ok().copied());
+    match changes {
+        Err(error) if history.entries.is_empty() && since.is_none() => Err(error.into()),
+        _ => Ok(history),
+    }
 }
 
 struct HistoryReport {

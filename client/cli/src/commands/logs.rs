@@ -157,7 +157,7 @@ impl Jobs {
         let answer = context.block_on(async {
             context.cluster.require_program().await?;
             let node = NodeApi::of(context, &address, self.job, access).await?;
-            first_event(node.ask(method, &path).await?).await
+            first_event(node.ask(method, &path, None).await?).await
         })?;
         match context.output.is_json() {
             true => say(with_fields(&answer, [("job", json!(self.job))])),

@@ -189,11 +189,18 @@ impl Jobs<'_> {
 
     /// Prints a job's result: what its node left with this machine, or else what the chain names.
     async fn show(&self, gateway: Option<&Gateway>, job: &Finished, ends: &str) -> Result<()> {
-        let bytes = match results_kept::find(&self.job_address(job.index)) {
+        let kept = results_kept::find(&self.job_address(job.index));
+        let is_kept = kept.is_some();
+        let bytes = match kept {
             Some(kept) => Some(kept),
             None => fetch(gateway, job).await?,
         };
-        print(self.context, job, bytes, ends)
+        let report = ResultReport {
+            job,
+            bytes,
+            is_kept,
+        };
+        print(self.context, &report, ends)
     }
 
     fn job_address(&self, index: u64) -> Pubkey {
@@ -234,9 +241,9 @@ async fn fetch(gateway: Option<&Gateway>, job: &Finished) -> Result<Option<Vec<u
 }
 
 /// Prints a job's result, and what `ends` it in JSON.
-fn print(context: &Context, job: &Finished, bytes: Option<Vec<u8>>, ends: &str) -> Result<()> {
+fn print(context: &Context, report: &ResultReport, ends: &str) -> Result<()> {
     if context.output.is_json() {
-        let raw = bytes.as_deref().unwrap_or(b"null");
+        let raw = report.bytes.as_deref().unwrap_or(b"null");
         let mut out = std::io::stdout().lock();
         let written = out
             .write_all(raw)
@@ -244,17 +251,23 @@ fn print(context: &Context, job: &Finished, bytes: Option<Vec<u8>>, ends: &str) 
         let written = written.and_then(|()| out.flush());
         return Ok(written.map_err(Unprinted)?);
     }
-    say(ResultReport { job, bytes }.to_string().trim_end())
+    say(report.to_string().trim_end())
 }
 
 struct ResultReport<'a> {
     job: &'a Finished,
     bytes: Option<Vec<u8>>,
+    /// Its node left it with this machine; the chain does not name it.
+    is_kept: bool,
 }
 
 impl fmt::Display for ResultReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { job, bytes } = self;
+        let Self {
+            job,
+            bytes,
+            is_kept,
+        } = self;
         write!(f, "{}", bold(format!("Job {}", job.index)))?;
         if let Some(at) = job.ended_at {
             write!(f, ", ended {} UTC", time(at))?;
@@ -263,6 +276,9 @@ impl fmt::Display for ResultReport<'_> {
             write!(f, ", by node {node}")?;
         }
         writeln!(f)?;
+        if *is_kept {
+            writeln!(f, "Left with this machine by its node")?;
+        }
         let Some(bytes) = bytes else {
             return writeln!(
                 f,
@@ -356,7 +372,12 @@ mod tests {
             result: None,
         };
         let bytes = result.map(|value| value.to_string().into_bytes());
-        anstream::adapter::strip_str(&ResultReport { job: &job, bytes }.to_string()).to_string()
+        let report = ResultReport {
+            job: &job,
+            bytes,
+            is_kept: false,
+        };
+        anstream::adapter::strip_str(&report.to_string()).to_string()
     }
 
     #[test]

@@ -5,8 +5,9 @@ use crate::{
     context::Context,
     exit::invalid,
     format::time,
-    ipfs::{Ipfs, IpfsOptions},
+    ipfs::Ipfs,
     output::table,
+    publishing::PublishOptions,
     submit::{Owned, TransactionOptions, TransactionPlan},
 };
 use anyhow::Result;
@@ -51,19 +52,11 @@ struct Add {
     /// Its number, the latest and one; needed with --blockhash
     #[arg(long)]
     number: Option<u32>,
-    /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
-    #[arg(long, value_name = "URL", conflicts_with = "sign_only")]
-    ipfs_api: Option<String>,
-    /// Pin a stub: nodes fetch the definition from your `definitions serve`, which is reached here. What a
-    /// deployment's file says, for a file that holds the definition alone
+    /// Pin a stub, and keep the definition for your `definitions serve`; a deployment's file says so itself
     #[arg(long)]
     confidential: bool,
-    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
-    /// `https://example.org/nosana`
-    #[arg(long, value_name = "URL")]
-    definitions_url: Option<String>,
     #[command(flatten)]
-    ipfs: IpfsOptions,
+    publish: PublishOptions,
     #[command(flatten)]
     transaction: TransactionOptions,
 }
@@ -168,16 +161,14 @@ impl Add {
         let definition = Definition::new(&definition, address);
         let (pinned, secret) = match self.confidential || is_confidential {
             true => {
-                let server = context
-                    .profile
-                    .definitions_url(self.definitions_url.as_deref())?;
+                let is_offline = self.transaction.is_offline();
+                let server = self.publish.definitions_url(context, is_offline)?;
                 (stub(&definition, &server), Some(definition))
             }
             false => (definition, None),
         };
         let digest = *pinned.digest();
-        let profile = &context.profile;
-        let pin = profile.ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
+        let pin = self.publish.ipfs(context)?;
         let number = context.block_on(async {
             match self.number {
                 Some(number) => Ok(number),

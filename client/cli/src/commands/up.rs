@@ -3,7 +3,7 @@
 use super::keep::KeepOptions;
 use crate::{
     commands::{
-        create::{plan, prepare, publish, require_server, require_vault},
+        create::{plan, prepare, publish, require_vault},
         funds::require_held,
         read,
         status::why,
@@ -12,8 +12,9 @@ use crate::{
     context::Context,
     exit::invalid,
     format::{counted, nos, sol},
-    ipfs::{Ipfs, IpfsOptions},
+    ipfs::Ipfs,
     output::Facts,
+    publishing::PublishOptions,
     submit::{Owned, TransactionOptions, TransactionPlan},
     terms::who_acts,
 };
@@ -54,15 +55,8 @@ pub(crate) struct Up {
     /// Fund a new deployment for so many rounds [default: 1]
     #[arg(long, value_name = "COUNT", conflicts_with = "hours", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
-    /// Pin the job definition here once you have agreed, for example http://127.0.0.1:5001
-    #[arg(long, value_name = "URL")]
-    ipfs_api: Option<String>,
-    /// Where nodes fetch a confidential definition: your `definitions serve`, for example
-    /// `https://example.org/nosana`
-    #[arg(long, value_name = "URL")]
-    definitions_url: Option<String>,
     #[command(flatten)]
-    ipfs: IpfsOptions,
+    publish: PublishOptions,
     #[command(flatten)]
     keep: KeepOptions,
     #[command(flatten)]
@@ -74,10 +68,10 @@ impl Up {
         self.transaction
             .require_online("create, fund and start, or update")?;
         let mut spec = DeploymentSpec::from_json(&read(&self.file)?)?;
-        require_server(context, self.definitions_url.as_deref(), &mut spec)?;
-        let pin = context
-            .profile
-            .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?;
+        if spec.confidential {
+            spec.definitions_url = self.publish.definitions_url(context, false)?;
+        }
+        let pin = self.publish.ipfs(context)?;
         let keeper = self.keep.keeper(context, &self.transaction)?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
@@ -96,29 +90,22 @@ impl Up {
                 )));
             }
         };
-        let Planned { address, plan } = match plan {
-            Some(planned) => planned,
-            None => return self.nothing(context, found.first()),
+        let address = match (plan, found.first()) {
+            (Some(Planned { address, plan }), _) => {
+                let transaction = &self.transaction;
+                transaction.submit(context, &signers, wallet.as_ref(), plan)?;
+                address
+            }
+            (None, Some(found)) => {
+                nothing(context, found)?;
+                found.address
+            }
+            (None, None) => return Ok(()),
         };
-        self.transaction
-            .submit(context, &signers, wallet.as_ref(), plan)?;
         match keeper {
             Some(keeper) => keeper.until_it_serves(context, &address),
             None => Ok(()),
         }
-    }
-
-    fn nothing(&self, context: &Context, found: Option<&DeploymentAccount>) -> Result<()> {
-        let mut facts = Facts::default();
-        if let Some(found) = found {
-            facts.text("Deployment", "deployment", found.address);
-            facts.add("Number", found.header.id, "id", found.header.id);
-            let status = found.status().name();
-            facts.text("Status", "status", status);
-        }
-        let shown = "nothing: it is as the file says, and nothing was sent";
-        facts.add("Differs", shown, "changes", json!([]));
-        context.output.print(&facts)
     }
 
     /// What creates, funds and starts a deployment.
@@ -220,6 +207,20 @@ impl Up {
         }
         Ok(Some(Planned { address, plan }))
     }
+}
+
+/// Says that nothing is to be done, and how the deployment is.
+fn nothing(context: &Context, found: &DeploymentAccount) -> Result<()> {
+    let address = found.address;
+    let snapshot = context.block_on(async { Ok(context.cluster.snapshot(&address).await?) })?;
+    let mut facts = Facts::default();
+    facts.text("Deployment", "deployment", address);
+    facts.add("Number", found.header.id, "id", found.header.id);
+    facts.text("Status", "status", snapshot.deployment.status().name());
+    facts.text("Why", "why", why(&snapshot));
+    let shown = "nothing: it is as the file says, and nothing was sent";
+    facts.add("Differs", shown, "changes", json!([]));
+    context.output.print(&facts)
 }
 
 /// What is to be done to the deployment at an address.

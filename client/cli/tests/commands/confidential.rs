@@ -2,7 +2,7 @@
 
 use crate::{
     ipfs::kubo,
-    net::{Net, BINARY, MARKET},
+    net::{spawned, Net, BINARY, MARKET},
     world::World,
 };
 use nosana_deploy_client::{digest, jobs_program::node::Node, seeds};
@@ -12,7 +12,7 @@ use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     process::{Child, Stdio},
     time::{SystemTime, UNIX_EPOCH},
@@ -45,17 +45,7 @@ impl Server {
             .args(["definitions", "serve", "--listen", "127.0.0.1:0"])
             .args(["--output", "json-compact"])
             .args(more);
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let facts: Value = serde_json::from_str(&line).unwrap();
+        let (child, facts) = spawned(&mut command, Stdio::null());
         let (_, port) = facts["listen"].as_str().unwrap().rsplit_once(':').unwrap();
         Self {
             port: port.parse().unwrap(),

@@ -115,18 +115,7 @@ impl Net {
         for wallet in &wallets {
             command.args(["--wallet", &wallet.pubkey().to_string()]);
         }
-        let mut child = command
-            .env("SBF_OUT_DIR", programs())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
+        let (child, started) = spawned(command.env("SBF_OUT_DIR", programs()), Stdio::null());
         let [owner, keeper, node] = wallets;
         for (name, wallet) in [("owner", &owner), ("keeper", &keeper), ("node", &node)] {
             write_keypair_file(wallet, folder.join(format!("{name}.json"))).unwrap();
@@ -440,6 +429,22 @@ impl Drop for Net {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A command that goes on, and the line of JSON that it begins with. Whoever wants its stderr sets and reads
+/// that.
+pub(crate) fn spawned(command: &mut std::process::Command, stderr: Stdio) -> (Child, Value) {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (child, serde_json::from_str(&line).unwrap())
 }
 
 /// A job definition that is as short as can be.

@@ -72,7 +72,17 @@ async fn answer(mut stream: TcpStream, project: &Pubkey, kind: Kind, said: &Send
     if head.to_lowercase().contains("upgrade: websocket") {
         return logs(stream, project, kind, said).await;
     }
-    stream.read_exact(&mut vec![0; length]).await.unwrap();
+    let mut request = vec![0; length];
+    stream.read_exact(&mut request).await.unwrap();
+    let content = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let content: usize = content.map_or(0, |length| length.parse().unwrap());
+    let end = head.find("\r\n\r\n").unwrap() + 4;
+    let mut rest = vec![0; (end + content).saturating_sub(length)];
+    stream.read_exact(&mut rest).await.unwrap();
+    request.extend(rest);
+    let content = String::from_utf8_lossy(&request[end..]).into_owned();
     let line = head.lines().next().unwrap().to_owned();
     let header = head
         .lines()
@@ -104,7 +114,7 @@ async fn answer(mut stream: TcpStream, project: &Pubkey, kind: Kind, said: &Send
             json!({"message": "Operation Stopped"}).to_string(),
         ),
     };
-    said.send(line).unwrap();
+    said.send(format!("{line}{content}")).unwrap();
     let text = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -234,13 +244,55 @@ fn a_job_s_node_answers_to_the_key_that_listed_it() {
         net.text(&[&["--profile", profile.as_str()][..], &arguments].concat());
         typed += 1;
     }
-    assert_eq!(typed, 4);
+    assert_eq!(typed, 5);
     let all = with(&["jobs", "0", "0", "stop-op", "lost"]);
     let said = net.refused(1, &all.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(
         said.contains("Failed to Stop operation: no such op"),
         "{said}"
     );
+}
+
+#[test]
+fn the_way_into_a_container_is_a_command_and_lets_a_key_in_first() {
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0XqCL4vLIsYRvd5VmtbOJ8IEKDJpjaVWQ5lmxWVTq5";
+    let net = Net::start("ssh");
+    let key = running(&net);
+    let (gateway, asked) = node(key.pubkey(), Kind::Usual);
+    let (access, profile) = (net.wallet("access"), profile(&net, &gateway));
+    let public = net.file("id.pub", &format!("{KEY} me@home\n"));
+    let ssh = |more: &[&str]| {
+        let own = [
+            "--profile",
+            &profile,
+            "ssh",
+            "0",
+            "0",
+            "--access-keypair",
+            &access,
+        ];
+        net.json(&[&own[..], more].concat())
+    };
+    let job = net.status(&net.address(0))["jobs"][0].clone();
+    let (job, node) = (
+        job["address"].as_str().unwrap(),
+        job["node"].as_str().unwrap(),
+    );
+    let domain = "node.k8s.prd.nos.ci";
+    let command = format!(
+        "ssh -o 'ProxyCommand=socat - PROXY:{domain}:%h:%p,proxyport=5002' nosana-{job}@{node}-ssh.{domain}"
+    );
+    assert_eq!(ssh(&[])["command"], command);
+    assert!(asked.try_recv().is_err(), "the command follows from names");
+    let let_in = ssh(&["--authorize", &public]);
+    assert_eq!(
+        (&let_in["command"], &let_in["authorized"]),
+        (&command.into(), &KEY.into())
+    );
+    let body = json!({"sshPublicKey": KEY});
+    let request = format!("POST /job/{job}/ssh/authorize HTTP/1.1{body}");
+    assert_eq!(asked.recv().unwrap(), request);
 }
 
 #[test]

@@ -12,7 +12,8 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
+    "ssh",
     "logs",
     "jobs",
     "definitions",

@@ -1,9 +1,9 @@
 //! The localnet with everybody on it: the tutorial, word for word, and a page that outlives its job.
 
-use crate::net::{folder, programs, BINARY, ONE_AT_A_TIME, ROOT};
+use crate::net::{folder, programs, spawned, BINARY, ONE_AT_A_TIME, ROOT};
 use serde_json::Value;
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -28,21 +28,11 @@ impl World {
         command
             .args(["localnet", "--output", "json-compact"])
             .args(arguments);
-        let mut child = command
-            .env("SBF_OUT_DIR", programs())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let (child, facts) = spawned(command.env("SBF_OUT_DIR", programs()), Stdio::null());
         Self {
             child,
             home,
-            facts: serde_json::from_str(&line).unwrap(),
+            facts,
             _guard: guard,
         }
     }
@@ -62,21 +52,8 @@ impl World {
 
     /// A command that goes on, and its first line of JSON.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Running {
-            facts: serde_json::from_str(&line).unwrap(),
-            child,
-        }
+        let (child, facts) = spawned(&mut self.command(arguments), Stdio::piped());
+        Running { child, facts }
     }
 
     /// What the localnet's IPFS has under a CID.
@@ -270,21 +247,12 @@ fn a_localnet_keeps_its_wallet_and_finds_free_ports() {
     assert_eq!(mode & 0o777, 0o600);
     // A second one next to it, with the same home.
     let mut second = of(&world.home, BINARY);
-    let mut second = second
+    second
         .args(["localnet", "--nodes", "0", "--output", "json-compact"])
-        .env("SBF_OUT_DIR", programs())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(second.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+        .env("SBF_OUT_DIR", programs());
+    let (mut second, facts) = spawned(&mut second, Stdio::null());
     let _ = second.kill();
     let _ = second.wait();
-    let facts: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(facts["wallet"], wallet);
     for name in ["rpc_url", "ws_url", "ipfs_api", "node_gateway"] {
         assert_ne!(facts[name], world.facts[name], "{name}");
