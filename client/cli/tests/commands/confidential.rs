@@ -6,7 +6,6 @@ use crate::{
     world::World,
 };
 use nosana_deploy_client::{digest, jobs_program::node::Node, seeds};
-use serde_json::Value;
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
