@@ -3,7 +3,7 @@
 
 use crate::{seeds, PROGRAM_ID};
 use anchor_lang::{AccountDeserialize, Discriminator};
-use deployments::state::{ActiveJob, Deployment, Owner, Revision};
+use deployments::state::{deployment::FIRST_REVISION, ActiveJob, Deployment, Owner, Revision};
 use deployments_domain::{
     jobs::Job,
     lifecycle::Lifecycle,
@@ -141,6 +141,12 @@ impl DeploymentAccount {
     /// Who lists its jobs from now on: the access key, or else the vault. Nodes answer to it alone.
     pub fn project(&self) -> Pubkey {
         self.access_key().unwrap_or(self.header.vault)
+    }
+
+    /// Numbers and addresses of the revisions that may have accounts: the first came with the deployment.
+    pub fn later_revisions(&self) -> impl Iterator<Item = (u32, Pubkey)> + '_ {
+        let later = (FIRST_REVISION..=self.header.latest_revision).skip(1);
+        later.map(|number| (number, seeds::revision_address(&self.address, number).0))
     }
 
     /// Its status.

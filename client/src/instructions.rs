@@ -95,8 +95,69 @@ fn build(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{accounts::DeploymentAccount, keeper::plan::tests::snapshot, markets::Run};
+    use crate::{
+        accounts::DeploymentAccount,
+        keeper::plan::tests::snapshot,
+        markets::Run,
+        transaction::{assemble, Budget, Lifetime},
+        DeploymentSpec,
+    };
     use deployments_domain::{settings::Strategy, status::Status};
+
+    /// As `up` sends them, with everything that makes them longer: a nonce, a budget, another fee payer.
+    #[test]
+    fn what_creates_funds_and_starts_fits_into_one_transaction_and_so_does_what_changes_everything()
+    {
+        let key = || Pubkey::new_unique();
+        let text = format!(
+            r#"{{"name": "{}", "market": "{}", "replicas": 100, "timeout": 43200, "strategy": "SCHEDULED",
+                "schedule": "*/5 1-5 * 2 *", "overlap": "REPLACE", "max_price": 1, "max_fee_bps": 1, "keeper_reward": 1,
+                "max_rewards": 1, "max_queue_minutes": 9, "access_key": "{}", "autostart": true,
+                "job_definition": {{"version": "0.1", "type": "container", "ops": [
+                    {{"type": "container/run", "id": "a", "args": {{"image": "ubuntu"}}}}]}}}}"#,
+            "n".repeat(64),
+            key(),
+            key()
+        );
+        let spec = DeploymentSpec::from_json(&text).unwrap();
+        let (owner, deployment) = (key(), key());
+        let fits = |instructions: &[Instruction]| {
+            let budget = Budget {
+                compute_unit_limit: Some(1),
+                compute_unit_price_micro_lamports: Some(1),
+            };
+            let lifetime = Lifetime::Nonce {
+                account: key(),
+                authority: key(),
+                nonce: Default::default(),
+            };
+            assemble(&key(), instructions, &[], &budget, lifetime).is_ok()
+        };
+        let mut up = create(&owner, 0, &spec).to_vec();
+        let [_, funding] = fund(&owner, &Vault::new(owner, 0), 1, 1);
+        up.push(funding);
+        assert!(fits(&up));
+        let args = UpdateArgs {
+            settings: SettingsArgs::from(&spec.settings),
+            access_key: spec.access_key,
+            ..UpdateArgs::default()
+        };
+        let change = [
+            move_to(&owner, &deployment, &spec.market, args),
+            add_revision(&owner, &deployment, 2, [0; 32]),
+            start(&owner, &deployment),
+        ];
+        assert!(fits(&change));
+        let vault = Vault::new(owner, 0);
+        let mut down = vec![archive(&owner, &deployment)];
+        down.extend(withdraw(&vault, Amount::All, Amount::All));
+        down.push(close(&owner, &deployment));
+        down.extend((2..10).map(|number| close_revision(&owner, &deployment, number)));
+        assert!(
+            fits(&down),
+            "with as many revisions as `down` closes at once"
+        );
+    }
 
     #[test]
     fn the_market_is_locked_for_writing_only_to_list_and_to_delist() {

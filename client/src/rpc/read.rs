@@ -328,11 +328,7 @@ impl Cluster {
         deployment: &DeploymentAccount,
     ) -> Result<Revisions, ClusterError> {
         let header = &deployment.header;
-        let later: Vec<u32> = (FIRST_REVISION..=header.latest_revision).skip(1).collect();
-        let keys: Vec<Pubkey> = later
-            .iter()
-            .map(|number| seeds::revision_address(&deployment.address, *number).0)
-            .collect();
+        let (later, keys): (Vec<u32>, Vec<Pubkey>) = deployment.later_revisions().unzip();
         let first = (
             FIRST_REVISION,
             header.first_job_definition,

@@ -2,7 +2,6 @@
 
 use super::{Cluster, ClusterError};
 use crate::{seeds, PROGRAM_ID};
-use deployments::state::deployment::FIRST_REVISION;
 use solana_program::pubkey::Pubkey;
 
 /// An account that holds more than it has to.
@@ -24,9 +23,9 @@ impl Cluster {
         let mut keys = vec![seeds::owner_address(owner).0];
         for (address, found) in self.deployments_of(owner).await? {
             keys.push(address);
-            let latest = found.map_or(0, |found| found.header.latest_revision);
-            let later = (FIRST_REVISION..=latest).skip(1);
-            keys.extend(later.map(|number| seeds::revision_address(&address, number).0));
+            if let Ok(found) = found {
+                keys.extend(found.later_revisions().map(|(_, key)| key));
+            }
         }
         let rent = self.rent().await?;
         let found = keys.iter().zip(self.accounts(&keys).await?);

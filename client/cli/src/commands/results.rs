@@ -91,6 +91,7 @@ impl Results {
 async fn follow(deployment: &Jobs<'_>, gateway: Option<&Gateway>) -> Result<()> {
     let over = deployment.latest().await?.into_iter();
     let mut shown: BTreeSet<u64> = over.map(|job| job.index).collect();
+    eprintln!("waiting for the next job to end");
     loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),

@@ -30,7 +30,7 @@ use std::{io::IsTerminal, time::Duration};
 /// Watch a deployment in the terminal; q leaves
 ///
 /// With `--output json`, its state and then each change are lines of JSON, as `history` has them, with a
-/// heartbeat every 25 seconds, until Ctrl-C.
+/// heartbeat where nothing changes, until Ctrl-C.
 #[derive(Args)]
 pub(crate) struct Watch {
     /// The deployment's address, or its number among the wallet's deployments
@@ -38,6 +38,9 @@ pub(crate) struct Watch {
     /// Seconds between two looks
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
     interval: u64,
+    /// With JSON, seconds after which a line says that nothing happened
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    heartbeat: u64,
     /// Draw once, as text, and leave
     #[arg(long)]
     once: bool,
@@ -63,9 +66,12 @@ struct Funded {
 impl Watch {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         if context.output.is_json() {
-            let interval = Duration::from_secs(self.interval);
             let address = context.deployment_address(&self.deployment)?;
-            return context.block_on(stream::stream(context, &address, interval, self.once));
+            let pace = (!self.once).then(|| stream::Pace {
+                interval: Duration::from_secs(self.interval),
+                heartbeat: Duration::from_secs(self.heartbeat),
+            });
+            return context.block_on(stream::stream(context, &address, pace));
         }
         if !self.once && !std::io::stdout().is_terminal() {
             return Err(invalid("watch needs a terminal; use --once, or status"));

@@ -60,12 +60,23 @@ impl Server {
         authorization: Option<&str>,
         body: &str,
     ) -> (u16, String) {
+        self.ask_with_length(method, path, authorization, body, body.len())
+    }
+
+    /// As [`Self::ask`], of a client that says what it likes of its body's length.
+    fn ask_with_length(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: &str,
+        length: usize,
+    ) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let header = authorization.map_or(String::new(), |it| format!("Authorization: {it}\r\n"));
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}Content-Length: {}\r\n\r\n{body}",
-            body.len()
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}Content-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -163,6 +174,9 @@ fn only_the_node_of_a_job_gets_its_definition_and_leaves_its_result() {
 
     let result = r#"{"status":"success","opStates":[{"operationId":"a","exitCode":0,"logs":[{"type":"stdout","log":"done"}]}]}"#;
     let path = format!("/{job}/results");
+    let (too_long, header) = ((64 << 20) + 1, by_node(now_ms()));
+    let (status, _) = server.ask_with_length("POST", &path, Some(&header), "", too_long);
+    assert_eq!(status, 413);
     let leave = |body: &str| server.ask("POST", &path, Some(&by_node(now_ms())), body).0;
     assert_eq!((leave(result), leave(result), leave("{}")), (200, 200, 409));
     let public = r#"{"status":"success","opStates":[]}"#;

@@ -2,7 +2,7 @@
 
 use crate::{
     ipfs::kubo,
-    net::{Net, MARKET},
+    net::{spawned, Net, BINARY, MARKET},
 };
 use nosana_deploy_client::{
     digest,
@@ -11,6 +11,10 @@ use nosana_deploy_client::{
 };
 use serde_json::Value;
 use solana_signer::Signer;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 const RESULT: &str = r#"{"status":"success","startTime":1,"endTime":2,"opStates":[{"operationId":"a","status":"success","exitCode":0,"logs":[{"type":"stdout","log":"hello\n"},{"type":"stderr","log":"\u001b[2Jbye"}]}]}"#;
 
@@ -198,4 +202,75 @@ fn a_watch_in_json_begins_with_the_state() {
         (&state["type"], &state["status"]),
         (&"deployment".into(), &"DRAFT".into())
     );
+}
+
+#[test]
+fn a_watch_in_json_tells_each_change_and_that_it_is_alive() {
+    let net = Net::start("watch_stream");
+    let key = net.create(r#""replicas": 1, "strategy": "SIMPLE""#);
+    let mut command = std::process::Command::new(BINARY);
+    command
+        .env("HOME", net.home())
+        .args(["--url", &net.url, "watch", &key.to_string()])
+        .args(["--output", "json-compact"])
+        .args(["--interval", "1", "--heartbeat", "2"]);
+    let (mut child, state) = spawned(&mut command, Stdio::null());
+    assert_eq!(state["type"], "deployment");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = |kind: &str| loop {
+        let line = lines.next().expect("the stream goes on").unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["type"] == kind {
+            return line;
+        }
+    };
+    next("heartbeat");
+    net.json(&["start", "0"]);
+    let change = next("change");
+    assert_eq!(
+        (&change["from"], &change["to"]),
+        (&"DRAFT".into(), &"STARTING".into())
+    );
+    net.json(&["stop", "0"]);
+    assert_eq!(next("change")["to"], "STOPPED");
+    net.json(&["archive", "0"]);
+    net.json(&["close", "0"]);
+    next("change");
+    assert_eq!(next("change")["what"], "closed");
+    assert!(
+        child.wait().unwrap().success(),
+        "it ends with the deployment"
+    );
+}
+
+#[test]
+fn whoever_follows_gets_each_result_as_its_job_ends() {
+    let net = Net::start("follow");
+    let key = started(&net, r#""replicas": 2, "strategy": "SIMPLE""#);
+    let digest = digest::digest(RESULT.as_bytes());
+    net.work();
+    finish(&net, &key, 0, &digest);
+    let (gateway, _requests) = kubo(vec![("200 OK", RESULT.into())]);
+    let mut command = std::process::Command::new(BINARY);
+    command
+        .env("HOME", net.home())
+        .args(["--url", &net.url, "results", &key.to_string(), "--follow"])
+        .args(["--ipfs-gateway", &gateway, "--output", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // What ended before it looked is not shown.
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    assert_eq!(said, "waiting for the next job to end\n");
+    net.work();
+    finish(&net, &key, 1, &digest);
+    let mut line = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), RESULT);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

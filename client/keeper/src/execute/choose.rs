@@ -36,6 +36,7 @@ impl Keeper {
         // what was done meanwhile, since then.
         let mut due_since: HashMap<&'static str, i64> = HashMap::new();
         let mut noticed = task.since;
+        let access_keys = self.access_keys();
         for _ in 0..MAX_ACTIONS {
             if self.is_stopping() {
                 return Err(KeeperError::Stopping);
@@ -46,7 +47,7 @@ impl Keeper {
             };
             let (snapshot, slot) = (look.snapshot, look.slot);
             tracing::trace!(deployment = %key, slot, at_least, now = snapshot.now, "looked");
-            let due = snapshot.due_with(&self.access_keys());
+            let due = snapshot.due_with(&access_keys);
             for action in &due {
                 due_since.entry(action.kind()).or_insert(noticed);
             }

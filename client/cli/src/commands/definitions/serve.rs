@@ -9,10 +9,10 @@ use crate::{
 };
 use anyhow::Result;
 use axum::{
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, Request, State},
+    body::{to_bytes, Bytes},
+    extract::{Path, Request, State},
     http::{
-        header::{AUTHORIZATION, CONTENT_TYPE},
+        header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
         HeaderMap, StatusCode,
     },
     middleware::{from_fn_with_state, Next},
@@ -78,7 +78,6 @@ fn router(registry: Arc<Registry>, max_requests: u32) -> Router {
     Router::new()
         .route("/{job}/job-definition", get(definition))
         .route("/{job}/results", post(results))
-        .layer(DefaultBodyLimit::max(MAX_RESULT_BYTES))
         .layer(from_fn_with_state(rate, limited))
         .with_state(registry)
 }
@@ -156,11 +155,14 @@ async fn definition(
 async fn results(
     State(registry): State<Arc<Registry>>,
     Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<StatusCode, Refusal> {
-    let header = authorization(&headers);
+    // Before a byte of the body is read.
+    let header = authorization(request.headers());
     let served = registry.authorize(&job, header, now_ms()).await?;
+    let Some(body) = body_of(request).await else {
+        return Ok(StatusCode::PAYLOAD_TOO_LARGE);
+    };
     Ok(match results_kept::keep(&served.job, &body) {
         Ok(Kept::Now) => {
             eprintln!("job {}: its node left a result", served.job);
@@ -174,6 +176,16 @@ async fn results(
             StatusCode::INTERNAL_SERVER_ERROR
         }
     })
+}
+
+/// A request's body, unless it is, or says that it is, too large.
+async fn body_of(request: Request) -> Option<Bytes> {
+    let said = request.headers().get(CONTENT_LENGTH);
+    let said = said.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    match said {
+        Some(length) if length > MAX_RESULT_BYTES => None,
+        _ => to_bytes(request.into_body(), MAX_RESULT_BYTES).await.ok(),
+    }
 }
 
 #[cfg(test)]

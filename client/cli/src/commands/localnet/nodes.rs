@@ -97,7 +97,6 @@ impl Nodes {
     }
 
     async fn tick(&mut self) -> Result<()> {
-        self.take_jobs().await?;
         let runs = self.cluster.runs(None).await?;
         let mine = |run: &Run| {
             self.wallets
@@ -109,9 +108,14 @@ impl Nodes {
             .filter(mine)
             .map(|run| (run.job, run))
             .collect();
+        self.take_jobs(&runs).await?;
         for (job, run) in &runs {
-            if !self.running.contains_key(job) {
-                self.begin(*job, *run).await?;
+            if self.running.contains_key(job) {
+                continue;
+            }
+            // The next look tries again: its owner's server may be away for a moment.
+            if let Err(error) = self.begin(*job, *run).await {
+                eprintln!("a node: job {job} cannot begin: {error:#}");
             }
         }
         // Only after what replaces it serves.
@@ -128,14 +132,14 @@ impl Nodes {
     }
 
     /// As many nodes as jobs wait, of those that are free, ask the market for one.
-    async fn take_jobs(&self) -> Result<()> {
+    async fn take_jobs(&self, runs: &BTreeMap<Pubkey, Run>) -> Result<()> {
         let Market::Open { queue_room, .. } = self.cluster.market(&self.market).await? else {
             return Ok(());
         };
         let waiting = usize::try_from(QUEUE_CAPACITY.saturating_sub(queue_room))?;
         let is_free = |wallet: &&Keypair| {
-            let mut running = self.running.values();
-            !running.any(|one| one.run.node == wallet.pubkey())
+            let mut nodes = runs.values().map(|run| run.node);
+            nodes.all(|node| node != wallet.pubkey())
         };
         for wallet in self.wallets.iter().filter(is_free).take(waiting) {
             let run = Keypair::new();

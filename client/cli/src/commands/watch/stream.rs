@@ -16,16 +16,16 @@ use solana_program::pubkey::Pubkey;
 use solana_signature::Signature;
 use std::time::{Duration, Instant};
 
-/// A line at least this often, so that a reader knows the stream is alive.
-const HEARTBEAT: Duration = Duration::from_secs(25);
+/// How often something happens.
+pub(super) struct Pace {
+    /// Between two looks.
+    pub(super) interval: Duration,
+    /// A line at least this often, so that a reader knows the stream is alive.
+    pub(super) heartbeat: Duration,
+}
 
-/// Prints the deployment's state, and unless that is all, each change until it is closed or Ctrl-C.
-pub(super) async fn stream(
-    context: &Context,
-    address: &Pubkey,
-    interval: Duration,
-    once: bool,
-) -> Result<()> {
+/// Prints the deployment's state, and at a pace, if one is given, each change until it is closed or Ctrl-C.
+pub(super) async fn stream(context: &Context, address: &Pubkey, pace: Option<Pace>) -> Result<()> {
     context.cluster.require_program().await?;
     // Before the state, so that no change falls between.
     let mut last = context.cluster.latest_call(address).await?;
@@ -33,11 +33,15 @@ pub(super) async fn stream(
     let report = StatusReport::new(&context.profile, &snapshot);
     let (mut seen, mut told_at) = (snapshot.deployment.header.changes, Instant::now());
     line("deployment", &report)?;
-    if once {
+    let Some(Pace {
+        interval,
+        heartbeat,
+    }) = pace
+    else {
         return Ok(());
-    }
+    };
     loop {
-        let wait = interval.min(HEARTBEAT.saturating_sub(told_at.elapsed()));
+        let wait = interval.min(heartbeat.saturating_sub(told_at.elapsed()));
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
             () = tokio::time::sleep(wait) => {}
@@ -64,7 +68,7 @@ pub(super) async fn stream(
             }
             Err(error) => return Err(error),
         }
-        if told_at.elapsed() >= HEARTBEAT {
+        if told_at.elapsed() >= heartbeat {
             line("heartbeat", &json!({}))?;
             told_at = Instant::now();
         }
