@@ -1,5 +1,7 @@
 //! A pure builder for every instruction of the program. Nothing else builds one by hand.
 
+#[cfg(test)]
+mod hints;
 mod keeper;
 mod owner;
 

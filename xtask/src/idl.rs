@@ -1,5 +1,8 @@
 //! The program's IDL, by which wallets, explorers and other clients read it.
 
+mod complete;
+mod words;
+
 use crate::{generated::Generated, paths};
 use anchor_lang_idl::build::IdlBuilder;
 use anyhow::{Context, Result};
@@ -23,7 +26,9 @@ pub(crate) fn idl(check: bool) -> Result<()> {
             None => env::remove_var(name),
         }
     }
-    let idl = idl?;
+    let mut idl = idl?;
+    complete::complete(&mut idl)?;
+    words::rewrite(&mut idl);
     let text = serde_json::to_string_pretty(&idl)? + "\n";
     Generated::new("idl/deployments.json", text).write_or_check(check, "cargo xtask idl")
 }

@@ -12,6 +12,7 @@ mod paths;
 mod process;
 mod sbf;
 mod schema;
+mod source;
 mod stamp;
 mod suites;
 

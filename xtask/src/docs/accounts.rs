@@ -1,13 +1,13 @@
 //! docs/accounts.md: every byte of every account, from the types' own fields and comments.
 
-use crate::paths;
+use crate::source::{comment, state_struct};
 use anyhow::{bail, ensure, Context, Result};
 use deployments_domain::{
     settings::{Overlap, Strategy},
     status::{Reason, Status},
 };
-use std::{fmt::Write, fs};
-use syn::{Expr, Field, Fields, Item, ItemStruct, Lit, Meta, Type};
+use std::fmt::Write;
+use syn::{Expr, Field, Fields, ItemStruct, Lit, Type};
 
 const HEAD: &str = "# Accounts
 
@@ -49,16 +49,7 @@ pub(super) fn page() -> Result<String> {
 }
 
 fn account(name: &str, file: &str, start: usize) -> Result<String> {
-    let path = format!("programs/deployments/src/state/{file}");
-    let source = fs::read_to_string(paths::workspace().join(&path))?;
-    let item = syn::parse_file(&source)?
-        .items
-        .into_iter()
-        .find_map(|item| match item {
-            Item::Struct(item) if item.ident == name => Some(item),
-            _ => None,
-        })
-        .with_context(|| format!("{path} has no struct {name}"))?;
+    let item = state_struct(name, file)?;
     table(name, &item, start)
 }
 
@@ -87,20 +78,8 @@ fn table(name: &str, item: &ItemStruct, start: usize) -> Result<String> {
 
 /// A field's comment in one line, without the links of rustdoc.
 fn meaning(field: &Field) -> String {
-    let lines = field.attrs.iter().filter_map(|attribute| {
-        let Meta::NameValue(pair) = &attribute.meta else {
-            return None;
-        };
-        match &pair.value {
-            Expr::Lit(literal) if pair.path.is_ident("doc") => match &literal.lit {
-                Lit::Str(text) => Some(text.value().trim().to_owned()),
-                _ => None,
-            },
-            _ => None,
-        }
-    });
-    let text = lines.collect::<Vec<_>>().join(" ");
-    text.replace("[`", "`")
+    comment(&field.attrs)
+        .replace("[`", "`")
         .replace("`]", "`")
         .replace('|', "\\|")
 }
