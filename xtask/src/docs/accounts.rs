@@ -23,6 +23,12 @@ Anchor's discriminator. Bold fields are the ones that readers filter by with mem
 | Deployment | `[\"deployment\", wallet, id u64]` | this program |
 | Revision | `[\"revision\", deployment, number u32]` | this program; one for each revision after the first |
 | job, run | `[\"job\", deployment, index u64]`, `[\"run\", …]` | the markets' program; this one signs for their addresses |
+
+[idl/deployments.json](../idl/deployments.json) has these seeds as hints and constants. Readers that are generated from it see
+the fixed part of a Deployment and not the slots behind it. Anchor's `declare_program!` even panics on an account that has
+slots, in `try_deserialize`. What works is to read the fixed part from its own bytes, the discriminator taken off:
+`bytemuck::pod_read_unaligned(&data[8..8 + size_of::<Deployment>()])`, as
+[tests/tests/declared_program.rs](../tests/tests/declared_program.rs) does. The slots follow; `nosana-deploy-client` reads both.
 ";
 
 const SLOTS: &str = "
