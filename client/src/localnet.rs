@@ -21,12 +21,17 @@ use solana_program::{clock::Clock, pubkey::Pubkey, rent::Rent, sysvar};
 use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use surfpool_sdk::{
     cheatcodes::builders::{DeployProgram, SetAccount},
     BlockProductionMode, Surfnet, SurfnetError,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    sync::oneshot,
+};
 
 /// NOS base units in existence: a hundred million NOS.
 const SUPPLY: u64 = 100_000_000_000_000;
@@ -48,6 +53,9 @@ pub enum LocalnetError {
     /// The validator refused.
     #[error(transparent)]
     Surfnet(#[from] SurfnetError),
+    /// The validator started three times, and never answered.
+    #[error("the validator does not answer; see what keeps this machine busy, then try again")]
+    Silent,
     /// An account's state does not fit into its data.
     #[error("the account of {0} cannot be written")]
     Unwritable(Pubkey),
@@ -106,11 +114,7 @@ impl Localnet {
     /// # Errors
     /// If the validator does not start.
     pub async fn start(programs: Programs) -> Result<Self> {
-        // `Clock`: only then do confirmations arrive as on a cluster.
-        let builder = Surfnet::builder()
-            .offline(true)
-            .block_production_mode(BlockProductionMode::Clock);
-        let surfnet = builder.slot_time_ms(SLOT_MS).start().await?;
+        let surfnet = started().await?;
         ignore_events(&surfnet);
         let cheats = surfnet.cheatcodes();
         cheats.deploy(DeployProgram::new(PROGRAM_ID).so_bytes(programs.deployments))?;
@@ -248,6 +252,31 @@ impl Localnet {
         cheats.time_travel_to_timestamp(target)?;
         Ok(())
     }
+}
+
+/// A validator that answers. It chooses its ports, and takes them a moment later: if somebody was faster, it
+/// waits for itself for ever, so it is given up and another one is started.
+async fn started() -> Result<Surfnet> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        let (sender, receiver) = oneshot::channel();
+        let runtime = Handle::current();
+        // Its start blocks the thread that it is on.
+        std::thread::spawn(move || {
+            // `Clock`: only then do confirmations arrive as on a cluster.
+            let builder = Surfnet::builder()
+                .offline(true)
+                .block_production_mode(BlockProductionMode::Clock);
+            let surfnet = runtime.block_on(builder.slot_time_ms(SLOT_MS).start());
+            // Nobody waits any more if it took too long.
+            let _ = sender.send(surfnet);
+        });
+        if let Ok(Ok(surfnet)) = tokio::time::timeout(PATIENCE, receiver).await {
+            return Ok(surfnet?);
+        }
+    }
+    Err(LocalnetError::Silent)
 }
 
 /// Passes connections on to a port of this machine.

@@ -42,7 +42,7 @@ impl Down {
     pub(crate) fn run(self, context: &Context) -> Result<()> {
         self.transaction
             .require_online("stop, archive, withdraw and close")?;
-        let keeper = self.keep.keeper(context, &self.transaction)?;
+        let keeper = self.keep.keeper(context, &self.transaction, self.timeout)?;
         let signers = self.transaction.signers()?;
         let wallet = context.wallet(&signers)?;
         let owner = wallet.pubkey();

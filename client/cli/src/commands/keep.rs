@@ -22,16 +22,36 @@ use std::{
 /// A keeper of one's own.
 #[derive(Args, Clone)]
 pub(super) struct KeepOptions {
-    /// Run a keeper for this deployment until it serves: until nodes run all its jobs. The wallet pays
-    /// its fees
+    /// Run a keeper for this deployment, as long as this command needs one; the wallet pays its fees
     #[arg(long, conflicts_with_all = ["sign_only", "dry_run", "blockhash"])]
     keep: bool,
     /// Keypair file of the deployment's access key, for --keep
     #[arg(long, value_name = "FILE", requires = "keep")]
     access_keypair: Option<String>,
-    /// How long --keep goes on at most, for example 90s or 2h; exits 1 then
+}
+
+/// A keeper of one's own until the deployment serves.
+#[derive(Args, Clone)]
+pub(super) struct ServeOptions {
+    #[command(flatten)]
+    keep: KeepOptions,
+    /// How long --keep waits until nodes run all jobs, for example 90s or 2h; exits 1 then
     #[arg(long, value_name = "TIME", requires = "keep", default_value = "10m", value_parser = humantime::parse_duration)]
     keep_timeout: Duration,
+}
+
+impl ServeOptions {
+    /// The keeper that is asked for, if one is.
+    ///
+    /// # Errors
+    /// As [`KeepOptions::keeper`].
+    pub(super) fn keeper(
+        &self,
+        context: &Context,
+        transaction: &TransactionOptions,
+    ) -> Result<Option<OwnKeeper>> {
+        self.keep.keeper(context, transaction, self.keep_timeout)
+    }
 }
 
 /// What a keeper needs, read before anything is sent.
@@ -53,6 +73,7 @@ impl KeepOptions {
         &self,
         context: &Context,
         transaction: &TransactionOptions,
+        timeout: Duration,
     ) -> Result<Option<OwnKeeper>> {
         if !self.keep || transaction.is_dry_run() {
             return Ok(None);
@@ -62,7 +83,7 @@ impl KeepOptions {
         Ok(Some(OwnKeeper {
             wallet: keypair("keypair", context.keypair_path())?,
             access_keys: access_keys.collect::<Result<_>>()?,
-            timeout: self.keep_timeout,
+            timeout,
         }))
     }
 }
@@ -73,7 +94,7 @@ impl OwnKeeper {
     /// # Errors
     /// That takes too long, or cannot be: the deployment's status says why.
     pub(super) fn until_it_serves(&self, context: &Context, deployment: &Pubkey) -> Result<()> {
-        self.until(context, deployment, |snapshot| {
+        let last = self.until(context, deployment, |snapshot| {
             let status = snapshot.deployment.status();
             match status {
                 Status::Starting => Ok(false),
@@ -83,9 +104,10 @@ impl OwnKeeper {
                 _ => Err(anyhow!("the deployment is {status}: {}", why(snapshot))),
             }
         })?;
-        match context.output.is_json() {
-            true => Ok(()),
-            false => say("It serves."),
+        match (context.output.is_json(), last.deployment.status()) {
+            (true, _) => Ok(()),
+            (false, Status::Running) => say("It serves."),
+            (false, _) => say("Its jobs are over; `results` shows what they left."),
         }
     }
 
@@ -97,6 +119,7 @@ impl OwnKeeper {
         self.until(context, deployment, |snapshot| {
             Ok(snapshot.deployment.header.active == 0)
         })
+        .map(|_| ())
     }
 
     fn until(
@@ -104,7 +127,7 @@ impl OwnKeeper {
         context: &Context,
         deployment: &Pubkey,
         is_done: impl Fn(&Snapshot) -> Result<bool>,
-    ) -> Result<()> {
+    ) -> Result<Snapshot> {
         let since = Instant::now();
         context.block_on(async {
             let _spinner = context.output.spinner("keeping the deployment");
@@ -120,7 +143,7 @@ impl OwnKeeper {
                 }
                 let snapshot = context.cluster.snapshot(deployment).await?;
                 if is_done(&snapshot)? {
-                    return Ok(());
+                    return Ok(snapshot);
                 }
                 if since.elapsed() >= self.timeout {
                     return Err(anyhow!(

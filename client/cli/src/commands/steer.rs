@@ -2,7 +2,7 @@
 //! write off.
 
 use crate::{
-    commands::keep::KeepOptions,
+    commands::keep::ServeOptions,
     context::Context,
     exit::invalid,
     format::counted,
@@ -107,7 +107,7 @@ pub(crate) struct Start {
     #[command(flatten)]
     ipfs: IpfsOptions,
     #[command(flatten)]
-    keep: KeepOptions,
+    keep: ServeOptions,
 }
 
 impl Start {

@@ -1,6 +1,6 @@
 //! `up`: a deployment as its file says, whatever there is so far.
 
-use super::keep::KeepOptions;
+use super::keep::ServeOptions;
 use crate::{
     commands::{
         create::{plan, prepare, publish, require_vault},
@@ -58,7 +58,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     publish: PublishOptions,
     #[command(flatten)]
-    keep: KeepOptions,
+    keep: ServeOptions,
     #[command(flatten)]
     transaction: TransactionOptions,
 }
