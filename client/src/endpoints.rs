@@ -84,15 +84,24 @@ impl Endpoints {
     /// `https://HOST.node.k8s.prd.nos.ci` becomes `http://HOST.localhost:8080`. A gateway that is no such
     /// address changes nothing.
     pub fn behind(mut self, gateway: &str) -> Self {
-        let Some((scheme, place)) = gateway.trim_end_matches('/').split_once("://") else {
-            return self;
-        };
         for endpoint in &mut self.known {
-            let host = host(&endpoint.url);
-            endpoint.url = format!("{scheme}://{host}.{place}");
+            if let Some(url) = url_behind(gateway, host(&endpoint.url)) {
+                endpoint.url = url;
+            }
         }
         self
     }
+}
+
+/// Where a host is reached behind a gateway of one's own; `None` if that is no such address.
+pub fn url_behind(gateway: &str, host: &str) -> Option<String> {
+    let (scheme, place) = gateway.trim_end_matches('/').split_once("://")?;
+    Some(format!("{scheme}://{host}.{place}"))
+}
+
+/// Where a host is reached under Nosana's own domain.
+pub fn usual_url(host: &str) -> String {
+    format!("https://{host}.{NODE_DOMAIN}")
 }
 
 /// The own part of an endpoint's host, by which gateways tell one from another.
@@ -226,8 +235,7 @@ fn is_nothing(expose: &Value) -> bool {
 }
 
 fn url(op: &str, port: u16, flow: &str) -> String {
-    let host = hash(&format!("{op}:{port}:{flow}"), HOST_CHARS);
-    format!("https://{host}.{NODE_DOMAIN}")
+    usual_url(&hash(&format!("{op}:{port}:{flow}"), HOST_CHARS))
 }
 
 /// The first characters of a text's hash in base58.

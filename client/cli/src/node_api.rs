@@ -6,8 +6,7 @@ use anyhow::{anyhow, bail, Context as _, Result};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use nosana_deploy_client::{
-    endpoints::NODE_DOMAIN, jobs_program::account::Job, rpc::ClusterError, seeds,
-    text::printable_line,
+    jobs_program::account::Job, rpc::ClusterError, seeds, text::printable_line,
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{json, Value};
@@ -123,7 +122,7 @@ impl NodeApi {
         let mut asked = self
             .client
             .request(method, url)
-            .header("Authorization", self.authorization()?);
+            .header("Authorization", authorization(&self.job, &self.key)?);
         if let Some(body) = body {
             asked = asked
                 .header("Content-Type", "application/json")
@@ -176,7 +175,8 @@ impl NodeApi {
         if let Some(op) = op {
             body["opId"] = json!(op);
         }
-        let ask = json!({"path": "/flog", "header": self.authorization()?, "body": body});
+        let ask =
+            json!({"path": "/flog", "header": authorization(&self.job, &self.key)?, "body": body});
         socket.send(Message::text(ask.to_string())).await?;
         loop {
             let next = match silence {
@@ -221,16 +221,6 @@ impl NodeApi {
         }
     }
 
-    /// `<message>:<signature>:<unix ms>`. The message is the job, so that it is of no use for another one,
-    /// and the time ends it after minutes.
-    fn authorization(&self) -> Result<String> {
-        let job = self.job.to_string();
-        let signature = self.key.sign_message(job.as_bytes());
-        let at = SystemTime::now().duration_since(UNIX_EPOCH);
-        let at = at.context("the clock is before 1970")?.as_millis();
-        Ok(format!("{job}:{signature}:{at}"))
-    }
-
     fn refused(&self) -> anyhow::Error {
         let (node, key) = (self.node, self.key.pubkey());
         anyhow!("node {node} refuses the signature of {key}; it counts for five minutes, so compare this machine's clock")
@@ -252,6 +242,16 @@ impl NodeApi {
     }
 }
 
+/// `<message>:<signature>:<unix ms>`, as nodes ask for it and make it. The message is the job, so that it is of
+/// no use for another one, and the time ends it after minutes.
+pub(crate) fn authorization(job: &Pubkey, key: &Keypair) -> Result<String> {
+    let job = job.to_string();
+    let signature = key.sign_message(job.as_bytes());
+    let at = SystemTime::now().duration_since(UNIX_EPOCH);
+    let at = at.context("the clock is before 1970")?.as_millis();
+    Ok(format!("{job}:{signature}:{at}"))
+}
+
 /// Why a key is of no use for a job.
 fn not_by(project: &Pubkey, key: &Pubkey, index: u64) -> String {
     match project.is_on_curve() {
@@ -266,14 +266,10 @@ fn log_of(frame: &str) -> Option<Value> {
     serde_json::from_str(frame.get("data")?.as_str()?).ok()
 }
 
-/// The host of an address that is this machine's: `<label>.localhost`.
-fn local_host(base: &str) -> Option<&str> {
+/// The host of an address that is this machine's: `<label>.localhost`. RFC 6761 says so; not every system's
+/// resolver knows.
+pub(crate) fn local_host(base: &str) -> Option<&str> {
     let (_, authority) = base.split_once("://")?;
     let host = authority.split(':').next()?;
     host.ends_with(".localhost").then_some(host)
-}
-
-/// Where a node's API is, under Nosana's own domain.
-pub(crate) fn usual_url(node: &Pubkey) -> String {
-    format!("https://{node}.{NODE_DOMAIN}")
 }

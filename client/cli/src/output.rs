@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use comfy_table::{presets::NOTHING, Table};
 use indicatif::{ProgressBar, ProgressStyle};
+use nosana_deploy_client::text::printable;
 use serde::Serialize;
 use serde_json::Value;
 use std::{fmt, time::Duration};
@@ -73,6 +74,11 @@ pub(crate) fn say(line: impl fmt::Display) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());
     Ok(written.map_err(Unprinted)?)
+}
+
+/// A line that a job printed: it steers no terminal.
+pub(crate) fn printed_line(line: &str) -> String {
+    printable(&line.trim_end_matches('\r').replace('\t', "    "))
 }
 
 /// Text in bold.

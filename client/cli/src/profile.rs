@@ -4,13 +4,12 @@
 use crate::{
     exit::invalid,
     ipfs::{Ipfs, IpfsOptions, Kind},
-    node_api::usual_url,
     secrets::refuse_secret,
 };
 use anyhow::Result;
 use nosana_deploy_client::{
     domain::settings::{InvalidSettings, MAX_KEEPER_REWARD_LAMPORTS},
-    endpoints::Endpoints,
+    endpoints::{url_behind, usual_url, Endpoints},
 };
 use serde::Deserialize;
 use solana_program::pubkey::Pubkey;
@@ -143,14 +142,10 @@ impl Profile {
 
     /// Where a node's API is reached from here.
     pub(crate) fn node_url(&self, node: &Pubkey) -> String {
-        let local = self
-            .node_gateway
-            .as_deref()
-            .map(|it| it.trim_end_matches('/'));
-        match local.and_then(|gateway| gateway.split_once("://")) {
-            Some((scheme, place)) => format!("{scheme}://{node}.{place}"),
-            None => usual_url(node),
-        }
+        let host = node.to_string();
+        let local = self.node_gateway.as_deref();
+        let local = local.and_then(|gateway| url_behind(gateway, &host));
+        local.unwrap_or_else(|| usual_url(&host))
     }
 
     /// The gateway that a flag names, or the profile does.

@@ -20,9 +20,9 @@ pub fn differences(from: &Settings, to: &Settings) -> (SettingsArgs, Vec<Differe
     let (mut args, mut all) = (SettingsArgs::default(), Vec::new());
     /// Compares a setting, and shows it by a function.
     macro_rules! compare {
-        ($($field:ident, $arg:ident, $name:literal, $show:expr;)+) => {$(
+        ($($field:ident, $name:literal, $show:expr;)+) => {$(
             if from.$field != to.$field {
-                args.$arg = wanted.$arg;
+                args.$field = wanted.$field;
                 let show = $show;
                 all.push(Difference {
                     field: $name,
@@ -34,24 +34,24 @@ pub fn differences(from: &Settings, to: &Settings) -> (SettingsArgs, Vec<Differe
     }
     let minutes = |seconds: &u32| (seconds / 60).to_string();
     compare! {
-        replicas, replicas, "replicas", u32::to_string;
-        timeout_seconds, timeout_seconds, "timeout", minutes;
-        schedule, schedule, "schedule", |schedule: &Option<_>| match schedule {
+        replicas, "replicas", u32::to_string;
+        timeout_seconds, "timeout", minutes;
+        schedule, "schedule", |schedule: &Option<_>| match schedule {
             Some(schedule) => format!("\"{schedule}\""),
             None => "none".into(),
         };
-        overlap, overlap, "overlap", |overlap: &deployments_domain::settings::Overlap| overlap.name().to_owned();
-        rotation_seconds, rotation_seconds, "rotation_time", minutes;
-        auto_extend, auto_extend, "auto_extend", bool::to_string;
-        max_price_per_second, max_price_per_second, "max_price", |cap: &u64| match *cap {
+        overlap, "overlap", |overlap: &deployments_domain::settings::Overlap| overlap.name().to_owned();
+        rotation_seconds, "rotation_time", minutes;
+        auto_extend, "auto_extend", bool::to_string;
+        max_price_per_second, "max_price", |cap: &u64| match *cap {
             NO_PRICE_CAP => "none".into(),
             cap => cap.to_string(),
         };
-        max_fee_bps, max_fee_bps, "max_fee_bps", u16::to_string;
-        keeper_reward_lamports, keeper_reward_lamports, "keeper_reward", u64::to_string;
-        max_rewards_lamports_per_day, max_rewards_lamports_per_day, "max_rewards", u64::to_string;
-        retries, retries, "retries", u32::to_string;
-        max_queue_seconds, max_queue_seconds, "max_queue_minutes", minutes;
+        max_fee_bps, "max_fee_bps", u16::to_string;
+        keeper_reward_lamports, "keeper_reward", u64::to_string;
+        max_rewards_lamports_per_day, "max_rewards", u64::to_string;
+        retries, "retries", u32::to_string;
+        max_queue_seconds, "max_queue_minutes", minutes;
     }
     (args, all)
 }

@@ -62,7 +62,7 @@ impl Down {
             }
             transaction = transaction.agreed();
         }
-        match &keeper {
+        match keeper {
             Some(keeper) => keeper.until_it_stopped(context, &address)?,
             // It would be refused as things are, and says so.
             None if transaction.is_dry_run() => {}

@@ -3,6 +3,7 @@
 use crate::{
     context::Context,
     definitions,
+    node_api::local_host,
     output::{bold, table, Facts},
     profile::Profile,
 };
@@ -145,13 +146,8 @@ impl EndpointReport {
     async fn check(&mut self) -> Result<()> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let mut builder = reqwest::Client::builder().timeout(PATIENCE);
-        // RFC 6761: these names are this machine's; not every system's resolver knows.
-        let hosts = self.lines.iter().filter_map(|line| {
-            let (_, rest) = line.endpoint.url.split_once("://")?;
-            rest.split(':')
-                .next()
-                .filter(|host| host.ends_with(".localhost"))
-        });
+        let lines = self.lines.iter();
+        let hosts = lines.filter_map(|line| local_host(&line.endpoint.url));
         for host in hosts {
             builder = builder.resolve(host, (std::net::Ipv4Addr::LOCALHOST, 0).into());
         }

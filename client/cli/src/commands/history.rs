@@ -295,9 +295,8 @@ impl HistoryReport {
             .days
             .iter()
             .map(|(at, day)| {
-                let (date, _) = split_time(*at);
                 vec![
-                    date,
+                    date(*at),
                     day.listed.to_string(),
                     day.settled.to_string(),
                     nos(day.nos_paid),
@@ -380,11 +379,10 @@ fn csv_rows(
     Ok(())
 }
 
-/// A time's date, and the rest.
-fn split_time(at: i64) -> (String, String) {
+/// A time's date.
+fn date(at: i64) -> String {
     let shown = format::time(at);
-    let (date, rest) = shown.split_once(' ').unwrap_or((&shown, ""));
-    (date.to_owned(), rest.to_owned())
+    shown.split(' ').next().unwrap_or_default().to_owned()
 }
 
 impl fmt::Display for HistoryReport {
@@ -421,7 +419,7 @@ impl Serialize for HistoryReport {
                 rewards_lamports,
             } = day;
             json!({
-                "day": split_time(*at).0,
+                "day": date(*at),
                 "jobs_listed": listed,
                 "jobs_settled": settled,
                 "paid_nos": nos_paid,

@@ -93,7 +93,7 @@ impl OwnKeeper {
     ///
     /// # Errors
     /// That takes too long, or cannot be: the deployment's status says why.
-    pub(super) fn until_it_serves(&self, context: &Context, deployment: &Pubkey) -> Result<()> {
+    pub(super) fn until_it_serves(self, context: &Context, deployment: &Pubkey) -> Result<()> {
         let last = self.until(context, deployment, |snapshot| {
             let status = snapshot.deployment.status();
             match status {
@@ -115,7 +115,7 @@ impl OwnKeeper {
     ///
     /// # Errors
     /// As [`Self::until_it_serves`].
-    pub(super) fn until_it_stopped(&self, context: &Context, deployment: &Pubkey) -> Result<()> {
+    pub(super) fn until_it_stopped(self, context: &Context, deployment: &Pubkey) -> Result<()> {
         self.until(context, deployment, |snapshot| {
             Ok(snapshot.deployment.header.active == 0)
         })
@@ -123,7 +123,7 @@ impl OwnKeeper {
     }
 
     fn until(
-        &self,
+        self,
         context: &Context,
         deployment: &Pubkey,
         is_done: impl Fn(&Snapshot) -> Result<bool>,
@@ -132,6 +132,7 @@ impl OwnKeeper {
         context.block_on(async {
             let _spinner = context.output.spinner("keeping the deployment");
             let owner = context.cluster.deployment(deployment).await?.header.owner;
+            let timeout = self.timeout;
             let keeper = self.keeper(context, deployment, &owner);
             loop {
                 match keeper.clone().run_once().await {
@@ -145,10 +146,10 @@ impl OwnKeeper {
                 if is_done(&snapshot)? {
                     return Ok(snapshot);
                 }
-                if since.elapsed() >= self.timeout {
+                if since.elapsed() >= timeout {
                     return Err(anyhow!(
                         "{}: nodes run {} of its {}; a keeper may go on: `nosana-deploy keeper --owner {owner}`",
-                        humantime::format_duration(self.timeout),
+                        humantime::format_duration(timeout),
                         serving(&snapshot),
                         counted(replicas(&snapshot), "replica"),
                     ));
@@ -158,7 +159,7 @@ impl OwnKeeper {
         })
     }
 
-    fn keeper(&self, context: &Context, deployment: &Pubkey, owner: &Pubkey) -> Arc<Keeper> {
+    fn keeper(self, context: &Context, deployment: &Pubkey, owner: &Pubkey) -> Arc<Keeper> {
         let config = Config {
             owners: vec![*owner],
             deployments: vec![*deployment],
@@ -168,13 +169,8 @@ impl OwnKeeper {
             stagger: Duration::ZERO,
             ..Config::new(context.ws_url())
         };
-        let access_keys = self.access_keys.iter().map(Keypair::insecure_clone);
-        Keeper::new(
-            context.another_cluster(),
-            self.wallet.insecure_clone(),
-            access_keys.collect(),
-            config,
-        )
+        let cluster = context.another_cluster();
+        Keeper::new(cluster, self.wallet, self.access_keys, config)
     }
 }
 

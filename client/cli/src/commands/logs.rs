@@ -4,7 +4,7 @@ use crate::{
     context::Context,
     exit::invalid,
     node_api::{AccessOptions, NodeApi},
-    output::{say, with_fields},
+    output::{printed_line, say, with_fields},
 };
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
@@ -86,10 +86,10 @@ fn line(log: &Value) -> String {
         .as_str()
         .map_or_else(|| message.to_string(), str::to_owned);
     let op = printable_line(text("opId"));
-    let lines = message.trim_end_matches('\n').split('\n').map(|each| {
-        let each = printable(&each.trim_end_matches('\r').replace('\t', "    "));
-        format!("{op}: {style}{each}{style:#}")
-    });
+    let lines = message
+        .trim_end_matches('\n')
+        .split('\n')
+        .map(|each| format!("{op}: {style}{}{style:#}", printed_line(each)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -174,10 +174,7 @@ async fn first_event(mut answer: reqwest::Response) -> Result<Value> {
     let mut bytes = Vec::new();
     while let Some(some) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         bytes.extend_from_slice(&some);
-        let text = String::from_utf8_lossy(&bytes);
-        let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
-        let mut whole = events.filter_map(|data| serde_json::from_str(data.trim()).ok());
-        if let Some(event) = whole.next().filter(|_| is_stream) {
+        if let Some(event) = is_stream.then(|| event_in(&bytes)).flatten() {
             return Ok(event);
         }
         if bytes.len() > MOST_BYTES {
@@ -186,6 +183,13 @@ async fn first_event(mut answer: reqwest::Response) -> Result<Value> {
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(serde_json::from_str(&text).unwrap_or_else(|_| json!({"answer": text})))
+}
+
+/// The first whole event of a stream.
+fn event_in(bytes: &[u8]) -> Option<Value> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut events = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    events.find_map(|data| serde_json::from_str(data.trim()).ok())
 }
 
 /// JSON for people: it steers no terminal.

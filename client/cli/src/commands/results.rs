@@ -5,7 +5,7 @@ use crate::{
     exit::{invalid, Unprinted},
     format::{duration, time},
     ipfs::Gateway,
-    output::{bold, say},
+    output::{bold, printed_line, say},
     results_kept,
 };
 use anstyle::{AnsiColor, Style};
@@ -354,8 +354,7 @@ fn write_log(f: &mut fmt::Formatter<'_>, line: &LogLine) -> fmt::Result {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut shown = String::new();
     for each in text.split('\n') {
-        let each = printable(&each.trim_end_matches('\r').replace('\t', "    "));
-        writeln!(shown, "{style}{each}{style:#}")?;
+        writeln!(shown, "{style}{}{style:#}", printed_line(each))?;
     }
     f.write_str(&shown)
 }

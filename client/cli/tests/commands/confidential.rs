@@ -5,7 +5,7 @@ use crate::{
     net::{spawned, Net, BINARY, MARKET},
     world::World,
 };
-use nosana_deploy_client::{digest, jobs_program::node::Node, seeds};
+use nosana_deploy_client::{digest, seeds};
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
@@ -180,18 +180,7 @@ fn only_the_node_of_a_job_gets_its_definition_and_leaves_its_result() {
     let leave = |body: &str| server.ask("POST", &path, Some(&by_node(now_ms())), body).0;
     assert_eq!((leave(result), leave(result), leave("{}")), (200, 200, 409));
     let public = r#"{"status":"success","opStates":[]}"#;
-    let assignment = nosana_deploy_client::jobs_program::node::Assignment {
-        job,
-        job_payer: seeds::vault_address(&net.owner.pubkey(), 0).0,
-        run: run.address,
-        run_payer: run.payer,
-        market: MARKET.parse().unwrap(),
-    };
-    let digest = digest::digest(public.as_bytes());
-    net.send(
-        &[Node(net.node.pubkey()).finish(&assignment, &digest)],
-        &[&net.node],
-    );
+    net.finish(&digest::digest(public.as_bytes()));
     let index = if job == other { "1" } else { "0" };
     let shown = net.text(&["results", "0", "--job", index]);
     assert!(

@@ -2,13 +2,9 @@
 
 use crate::{
     ipfs::kubo,
-    net::{spawned, Net, BINARY, MARKET},
+    net::{spawned, Net, BINARY},
 };
-use nosana_deploy_client::{
-    digest,
-    jobs_program::node::{Assignment, Node},
-    seeds,
-};
+use nosana_deploy_client::{digest, seeds};
 use serde_json::Value;
 use solana_signer::Signer;
 use std::{
@@ -26,21 +22,6 @@ fn started(net: &Net, fields: &str) -> solana_program::pubkey::Pubkey {
     key
 }
 
-/// The node finishes the job that it runs.
-fn finish(net: &Net, deployment: &solana_program::pubkey::Pubkey, index: u64, digest: &[u8; 32]) {
-    let job = seeds::job_address(deployment, index).0;
-    let run = net.run(&net.node.pubkey());
-    let assignment = Assignment {
-        job,
-        job_payer: seeds::vault_address(&net.owner.pubkey(), 0).0,
-        run: run.address,
-        run_payer: run.payer,
-        market: MARKET.parse().unwrap(),
-    };
-    let finish = Node(net.node.pubkey()).finish(&assignment, digest);
-    net.send(&[finish], &[&net.node]);
-}
-
 #[test]
 fn a_history_has_every_change_who_signed_it_and_what_jobs_cost() {
     let net = Net::start("history");
@@ -51,7 +32,7 @@ fn a_history_has_every_change_who_signed_it_and_what_jobs_cost() {
     net.work();
     net.keep(&key);
     let digest = digest::digest(RESULT.as_bytes());
-    finish(&net, &key, 0, &digest);
+    net.finish(&digest);
     net.keep(&key);
 
     let history = net.json(&["history", "0"]);
@@ -135,7 +116,7 @@ fn a_result_is_what_the_chain_names_byte_for_byte() {
     assert!(said.contains("job 0 is not over yet"), "{said}");
     net.work();
     let digest = digest::digest(RESULT.as_bytes());
-    finish(&net, &key, 0, &digest);
+    net.finish(&digest);
 
     let said = net.refused(2, &["results", "0"]);
     let cid = digest::cid(&digest);
@@ -249,7 +230,7 @@ fn whoever_follows_gets_each_result_as_its_job_ends() {
     let key = started(&net, r#""replicas": 2, "strategy": "SIMPLE""#);
     let digest = digest::digest(RESULT.as_bytes());
     net.work();
-    finish(&net, &key, 0, &digest);
+    net.finish(&digest);
     let (gateway, _requests) = kubo(vec![("200 OK", RESULT.into())]);
     let mut command = std::process::Command::new(BINARY);
     command
@@ -266,7 +247,7 @@ fn whoever_follows_gets_each_result_as_its_job_ends() {
     stderr.read_line(&mut said).unwrap();
     assert_eq!(said, "waiting for the next job to end\n");
     net.work();
-    finish(&net, &key, 1, &digest);
+    net.finish(&digest);
     let mut line = String::new();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     lines.read_line(&mut line).unwrap();

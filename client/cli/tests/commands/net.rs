@@ -378,6 +378,20 @@ impl Net {
         self.send(&[quit], &[node]);
     }
 
+    /// The node finishes the job that it runs.
+    pub(crate) fn finish(&self, result: &[u8; 32]) {
+        let run = self.run(&self.node.pubkey());
+        let assignment = Assignment {
+            job: run.job,
+            job_payer: seeds::vault_address(&self.owner.pubkey(), 0).0,
+            run: run.address,
+            run_payer: run.payer,
+            market: MARKET.parse().unwrap(),
+        };
+        let finish = Node(run.node).finish(&assignment, result);
+        self.send(&[finish], &[&self.node]);
+    }
+
     /// The node answers nothing any more, and keeps its connections.
     pub(crate) fn freeze(&self) {
         let pid = self.child.id().to_string();

@@ -38,6 +38,13 @@ fn arguments(line: &str) -> Vec<String> {
         .collect()
 }
 
+/// Runs a line as the owner would.
+fn typed(net: &Net, line: &str) {
+    let arguments = arguments(line);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    net.text(&arguments);
+}
+
 #[test]
 fn the_reference_s_commands_work_in_their_order() {
     let net = Net::start("readme");
@@ -74,9 +81,7 @@ fn what_owners_do_every_day_works() {
     let lines = commands("docs/cli.md", "nosana-deploy trigger");
     assert_eq!(lines.len(), 5);
     for line in lines {
-        let arguments = arguments(&line);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        net.text(&arguments);
+        typed(&net, &line);
     }
 }
 
@@ -120,9 +125,7 @@ fn the_readme_s_five_commands_work() {
     assert_eq!(lines.len(), 5);
     for line in lines {
         let line = line.replace("deployment.json", &file);
-        let arguments = arguments(&line);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        net.text(&arguments);
+        typed(&net, &line);
     }
 }
 
@@ -135,9 +138,7 @@ fn up_and_down_work_as_the_reference_has_them() {
     for line in lines {
         let line = line.replace("service.json", &file);
         let line = line.replace("<DEPLOYMENT>", &net.address(0).to_string());
-        let arguments = arguments(&line);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        net.text(&arguments);
+        typed(&net, &line);
     }
     assert_eq!(net.text(&["list"]), "No deployments.\n");
 }
@@ -160,9 +161,7 @@ fn the_guide_to_confidential_definitions_works() {
         panic!("{lines:?}")
     };
     let line = create.replace("deployment.json", &file);
-    let arguments = arguments(&line);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    net.text(&arguments);
+    typed(&net, &line);
     // `confidential.rs` runs it, at a port of its own.
     assert_eq!(serve, "nosana-deploy definitions serve");
 }

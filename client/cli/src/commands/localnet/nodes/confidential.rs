@@ -1,12 +1,11 @@
 //! What a node does with a stub: it fetches the definition from its owner's server, and leaves the result there.
 
+use crate::node_api::authorization;
 use anyhow::{bail, Context as _, Result};
 use nosana_deploy_client::{confidential::commitment, definition::Definition};
 use serde_json::Value;
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
-use solana_signer::Signer;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The definition that a stub stands for.
 pub(super) async fn fetch(
@@ -54,12 +53,4 @@ fn endpoint(stub: &Definition, direction: &str, job: &Pubkey) -> Result<String> 
     let url = stub.value().pointer(&place).and_then(Value::as_str);
     let url = url.context("a stub without an endpoint")?;
     Ok(url.replace("%%global.job%%", &job.to_string()))
-}
-
-/// As Nosana's nodes make it.
-fn authorization(job: &Pubkey, node: &Keypair) -> Result<String> {
-    let job = job.to_string();
-    let signature = node.sign_message(job.as_bytes());
-    let at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    Ok(format!("{job}:{signature}:{at}"))
 }
