@@ -1,0 +1,12 @@
+export * from "./account.js";
+export * from "./addresses.js";
+export * from "./authorization.js";
+export * from "./codes.js";
+export { parseSchedule } from "./cron.js";
+export { cidOf, definitionFor, digestOf, digestOfCid, stubFor, type Definition, type Json, type JsonObject } from "./definition.js";
+export * from "./endpoints.js";
+export * from "./events.js";
+export { fromJson, readDeploymentJson, type CreateOptions, type Creation, type DeploymentJson } from "./fromJson.js";
+export * from "./generated/index.js";
+export { parseJson } from "./json.js";
+export { InvalidDeployment, type Problem } from "./problems.js";
