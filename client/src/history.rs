@@ -57,6 +57,8 @@ pub enum What {
         owner: Pubkey,
         /// DRAFT or STARTING.
         status: Option<Status>,
+        /// Where its jobs were to be listed at first.
+        market: Pubkey,
     },
     /// It changed the deployment.
     Changed(DeploymentChanged),
@@ -323,6 +325,7 @@ fn what(deployment: &Pubkey, event: &Event) -> Option<What> {
             Some(What::Created {
                 owner: created.owner,
                 status: Status::from_byte(created.status),
+                market: created.market,
             })
         }
         Event::DeploymentChanged(changed) if changed.deployment == *deployment => {

@@ -57,7 +57,7 @@ pub(crate) fn read(file: &Path) -> Result<String> {
 
 /// Accounts that cannot be decoded: named on stderr and in JSON. The others are shown all the same.
 #[derive(Default)]
-struct LeftOut(Vec<(Pubkey, DecodeError)>);
+pub(crate) struct LeftOut(Vec<(Pubkey, DecodeError)>);
 
 impl LeftOut {
     /// What can be decoded; the rest is noted.

@@ -120,12 +120,15 @@ pub(crate) struct Context {
     ws_url: String,
     /// The wallet's URI.
     keypair: String,
+    /// Whether the command line, or the environment, names the wallet.
+    names_keypair: bool,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Context {
     pub(crate) fn new(options: &Options) -> Result<Self> {
         let profile = Profile::read(options.profile.as_deref())?;
+        let names_keypair = options.keypair.is_some();
         let options = &options.clone().or(&Named::by(&profile, options));
         let config = config(options.config.as_deref())?;
         let url = options
@@ -150,6 +153,7 @@ impl Context {
             ws_url: options.ws_url(&url, config.websocket_url)?,
             url,
             keypair: options.keypair.clone().unwrap_or(config.keypair_path),
+            names_keypair,
             runtime: tokio::runtime::Runtime::new()?,
         })
     }
@@ -157,6 +161,12 @@ impl Context {
     /// Where the RPC node answers subscriptions; not to be shown.
     pub(crate) fn ws_url(&self) -> &str {
         &self.ws_url
+    }
+
+    /// The wallet, if the command line or the environment names it: a profile's, or the configuration's, is not
+    /// meant by everything.
+    pub(crate) fn named_keypair(&self) -> Option<&str> {
+        self.names_keypair.then_some(&self.keypair)
     }
 
     /// The wallet as it was named.

@@ -59,7 +59,7 @@ pub(crate) fn keypair(option: &str, path: &str) -> Result<Keypair> {
     refuse_secret(&format!("--{option}"), path)?;
     read_keypair_file(path).map_err(|error| {
         invalid(format!(
-            "--{option} {path}: {error}; a keeper needs a file, because no one is there to sign"
+            "--{option} {path}: {error}; use a file, because no one is there to sign"
         ))
     })
 }

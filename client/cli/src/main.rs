@@ -1,5 +1,6 @@
 //! `nosana-deploy`: the command line for deployments on Nosana's GPU markets.
 
+mod clock;
 mod commands;
 mod context;
 mod definitions;
@@ -15,6 +16,7 @@ mod profile;
 mod publishing;
 mod results_kept;
 mod secrets;
+mod serve;
 mod submit;
 mod terms;
 mod wallet;
@@ -67,6 +69,7 @@ enum Command {
     Schedule(commands::schedule::Show),
     Validate(commands::validate::Validate),
     Import(commands::import::Import),
+    Serve(serve::Serve),
     Keeper(keeper::KeeperCommand),
     Keygen(commands::keygen::Keygen),
     #[cfg(feature = "localnet")]
@@ -148,6 +151,7 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
         Command::Schedule(schedule) => schedule.run(options.output()),
         Command::Validate(validate) => validate.run(options.output()),
         Command::Import(import) => import.run(options.output()),
+        Command::Serve(serve) => serve.run(context?),
         Command::Keeper(keeper) => keeper.run(options),
         Command::Keygen(keygen) => keygen.run(options),
         #[cfg(feature = "localnet")]

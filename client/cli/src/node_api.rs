@@ -1,8 +1,8 @@
 //! The API of the node that runs a job. It answers to whoever listed the job: a vault's address cannot sign, so
 //! deployments need an access key for it.
 
-use crate::{context::Context, exit::invalid, keeper::keypair};
-use anyhow::{anyhow, bail, Context as _, Result};
+use crate::{clock::now_ms, context::Context, exit::invalid, keeper::keypair};
+use anyhow::{anyhow, bail, Result};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use nosana_deploy_client::{
@@ -13,10 +13,7 @@ use serde_json::{json, Value};
 use solana_keypair::Keypair;
 use solana_program::pubkey::Pubkey;
 use solana_signer::Signer;
-use std::{
-    net::Ipv4Addr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{net::Ipv4Addr, time::Duration};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     client_async, connect_async,
@@ -122,7 +119,7 @@ impl NodeApi {
         let mut asked = self
             .client
             .request(method, url)
-            .header("Authorization", authorization(&self.job, &self.key)?);
+            .header("Authorization", authorization(&self.job, &self.key));
         if let Some(body) = body {
             asked = asked
                 .header("Content-Type", "application/json")
@@ -176,7 +173,7 @@ impl NodeApi {
             body["opId"] = json!(op);
         }
         let ask =
-            json!({"path": "/flog", "header": authorization(&self.job, &self.key)?, "body": body});
+            json!({"path": "/flog", "header": authorization(&self.job, &self.key), "body": body});
         socket.send(Message::text(ask.to_string())).await?;
         loop {
             let next = match silence {
@@ -244,12 +241,10 @@ impl NodeApi {
 
 /// `<message>:<signature>:<unix ms>`, as nodes ask for it and make it. The message is the job, so that it is of
 /// no use for another one, and the time ends it after minutes.
-pub(crate) fn authorization(job: &Pubkey, key: &Keypair) -> Result<String> {
+pub(crate) fn authorization(job: &Pubkey, key: &Keypair) -> String {
     let job = job.to_string();
     let signature = key.sign_message(job.as_bytes());
-    let at = SystemTime::now().duration_since(UNIX_EPOCH);
-    let at = at.context("the clock is before 1970")?.as_millis();
-    Ok(format!("{job}:{signature}:{at}"))
+    format!("{job}:{signature}:{}", now_ms())
 }
 
 /// Why a key is of no use for a job.

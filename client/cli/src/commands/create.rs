@@ -123,7 +123,7 @@ pub(super) fn publish(
 ///
 /// # Errors
 /// It is none of the owner's.
-pub(super) fn require_vault(spec: &mut DeploymentSpec, owner: &Pubkey) -> Result<()> {
+pub(crate) fn require_vault(spec: &mut DeploymentSpec, owner: &Pubkey) -> Result<()> {
     match spec.find_vault(owner) {
         true => Ok(()),
         false => Err(invalid(format!(
@@ -134,7 +134,7 @@ pub(super) fn require_vault(spec: &mut DeploymentSpec, owner: &Pubkey) -> Result
 
 /// Completes what a file leaves open by what the cluster and the profile say. Returns the deployment's
 /// number, and where it spends.
-pub(super) async fn prepare(
+pub(crate) async fn prepare(
     context: &Context,
     owner: &Pubkey,
     spec: &mut DeploymentSpec,
@@ -159,7 +159,7 @@ pub(super) async fn prepare(
 }
 
 /// What creates a deployment, and what there is to know of it.
-pub(super) fn plan(
+pub(crate) fn plan(
     context: &Context,
     owner: &Pubkey,
     id: u64,

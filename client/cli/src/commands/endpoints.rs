@@ -105,9 +105,10 @@ struct Line {
     answer: Option<Answer>,
 }
 
-struct Answer {
-    state: &'static str,
-    latency: Duration,
+/// Whether an address answers.
+pub(crate) struct Answer {
+    pub(crate) state: &'static str,
+    pub(crate) latency: Duration,
 }
 
 struct EndpointReport {
@@ -144,14 +145,8 @@ impl EndpointReport {
     }
 
     async fn check(&mut self) -> Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let mut builder = reqwest::Client::builder().timeout(PATIENCE);
-        let lines = self.lines.iter();
-        let hosts = lines.filter_map(|line| local_host(&line.endpoint.url));
-        for host in hosts {
-            builder = builder.resolve(host, (std::net::Ipv4Addr::LOCALHOST, 0).into());
-        }
-        let client = builder.build()?;
+        let urls = self.lines.iter().map(|line| line.endpoint.url.as_str());
+        let client = asker(urls)?;
         for line in &mut self.lines {
             line.answer = Some(ask(&client, &line.endpoint.url).await);
         }
@@ -159,8 +154,18 @@ impl EndpointReport {
     }
 }
 
+/// What asks these addresses; those of a localnet mean this machine.
+pub(crate) fn asker<'a>(urls: impl Iterator<Item = &'a str>) -> Result<reqwest::Client> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let mut builder = reqwest::Client::builder().timeout(PATIENCE);
+    for host in urls.filter_map(local_host) {
+        builder = builder.resolve(host, (std::net::Ipv4Addr::LOCALHOST, 0).into());
+    }
+    Ok(builder.build()?)
+}
+
 /// `up` if something answers, `down` if nothing does, `unknown` if nobody says that there is something.
-async fn ask(client: &reqwest::Client, url: &str) -> Answer {
+pub(crate) async fn ask(client: &reqwest::Client, url: &str) -> Answer {
     let since = Instant::now();
     let mut status = client.head(url).send().await.map(|answer| answer.status());
     if status

@@ -10,10 +10,13 @@ use anyhow::Result;
 use clap::Args;
 use nosana_deploy_client::domain::funding::Funds;
 use nosana_deploy_client::{
-    forecast::forecast, instructions::Vault, keeper::plan::Snapshot, rpc::ClusterError,
+    forecast::forecast,
+    instructions::Vault,
+    keeper::plan::Snapshot,
+    rpc::{Cluster, ClusterError},
 };
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{json, Value};
 use solana_program::pubkey::Pubkey;
 use std::{collections::BTreeMap, fmt};
 
@@ -36,28 +39,47 @@ impl ShowVault {
         let mut left_out = LeftOut::default();
         let lines = context.block_on(async {
             let _spinner = context.output.spinner("reading vaults");
-            context.cluster.require_program().await?;
-            let mut snapshots = Vec::new();
-            for found in left_out.sift(context.cluster.deployments_of(&owner).await?) {
-                // Where its jobs run says nothing of what the vault pays.
-                let snapshot = context.cluster.snapshot_without_search(&found.address);
-                let seen = match snapshot.await {
-                    Ok(snapshot) => Ok(snapshot),
-                    Err(ClusterError::Decode { error, .. }) => Err(error),
-                    Err(error) => return Err(error.into()),
-                };
-                snapshots.extend(left_out.sift([(found.address, seen)]));
-            }
-            let mut lines = Vec::new();
-            for (index, snapshots) in by_vault(&snapshots, self.vault) {
-                let vault = Vault::new(owner, index);
-                let funds = context.cluster.funds(&vault).await?;
-                lines.push(VaultLine::new(vault, funds, &snapshots));
-            }
-            Ok(lines)
+            let cluster = &context.cluster;
+            cluster.require_program().await?;
+            let snapshots = snapshots_of(cluster, &owner, &mut left_out).await?;
+            Ok(vault_lines(cluster, &owner, &snapshots, self.vault).await?)
         })?;
         context.output.print(&Vaults { lines, left_out })
     }
+}
+
+/// An owner's deployments. Where jobs run is not searched for: it says nothing of what a vault pays.
+pub(crate) async fn snapshots_of(
+    cluster: &Cluster,
+    owner: &Pubkey,
+    left_out: &mut LeftOut,
+) -> Result<Vec<Snapshot>, ClusterError> {
+    let mut snapshots = Vec::new();
+    for found in left_out.sift(cluster.deployments_of(owner).await?) {
+        let seen = match cluster.snapshot_without_search(&found.address).await {
+            Ok(snapshot) => Ok(snapshot),
+            Err(ClusterError::Decode { error, .. }) => Err(error),
+            Err(error) => return Err(error),
+        };
+        snapshots.extend(left_out.sift([(found.address, seen)]));
+    }
+    Ok(snapshots)
+}
+
+/// An owner's vaults, the one of this number or all that a deployment uses, and the first.
+pub(crate) async fn vault_lines(
+    cluster: &Cluster,
+    owner: &Pubkey,
+    snapshots: &[Snapshot],
+    only: Option<u16>,
+) -> Result<Vec<VaultLine>, ClusterError> {
+    let mut lines = Vec::new();
+    for (index, snapshots) in by_vault(snapshots, only) {
+        let vault = Vault::new(*owner, index);
+        let funds = cluster.funds(&vault).await?;
+        lines.push(VaultLine::new(vault, funds, &snapshots));
+    }
+    Ok(lines)
 }
 
 fn by_vault(snapshots: &[Snapshot], only: Option<u16>) -> BTreeMap<u16, Vec<&Snapshot>> {
@@ -74,7 +96,7 @@ fn by_vault(snapshots: &[Snapshot], only: Option<u16>) -> BTreeMap<u16, Vec<&Sna
 }
 
 /// One vault.
-struct VaultLine {
+pub(crate) struct VaultLine {
     vault: Vault,
     funds: Funds,
     /// Deployments that list jobs, paid by it.
@@ -96,6 +118,20 @@ impl VaultLine {
                 .map(|snapshot| forecast(snapshot).nos_per_day)
                 .sum(),
         }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "vault": self.vault.address.to_string(),
+            "vault_index": self.vault.index,
+            "owner": self.vault.owner.to_string(),
+            "nos_account": self.vault.nos.to_string(),
+            "nos": self.funds.nos,
+            "lamports": self.funds.lamports,
+            "deployments_listing": self.drawing,
+            "nos_per_day": u64::try_from(self.nos_per_day).unwrap_or(u64::MAX),
+            "runway_seconds": self.runway_seconds(),
+        })
     }
 
     /// Seconds until its NOS are gone at today's prices.
@@ -146,19 +182,7 @@ impl fmt::Display for Vaults {
 
 impl Serialize for Vaults {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lines = self.lines.iter().map(|line| {
-            json!({
-                "vault": line.vault.address.to_string(),
-                "vault_index": line.vault.index,
-                "owner": line.vault.owner.to_string(),
-                "nos_account": line.vault.nos.to_string(),
-                "nos": line.funds.nos,
-                "lamports": line.funds.lamports,
-                "deployments_listing": line.drawing,
-                "nos_per_day": u64::try_from(line.nos_per_day).unwrap_or(u64::MAX),
-                "runway_seconds": line.runway_seconds(),
-            })
-        });
+        let lines = self.lines.iter().map(VaultLine::json);
         serializer.collect_seq(lines.chain(self.left_out.json()))
     }
 }

@@ -12,7 +12,8 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 22] = [
+    "serve",
     "ssh",
     "logs",
     "jobs",

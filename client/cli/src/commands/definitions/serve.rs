@@ -2,6 +2,7 @@
 
 use super::requests::{Refusal, Registry};
 use crate::{
+    clock::now_ms,
     context::Context,
     exit::invalid,
     output::Facts,
@@ -26,7 +27,7 @@ use solana_program::pubkey::Pubkey;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 use tokio::net::TcpListener;
 
@@ -129,14 +130,6 @@ impl IntoResponse for Refusal {
 
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()
-}
-
-/// Unix milliseconds.
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 async fn definition(
