@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema | ci`.
+//! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
+//! fixtures | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -15,6 +16,7 @@ mod schema;
 mod source;
 mod stamp;
 mod suites;
+mod web;
 
 use clap::Parser;
 use std::{ffi::OsString, process::ExitCode};
@@ -68,6 +70,16 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Generate client/typescript/test/fixtures.json from what the Rust client says.
+    Fixtures {
+        /// Only compare, and fail if it differs.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build and test the TypeScript client, which needs Node.js 20 and npm.
+    Typescript,
+    /// Test `nosana-deploy serve` with Nosana's own client, in a browser, and with random requests.
+    Web,
     /// Run every check that a change must pass, and print a table of them.
     Ci(ci::Ci),
     /// Run `nosana-deploy demo`, after build-program.
@@ -100,6 +112,9 @@ fn main() -> ExitCode {
         Task::Docs { check } => docs::docs(check),
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),
+        Task::Fixtures { check } => schema::fixtures(check),
+        Task::Typescript => web::typescript(),
+        Task::Web => web::web(),
         Task::Ci(options) => ci::ci(&options),
         Task::Demo { args } => suites::embedded("demo", &args),
         Task::Localnet { args } => suites::embedded("localnet", &args),
