@@ -5,6 +5,22 @@ import { test } from "node:test";
 import { NosanaNetwork, createNosanaClient } from "@nosana/kit";
 import { definition, served, until } from "./serve.js";
 
+/** Reads server-sent events into `frames` until it is aborted. */
+function follow(url, frames) {
+  const controller = new AbortController();
+  const read = async () => {
+    const answer = await fetch(url, { signal: controller.signal });
+    let text = "";
+    for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
+      const parts = `${text}${chunk}`.split("\n\n");
+      text = parts.pop();
+      frames.push(...parts.filter((part) => part.startsWith("data: ")).map((part) => JSON.parse(part.slice(6))));
+    }
+  };
+  read().catch((error) => error.name === "AbortError" || frames.push({ type: "failed", error: String(error) }));
+  return controller;
+}
+
 test("the service's own client drives a deployment here", { timeout: 400_000 }, async (context) => {
   const { world, wallet, url } = await served(context, { actsFor: true });
   const client = createNosanaClient(NosanaNetwork.MAINNET, {
@@ -60,7 +76,15 @@ test("the service's own client drives a deployment here", { timeout: 400_000 }, 
   await deployment.updateActiveRevision(1);
   assert.equal((await api.get(deployment.id)).active_revision, 1);
 
+  // The stream begins with how it is, and goes on with what happens.
+  const frames = [];
+  const streamed = follow(`${url}/api/deployments/${deployment.id}/stream`, frames);
+  context.after(() => streamed.abort());
+  const has = (wanted) => frames.some((frame) => Object.entries(wanted).every(([name, value]) => frame[name] === value));
+  await until("the stream begins", () => has({ type: "deployment", status: "RUNNING", replicas: 2 }) && has({ type: "job", state: "RUNNING" }));
+
   await deployment.stop();
+  await until("the stream tells of it", () => has({ type: "event", category: "Deployment", event: "STOPPING" }) && has({ type: "deployment", status: "STOPPED" }));
   await until("it is stopped", async () => (await status()) === "STOPPED");
   const over = await deployment.getJobs({ state: "STOPPED", limit: 100 });
   assert.ok(over.jobs.length >= 3 && over.jobs.every((job) => job.time_end > 0));

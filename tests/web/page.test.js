@@ -24,6 +24,7 @@ function testWallet({ address, publicKey, privateKey }) {
       return { signedTransaction };
     }));
   };
+  window.testAccount = account;
   const wallet = {
     version: "1.0.0",
     name: "Test wallet",
@@ -96,6 +97,12 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   await page.getByRole("button", { name: "Sign in the wallet" }).click();
   await page.getByRole("alert").getByText("Test wallet did not sign (User rejected the request); nothing was sent").waitFor();
   await page.evaluate(() => { window.walletRefuses = false; });
+  // A wallet that is for another cluster.
+  await page.evaluate(() => { window.testAccount.chains = ["solana:mainnet"]; });
+  await card.getByRole("button", { name: "Start…" }).click();
+  await page.getByRole("button", { name: "Sign in the wallet" }).click();
+  await page.getByRole("alert").getByText("the wallet's account is for solana:mainnet, and this server's cluster is solana:localnet; nothing was sent").waitFor();
+  await page.evaluate(() => { window.testAccount.chains = ["solana:localnet"]; });
   await card.getByRole("button", { name: "Start…" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Cancelled; nothing was sent.").waitFor();
@@ -136,6 +143,14 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   await page.getByRole("button", { name: "Sign in the wallet" }).focus();
   await page.keyboard.press("Enter");
   await card.getByText("STOPPED").waitFor({ timeout: 60_000 });
+
+  const result = card.getByRole("button", { name: "Result" }).first();
+  await result.click();
+  await card.getByText("none that this server gets").first().waitFor();
+  await editor.fill(draft(1).replace("INFINITE", "SCHEDULED").replace('"timeout"', '"schedule": "0 0 * * *", "autostart": true, "timeout"').replace("from a browser", "nightly"));
+  await page.getByRole("button", { name: "Create…" }).click();
+  await agree(/Create deployment "nightly"/);
+  await page.getByText(/Fires at "0 0 \* \* \*" UTC; next 20\d\d-\d\d-\d\d 00:00 UTC, /).waitFor();
 
   await vault.getByLabel("NOS").fill("ALL");
   await vault.getByLabel("SOL").fill("ALL");

@@ -1,10 +1,11 @@
 // What must not work: each with a clear answer, and nothing sent.
 
 import assert from "node:assert/strict";
-import { request } from "node:http";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
 import { test } from "node:test";
 import { getBase58Decoder, signBytes, generateKeyPairSigner } from "@solana/kit";
-import { definition, served } from "./serve.js";
+import { definition, served, started } from "./serve.js";
 
 const MESSAGE = "NosanaApiAuthentication";
 
@@ -93,6 +94,14 @@ test("bad requests are refused, and nothing is sent", { timeout: 300_000 }, asyn
   const made = (await make("fund", { account, nos: "1" })).json();
   await refused(send(made.transaction), 400, /a signature is missing/);
 
+  // Somebody else's deployment.
+  const { url: owners, world: there, wallet: owner } = await served(context, { actsFor: true });
+  const theirs = { ...json, "x-user-id": owner.address, Authorization: await authorization(owner) };
+  const created = await ask(`${owners}/api/deployments/create`, { method: "POST", headers: theirs, body: body.replace(world.market, there.market) });
+  const { id } = created.json();
+  const foreign = { account, deployment: id };
+  await refused(ask(`${owners}/api/transactions/start`, { method: "POST", headers: json, body: JSON.stringify(foreign) }), 403, /belongs to/);
+
   // Nothing of all that was done.
   const { deployments, pagination } = (await ask(`${url}/api/deployments`, { headers: own })).json();
   assert.deepEqual([deployments, pagination.total_items], [[], 0]);
@@ -104,9 +113,24 @@ test("bad requests are refused, and nothing is sent", { timeout: 300_000 }, asyn
 });
 
 test("without a key nothing is signed; without the program nothing is served", { timeout: 300_000 }, async (context) => {
-  const { wallet, url } = await served(context);
+  const { world, wallet, url } = await served(context);
   const headers = { "Content-Type": "application/json", "x-user-id": wallet.address, Authorization: await authorization(wallet) };
   const answer = await ask(`${url}/api/deployments/create`, { method: "POST", headers, body: "{}" });
   assert.equal(answer.status, 403);
   assert.match(answer.json().error, /start it with --keypair/);
+
+  // A cluster that has no account.
+  const empty = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk) => (text += chunk));
+    request.on("end", () => {
+      const { id, params } = JSON.parse(text);
+      const value = Array.isArray(params?.[0]) ? params[0].map(() => null) : null;
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result: { context: { slot: 1 }, value } }));
+    });
+  }).listen(0, "127.0.0.1");
+  await once(empty, "listening");
+  context.after(() => empty.close());
+  const elsewhere = started(context, ["serve", "--url", `http://127.0.0.1:${empty.address().port}`, "--listen", "127.0.0.1:0"], world.home);
+  await assert.rejects(elsewhere, /the deployments program \w+ is not deployed at http:/);
 });

@@ -3,7 +3,7 @@
 import { createKeyPairSignerFromBytes } from "@solana/kit";
 import { localnet, started, until } from "../../client/typescript/test/world.js";
 
-export { until };
+export { started, until };
 
 /** Starts both, and stops them when the test is over. With `actsFor`, the server signs for the localnet's wallet. */
 export async function served(context, { actsFor = false } = {}) {
