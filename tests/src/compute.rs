@@ -10,7 +10,7 @@ mod report;
 mod scene;
 mod trace;
 
-use crate::chain::Chain;
+use crate::{measure::Measure, Chain};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use trace::Trace;

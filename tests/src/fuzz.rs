@@ -19,7 +19,7 @@ mod stage;
 pub use play::{play, Played};
 pub use scenario::{scenario, Plan, Scenario, Step};
 
-use crate::chain::Chain;
+use crate::Chain;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use std::{cell::RefCell, collections::BTreeMap};
 

@@ -1,7 +1,7 @@
 //! Everything a change must pass, in named stages. The tests come last, so that the log ends with their
 //! summary, after the table.
 
-use crate::{bench, docs, idl, links, paths, process, sbf, schema, suites, web};
+use crate::{bench, docs, idl, links, packages, paths, process, sbf, schema, suites, web};
 use anyhow::{bail, Context, Result};
 use std::{
     fmt::Write,
@@ -18,7 +18,7 @@ pub(crate) struct Ci {
 
 type Run = fn() -> Result<()>;
 
-const STAGES: [(&str, Run); 20] = [
+const STAGES: [(&str, Run); 22] = [
     ("fmt", fmt),
     ("clippy", || {
         cargo("clippy --workspace --all-targets --locked -- -D warnings")
@@ -41,6 +41,8 @@ const STAGES: [(&str, Run); 20] = [
     ("idl", || idl::idl(true)),
     ("schema", || schema::schema(true)),
     ("fixtures", || schema::fixtures(true)),
+    ("testkit", || packages::testkit(true)),
+    ("packages", packages::packages),
     ("typescript", web::typescript),
     ("web", web::web),
     ("examples", examples),

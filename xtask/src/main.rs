@@ -1,5 +1,5 @@
 //! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
-//! fixtures | typescript | web | ci`.
+//! fixtures | testkit | packages | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -9,6 +9,7 @@ mod docs;
 mod generated;
 mod idl;
 mod links;
+mod packages;
 mod paths;
 mod process;
 mod sbf;
@@ -76,6 +77,14 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Copy the programs' bytecode into the test kit.
+    Testkit {
+        /// Only compare, and fail if it differs.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Package what is published, and use the packages as a stranger would.
+    Packages,
     /// Build and test the TypeScript client, which needs Node.js 20 and npm.
     Typescript,
     /// Test `nosana-deploy serve` with Nosana's own client, in a browser, and with random requests.
@@ -113,6 +122,8 @@ fn main() -> ExitCode {
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),
         Task::Fixtures { check } => schema::fixtures(check),
+        Task::Testkit { check } => packages::testkit(check),
+        Task::Packages => packages::packages(),
         Task::Typescript => web::typescript(),
         Task::Web => web::web(),
         Task::Ci(options) => ci::ci(&options),

@@ -1,7 +1,7 @@
 //! What a schedule takes to find its next firing: usual ones, and the worst there are.
 
 use super::{scene::named, Bench};
-use crate::NOW;
+use crate::{measure::Measure, NOW};
 use borsh::BorshDeserialize;
 use cron_probe::{units_of_search, Question};
 use deployments_domain::cron::Schedule;

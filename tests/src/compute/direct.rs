@@ -5,7 +5,7 @@ use super::{
     scene::{message, named, Scene},
     Bench, Queue, Row,
 };
-use crate::TIMEOUT;
+use crate::{measure::Measure, TIMEOUT};
 use nosana_deploy_client::{
     instructions::{common_addresses, market_vault_address, nos_account_address},
     transaction::Budget,

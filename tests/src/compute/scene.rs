@@ -5,10 +5,8 @@ use super::{
     Bench, Queue, Row,
 };
 use crate::{
-    accounts::{market_account, market_on_chain, token_account},
-    bank::Bank,
-    chain::Chain,
-    NOW, RUN_RENT, SOL, TIMEOUT,
+    market_account, market_on_chain, measure::Measure, token_account, Bank, Chain, NOW, RUN_RENT,
+    SOL, TIMEOUT,
 };
 use anchor_lang::AccountSerialize;
 use deployments_domain::{

@@ -2,7 +2,7 @@
 //! not propose the program refuses, because nothing is due.
 
 use super::{check::ensure, stage::Stage};
-use crate::bank::Failure;
+use crate::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{jobs::StopReason, status::Status};
 use nosana_deploy_client::{

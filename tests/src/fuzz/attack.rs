@@ -5,7 +5,7 @@ use super::{
     keeper::{list_jobs, reclaim},
     stage::Stage,
 };
-use crate::{bank::Failure, node::shown, FLOOR};
+use crate::{shown, Failure, FLOOR};
 use deployments::{
     instructions::{Amount, UpdateArgs},
     settings::SettingsArgs,

@@ -1,7 +1,7 @@
 //! What must hold after every step: the invariants of the design.
 
 use super::{agree::is_refused_fee, play::is_open, scenario::Step, stage::Stage};
-use crate::bank::Failure;
+use crate::Failure;
 use deployments::errors::DeployError;
 use deployments_domain::{
     funding::Funds,

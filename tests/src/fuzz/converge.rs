@@ -3,11 +3,7 @@
 //! proposes, and an owner who writes off what is lost.
 
 use super::{agree::observe, check::ensure, stage::Stage};
-use crate::{
-    accounts::{market_account, token_account},
-    bank::Bank,
-    PRICE, SOL,
-};
+use crate::{market_account, measure::Measure, token_account, Bank, PRICE, SOL};
 use deployments_domain::{settings::Strategy, status::Status};
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
@@ -62,8 +58,7 @@ fn make_fair(fair: &mut Stage) {
             .read::<MarketAccount>(&market)
             .unwrap_or_else(|| market_account(fair.authority, &market));
         (state.job_price, state.job_type) = (PRICE, 0);
-        fair.chain
-            .set(&market, crate::accounts::market_on_chain(&state));
+        fair.chain.set(&market, crate::market_on_chain(&state));
         let escrow = market_vault_address(&market);
         let full = token_account(escrow, NOS_MINT, 1_000 * PLENTY);
         fair.chain.set(&escrow, full);

@@ -5,7 +5,7 @@ use super::{
     scenario::Step,
     stage::{Listed, Stage},
 };
-use crate::bank::Failure;
+use crate::Failure;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     instructions::{self as ix, JobRun},

@@ -1,10 +1,7 @@
 //! What nodes and the market's authority do.
 
 use super::{play::nothing, scenario::Step, stage::Stage};
-use crate::{
-    accounts::{market_account, market_on_chain},
-    bank::Failure,
-};
+use crate::{market_account, market_on_chain, Failure};
 use nosana_deploy_client::{
     instructions::{market_vault_address, nos_account_address},
     jobs_program::{

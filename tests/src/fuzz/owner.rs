@@ -5,7 +5,7 @@ use super::{
     scenario::Step,
     stage::Stage,
 };
-use crate::{bank::Failure, COST};
+use crate::{Failure, COST};
 use deployments::{
     instructions::{Amount, UpdateArgs},
     settings::SettingsArgs,

@@ -10,7 +10,7 @@ use super::{
     scenario::{Scenario, Step},
     stage::Stage,
 };
-use crate::{bank::Failure, chain::Chain};
+use crate::{Chain, Failure};
 use deployments_domain::lifecycle::NEVER;
 use nosana_deploy_client::jobs_program::account::{JOB_QUEUED, JOB_STOPPED};
 use nosana_jobs_localnet::state::JobAccount;

@@ -1,8 +1,8 @@
 //! Who and what a scenario is about, and what has been listed so far.
 
 use super::{Plan, Scenario};
-use crate::{accounts::market_account, bank::Bank, COST, NOW, PRICE, SOL, TIMEOUT};
-use crate::{bank::Failure, chain::Chain};
+use crate::{market_account, Bank, COST, NOW, PRICE, SOL, TIMEOUT};
+use crate::{Chain, Failure};
 use deployments_domain::{
     cron::Schedule,
     funding::Rents,

@@ -54,7 +54,7 @@ fn lookup_table(world: &mut World, addresses: Vec<Pubkey>) -> AddressLookupTable
 
 #[tokio::test]
 async fn with_a_lookup_table_twelve_jobs_fit_into_one_transaction() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 12, 12).await;
     let deployment = world.deployment(&key).await;
     let keeper = world.keeper.insecure_clone();
@@ -95,7 +95,7 @@ async fn with_a_lookup_table_twelve_jobs_fit_into_one_transaction() {
 
 #[tokio::test]
 async fn a_nonce_s_value_counts_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.create(&world.spec(Strategy::Simple, 1)).await;
     let (owner, nonce) = (world.owner.insecure_clone(), Keypair::new());
     let create = create_nonce_account(&owner.pubkey(), &nonce.pubkey(), &owner.pubkey(), 1_447_680);

@@ -14,7 +14,7 @@ use solana_signer::Signer;
 
 #[tokio::test]
 async fn what_was_asked_for_is_what_is_stored() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         name: "Größe 🚀".into(),
         settings: Settings {
@@ -55,7 +55,7 @@ async fn what_was_asked_for_is_what_is_stored() {
 
 #[tokio::test]
 async fn settings_that_the_rules_refuse_are_refused_by_name() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let schedule = Schedule::parse("0 0 * * *").unwrap();
     let never = Schedule {
         day_of_month: 1 << 31,
@@ -219,7 +219,7 @@ async fn settings_that_the_rules_refuse_are_refused_by_name() {
 
 #[tokio::test]
 async fn every_id_is_used_once_even_after_closing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (owner, spec) = (world.owner.pubkey(), world.spec(Strategy::Simple, 1));
     let key = world.create(&spec).await;
     let rent = world.lamports(&key).await;
@@ -245,7 +245,7 @@ async fn every_id_is_used_once_even_after_closing() {
 
 #[tokio::test]
 async fn several_deployments_share_a_vault_and_one_wallet_has_several_vaults() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = world.spec(Strategy::Simple, 1);
     let (first, second) = (world.create(&spec).await, world.create(&spec).await);
     let third = world

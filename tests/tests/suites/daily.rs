@@ -92,7 +92,7 @@ fn without_key(mut instruction: Instruction) -> Instruction {
 
 #[tokio::test]
 async fn an_access_key_is_the_project_of_its_jobs_and_the_vault_their_payer() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, access) = with_key(&mut world).await;
     let deployment = world.deployment(&key).await;
     let list = ix::list_jobs(&world.keeper.pubkey(), &deployment, 2);
@@ -127,7 +127,7 @@ async fn an_access_key_is_the_project_of_its_jobs_and_the_vault_their_payer() {
 
 #[tokio::test]
 async fn without_the_key_anyone_still_settles_tracks_and_records() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, access) = with_key(&mut world).await;
     list_with(&mut world, &key, 1, &access).await.unwrap();
     world.withdraw(Amount::All, Amount::All).await.unwrap();
@@ -168,7 +168,7 @@ async fn without_the_key_anyone_still_settles_tracks_and_records() {
 
 #[tokio::test]
 async fn a_rotated_key_strands_no_job() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, first) = with_key(&mut world).await;
     list_with(&mut world, &key, 1, &first).await.unwrap();
     let second = Keypair::new();
@@ -197,7 +197,7 @@ async fn a_rotated_key_strands_no_job() {
 #[tokio::test]
 async fn a_quit_job_s_deposit_comes_back_with_its_key_and_a_lost_key_costs_no_more_than_a_write_off(
 ) {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, access) = with_key(&mut world).await;
     list_with(&mut world, &key, 2, &access).await.unwrap();
     for index in [0, 1] {
@@ -228,7 +228,7 @@ async fn a_quit_job_s_deposit_comes_back_with_its_key_and_a_lost_key_costs_no_mo
 
 #[tokio::test]
 async fn a_queued_job_of_a_lost_key_can_be_written_off_and_one_of_the_vault_s_cannot() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, access) = with_key(&mut world).await;
     list_with(&mut world, &key, 1, &access).await.unwrap();
     world.write_off(&key, 0).await.unwrap();
@@ -242,7 +242,7 @@ async fn a_queued_job_of_a_lost_key_can_be_written_off_and_one_of_the_vault_s_ca
 
 #[tokio::test]
 async fn what_prolongs_a_job_needs_its_key() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, access) = with_key(&mut world).await;
     list_with(&mut world, &key, 1, &access).await.unwrap();
     let run = take(&mut world, 0, 0).await;
@@ -262,7 +262,7 @@ async fn what_prolongs_a_job_needs_its_key() {
 
 #[tokio::test]
 async fn a_raised_timeout_prolongs_running_jobs_at_their_own_price_and_only_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 3).await;
     world.list(&key, 1).await.unwrap();
     let run = world.serve(0, &key, 0).await;
@@ -306,7 +306,7 @@ async fn a_raised_timeout_prolongs_running_jobs_at_their_own_price_and_only_once
 
 #[tokio::test]
 async fn a_vault_that_cannot_pay_for_a_raise_is_no_shortage() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let run = take(&mut world, 0, 0).await;
@@ -325,7 +325,7 @@ async fn a_vault_that_cannot_pay_for_a_raise_is_no_shortage() {
 
 #[tokio::test]
 async fn infinite_scales_to_zero_and_back() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 9).await;
     world.list(&key, 2).await.unwrap();
     let run = take(&mut world, 0, 0).await;
@@ -349,7 +349,7 @@ async fn infinite_scales_to_zero_and_back() {
 
 #[tokio::test]
 async fn a_schedule_scaled_to_zero_fires_nothing_and_catches_up_with_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 9).await;
     let midnight = world.deployment(&key).await.header.next_due_at;
     world.set_time(midnight).await;
@@ -371,7 +371,7 @@ async fn a_schedule_scaled_to_zero_fires_nothing_and_catches_up_with_nothing() {
 
 #[tokio::test]
 async fn a_triggered_round_is_listed_now_and_the_schedule_goes_on() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 9).await;
     let midnight = world.deployment(&key).await.header.next_due_at;
     let nothing = refused(DeployError::NothingDue);
@@ -398,7 +398,7 @@ async fn a_triggered_round_is_listed_now_and_the_schedule_goes_on() {
 #[tokio::test]
 async fn an_edited_schedule_drops_what_is_due_unless_it_is_to_run() {
     for run_due in [false, true] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(Strategy::Scheduled, 1, 9).await;
         let midnight = world.deployment(&key).await.header.next_due_at;
         world.set_time(midnight).await;
@@ -421,7 +421,7 @@ async fn an_edited_schedule_drops_what_is_due_unless_it_is_to_run() {
 async fn a_round_that_a_shortage_interrupted_lapses_with_the_next_firing() {
     // With FORBID the next firing is skipped, because a job of this one is active then.
     for (overlap, then) in [(Overlap::Forbid, 0), (Overlap::Allow, 2)] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let mut spec = world.spec(Strategy::Scheduled, 2);
         spec.settings.overlap = overlap;
         spec.settings.timeout_seconds = 29 * 86_400;
@@ -456,7 +456,7 @@ async fn a_round_that_a_shortage_interrupted_lapses_with_the_next_firing() {
 
 #[tokio::test]
 async fn a_drained_deployment_lets_nodes_finish_and_stop_again_ends_their_jobs() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 3, 9).await;
     world.list(&key, 3).await.unwrap();
     let runs = [take(&mut world, 0, 0).await, take(&mut world, 1, 1).await];
@@ -484,7 +484,7 @@ async fn a_drained_deployment_lets_nodes_finish_and_stop_again_ends_their_jobs()
 
 #[tokio::test]
 async fn a_restarted_job_is_replaced_once_another_serves() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     let old = world.serve(0, &key, 0).await;
@@ -520,7 +520,7 @@ async fn a_restarted_job_is_replaced_once_another_serves() {
 
 #[tokio::test]
 async fn a_job_that_no_node_takes_is_taken_off_the_market_and_its_deposit_returns() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let mut spec = world.spec(Strategy::Simple, 2);
     spec.settings.max_queue_seconds = 600;
     let spec = DeploymentSpec {
@@ -571,7 +571,7 @@ async fn a_job_that_no_node_takes_is_taken_off_the_market_and_its_deposit_return
 
 #[tokio::test]
 async fn a_deployment_moves_to_another_market_and_goes_on_there() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let mut spec = world.spec(Strategy::Simple, 1);
     spec.settings.max_price_per_second = PRICE;
     let spec = DeploymentSpec {

@@ -104,7 +104,7 @@ pub(crate) const STATES: [(Status, bool); 11] = [
 
 #[tokio::test]
 async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (mut allowed, mut refused) = (0, 0);
     for (status, active) in STATES {
         let stop = Event::Stop {
@@ -176,7 +176,7 @@ async fn owners_may_do_what_the_status_machine_allows_and_nothing_else() {
 
 #[tokio::test]
 async fn keepers_list_only_where_jobs_are_due() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         world.fund(2 * COST, SOL).await;
@@ -198,7 +198,7 @@ async fn keepers_list_only_where_jobs_are_due() {
 
 #[tokio::test]
 async fn keepers_record_a_shortage_only_where_jobs_are_due_and_only_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         let outcome = world.list(&key, 2).await;
@@ -226,7 +226,7 @@ async fn keepers_record_a_shortage_only_where_jobs_are_due_and_only_once() {
 
 #[tokio::test]
 async fn keepers_record_a_price_above_the_cap_only_where_jobs_are_due() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         let mut dear = world.market_state().await;
@@ -252,7 +252,7 @@ async fn keepers_record_a_price_above_the_cap_only_where_jobs_are_due() {
 
 #[tokio::test]
 async fn jobs_settle_in_every_status_and_the_last_one_ends_stopping() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         if !active {
@@ -288,7 +288,7 @@ async fn jobs_settle_in_every_status_and_the_last_one_ends_stopping() {
 
 #[tokio::test]
 async fn only_a_stopping_deployment_gives_queued_jobs_up() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         let outcome = world
@@ -318,7 +318,7 @@ async fn only_a_stopping_deployment_gives_queued_jobs_up() {
 /// With two replicas wanted and one active, one replica is enough: nothing is missing any more.
 #[tokio::test]
 async fn scaling_down_to_what_is_active_ends_waiting() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         let key = reach(&mut world, status, active).await.unwrap();
         let args = UpdateArgs::from(SettingsArgs {
@@ -342,7 +342,7 @@ async fn scaling_down_to_what_is_active_ends_waiting() {
 
 #[tokio::test]
 async fn the_last_job_ends_the_round_in_every_status_where_nothing_more_is_wanted() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for (status, active) in STATES {
         if !active {
             continue;
@@ -375,7 +375,7 @@ async fn the_last_job_ends_the_round_in_every_status_where_nothing_more_is_wante
 
 #[tokio::test]
 async fn an_archived_deployment_refuses_everything_but_close() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = reach(&mut world, Status::Archived, false).await.unwrap();
     world.fund(COST, SOL).await;
     let archived = crate::refused::<()>(DeployError::Archived);

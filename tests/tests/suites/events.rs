@@ -38,7 +38,7 @@ fn left(seconds: Option<i64>, run: Option<Ran>) -> Option<Left> {
 
 #[tokio::test]
 async fn twenty_three_quits_of_one_call_are_all_told_and_that_it_stopped() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 23, 23).await;
     let node = world.nodes[0].clone();
     for count in [8, 8, 7] {
@@ -61,7 +61,7 @@ async fn twenty_three_quits_of_one_call_are_all_told_and_that_it_stopped() {
 
 #[tokio::test]
 async fn a_job_that_a_waiting_node_takes_is_told_as_listed_and_as_started() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     let _ = world.nodes[0].clone().work(&mut world).await;
     let told = change(world.list(&key, 2).await.unwrap());
@@ -78,7 +78,7 @@ async fn a_job_that_a_waiting_node_takes_is_told_as_listed_and_as_started() {
 
 #[tokio::test]
 async fn a_run_that_only_its_stop_shows_is_told_with_it() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
@@ -106,7 +106,7 @@ async fn a_run_that_only_its_stop_shows_is_told_with_it() {
 
 #[tokio::test]
 async fn what_a_job_leaves_behind_is_told_before_the_chain_forgets_it() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 3, 3).await;
     world.list(&key, 3).await.unwrap();
     let finished = world.job(&key, 0);
@@ -145,7 +145,7 @@ async fn what_a_job_leaves_behind_is_told_before_the_chain_forgets_it() {
 
 #[tokio::test]
 async fn changes_are_numbered_so_that_a_missing_one_shows() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = world.spec(Strategy::Simple, 1);
     let key = world.create(&spec).await;
     world.fund(COST, SOL).await;
@@ -169,7 +169,7 @@ async fn changes_are_numbered_so_that_a_missing_one_shows() {
 
 #[tokio::test]
 async fn nobody_else_can_tell_an_event() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let forged = Instruction {
         program_id: PROGRAM_ID,
         accounts: vec![AccountMeta::new_readonly(EVENT_AUTHORITY, false)],

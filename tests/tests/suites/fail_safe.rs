@@ -49,7 +49,7 @@ async fn round(world: &mut World, key: &Pubkey, index: u64, now: i64, end: End) 
 
 #[tokio::test]
 async fn rapid_completions_and_quits_feed_one_streak_that_ends_in_error() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 99).await;
     // The last one is a crash: quits alone would only wait longer.
     let ends = [
@@ -97,7 +97,7 @@ async fn rapid_completions_and_quits_feed_one_streak_that_ends_in_error() {
 
 #[tokio::test]
 async fn a_healthy_run_takes_a_round_off_the_streak() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 99).await;
     let now = round(&mut world, &key, 0, NOW, End::Quit).await;
     let now = round(&mut world, &key, 1, now + 60, End::Quit).await;
@@ -112,7 +112,7 @@ async fn a_healthy_run_takes_a_round_off_the_streak() {
 #[tokio::test]
 async fn other_strategies_may_have_short_jobs() {
     for strategy in [Strategy::Simple, Strategy::SimpleExtend] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(strategy, 9, 9).await;
         for index in 0..9 {
             round(&mut world, &key, index, NOW, End::Finish(1)).await;
@@ -123,7 +123,7 @@ async fn other_strategies_may_have_short_jobs() {
 
 #[tokio::test]
 async fn jobs_that_are_stopped_on_purpose_count_as_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 9).await;
     world.list(&key, 2).await.unwrap();
     let args = deployments::instructions::UpdateArgs::from(SettingsArgs {

@@ -9,7 +9,7 @@ use solana_signer::Signer;
 
 #[tokio::test]
 async fn a_vault_is_emptied_to_the_last_lamport_and_filled_again() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     world.fund(1_000, SOL).await;
     world
         .withdraw(Amount::Exact(400), Amount::Exact(SOL / 2))
@@ -29,7 +29,7 @@ async fn a_vault_is_emptied_to_the_last_lamport_and_filled_again() {
 
 #[tokio::test]
 async fn amounts_that_cannot_be_are_refused_by_name() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     world.fund(1_000, FLOOR + 10).await;
     let cases = [
         (Amount::Exact(0), Amount::Exact(0), DeployError::ZeroAmount),
@@ -74,7 +74,7 @@ async fn amounts_that_cannot_be_are_refused_by_name() {
 
 #[tokio::test]
 async fn anyone_may_fund_a_vault_but_only_its_owner_withdraws() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let keeper = world.keeper.insecure_clone();
     let nos = ix::create_nos_account(&keeper.pubkey(), &keeper.pubkey());
     let [make, fund] = ix::fund(&keeper.pubkey(), &world.vault, 0, SOL);
@@ -93,7 +93,7 @@ async fn anyone_may_fund_a_vault_but_only_its_owner_withdraws() {
 
 #[tokio::test]
 async fn a_vault_can_be_emptied_while_jobs_run_and_refunds_still_arrive() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 2).await;
     world.list(&key, 1).await.unwrap();
     world.withdraw(Amount::All, Amount::All).await.unwrap();

@@ -18,7 +18,7 @@ use solana_system_interface::instruction::transfer;
 
 #[tokio::test]
 async fn lamports_sent_to_a_vault_before_it_is_funded_are_the_owner_s() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (keeper, vault) = (world.keeper.pubkey(), world.vault);
     world
         .by_keeper(transfer(&keeper, &vault.address, FLOOR))
@@ -31,7 +31,7 @@ async fn lamports_sent_to_a_vault_before_it_is_funded_are_the_owner_s() {
 
 #[tokio::test]
 async fn lamports_sent_to_jobs_and_runs_to_come_become_the_vault_s_also_with_nodes_waiting() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 2).await;
     let keeper = world.keeper.pubkey();
     for index in 0..2 {
@@ -56,7 +56,7 @@ async fn lamports_sent_to_jobs_and_runs_to_come_become_the_vault_s_also_with_nod
 
 #[tokio::test]
 async fn lamports_sent_to_accounts_that_create_makes_hinder_nobody_and_count_as_rent() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (owner, keeper) = (world.owner.pubkey(), world.keeper.pubkey());
     let counter = seeds::owner_address(&owner).0;
     let gift = transfer(&keeper, &counter, FLOOR);
@@ -90,7 +90,7 @@ async fn running(world: &mut World) -> (Pubkey, Pubkey, Pubkey) {
 
 #[tokio::test]
 async fn two_claims_of_a_quit_job_park_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job, run) = running(&mut world).await;
     let [first, second] = world.nodes.clone();
     first.quit(&mut world, job, run).await.unwrap();
@@ -113,7 +113,7 @@ async fn two_claims_of_a_quit_job_park_nothing() {
 
 #[tokio::test]
 async fn a_claimed_job_is_recovered_while_its_claimer_runs_it() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job, run) = running(&mut world).await;
     let [first, second] = world.nodes.clone();
     first.quit(&mut world, job, run).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_claimed_job_is_recovered_while_its_claimer_runs_it() {
 
 #[tokio::test]
 async fn write_off_is_refused_while_a_keeper_can_go_on() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let can_settle = refused::<()>(DeployError::JobCanSettle);
@@ -156,7 +156,7 @@ async fn write_off_is_refused_while_a_keeper_can_go_on() {
 #[tokio::test]
 async fn a_market_that_closes_strands_no_deployment_and_no_vault() {
     for quit in [false, true] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(Strategy::Simple, 1, 3).await;
         world.list(&key, 1).await.unwrap();
         if quit {
@@ -188,7 +188,7 @@ async fn a_market_that_closes_strands_no_deployment_and_no_vault() {
 
 #[tokio::test]
 async fn a_running_job_of_a_closed_market_is_left_alone_until_it_is_written_off() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, _, run) = running(&mut world).await;
     world.close_market();
     world.set_time(NOW + 2 * DAY).await;
@@ -206,7 +206,7 @@ async fn a_running_job_of_a_closed_market_is_left_alone_until_it_is_written_off(
 
 #[tokio::test]
 async fn a_written_off_job_still_gives_back_to_the_vault_what_it_can() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job, run) = running(&mut world).await;
     let (vault, market) = (world.vault, world.market);
     let unseen = JobRun {
@@ -252,7 +252,7 @@ async fn a_written_off_job_still_gives_back_to_the_vault_what_it_can() {
 
 #[tokio::test]
 async fn a_finished_job_s_rent_comes_back_to_the_vault() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job, run) = running(&mut world).await;
     let node = world.nodes[0].clone();
     node.finish(&mut world, job, run).await.unwrap();
@@ -280,7 +280,7 @@ async fn a_market_that_cannot_be_used_has_a_named_outcome_and_moves_no_funds() {
         (|market| market.job_price = PRICE + 1, Reason::PriceAboveCap),
     ];
     for (change, reason) in cases {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let spec = DeploymentSpec {
             autostart: true,
             settings: Settings {
@@ -303,7 +303,7 @@ async fn a_market_that_cannot_be_used_has_a_named_outcome_and_moves_no_funds() {
         assert_eq!(world.vault_funds().await, (9 * COST, SOL));
     }
 
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     let mut full = world.market_state().await;
     full.queue = vec![Pubkey::new_unique(); 315];

@@ -15,7 +15,7 @@ use nosana_deploy_client::{
 
 #[tokio::test]
 async fn simple_lists_its_replicas_once_and_stops_when_they_are_settled() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 5).await;
     assert_eq!(world.status(&key).await, Status::Starting);
 
@@ -47,7 +47,7 @@ async fn simple_lists_its_replicas_once_and_stops_when_they_are_settled() {
 
 #[tokio::test]
 async fn a_stopped_deployment_starts_a_new_round_with_new_jobs() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 5).await;
     for round in 0..2 {
         world.list(&key, 1).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_stopped_deployment_starts_a_new_round_with_new_jobs() {
 
 #[tokio::test]
 async fn a_scheduled_deployment_lives_through_two_midnights() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 1).await;
     let due = world.deployment(&key).await.header.next_due_at;
     assert_eq!(due, MIDNIGHT);
@@ -124,7 +124,7 @@ async fn a_scheduled_deployment_lives_through_two_midnights() {
 
 #[tokio::test]
 async fn missed_firings_collapse_into_one() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 2, 9).await;
     world.set_time(MIDNIGHT + 4 * DAY + 30).await;
     world.list(&key, 8).await.unwrap();
@@ -139,7 +139,7 @@ async fn missed_firings_collapse_into_one() {
 
 #[tokio::test]
 async fn firings_overlap_until_every_slot_is_taken() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 9).await;
     for day in 0..3 {
         world.set_time(MIDNIGHT + day * DAY).await;
@@ -167,7 +167,7 @@ async fn firings_overlap_until_every_slot_is_taken() {
 
 #[tokio::test]
 async fn a_round_is_listed_in_as_many_calls_as_it_takes() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 20, 20).await;
     for (count, owed) in [(7, 13), (7, 6), (7, 0)] {
         world.list(&key, count).await.unwrap();
@@ -184,7 +184,7 @@ async fn a_round_is_listed_in_as_many_calls_as_it_takes() {
 
 #[tokio::test]
 async fn too_little_sol_is_a_shortage_too_and_ends_by_itself() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         ..world.spec(Strategy::Simple, 2)
@@ -212,7 +212,7 @@ async fn too_little_sol_is_a_shortage_too_and_ends_by_itself() {
 
 #[tokio::test]
 async fn a_listing_may_leave_exactly_nothing_in_the_vault() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         ..world.spec(Strategy::Simple, 2)
@@ -231,7 +231,7 @@ async fn a_listing_may_leave_exactly_nothing_in_the_vault() {
 
 #[tokio::test]
 async fn a_price_above_the_cap_lists_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         settings: Settings {
@@ -274,7 +274,7 @@ async fn a_price_above_the_cap_lists_nothing() {
 #[tokio::test]
 async fn a_market_that_takes_no_jobs_is_an_error_with_a_reason() {
     for closed in [false, true] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(Strategy::Simple, 1, 1).await;
         if closed {
             world.close_market();
@@ -296,7 +296,7 @@ async fn a_market_that_takes_no_jobs_is_an_error_with_a_reason() {
 
 #[tokio::test]
 async fn a_full_queue_lists_nothing_and_changes_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     let mut market = world.market_state().await;
     market.queue_type = 0;
@@ -317,7 +317,7 @@ async fn a_full_queue_lists_nothing_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_waiting_node_takes_the_job_at_once_and_the_vault_pays_for_its_run() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     let node = world.nodes[0].clone();
     let _ = node.work(&mut world).await;
@@ -342,7 +342,7 @@ async fn a_waiting_node_takes_the_job_at_once_and_the_vault_pays_for_its_run() {
 
 #[tokio::test]
 async fn every_transition_is_told_and_keepers_are_paid_from_what_is_spare() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         settings: Settings {

@@ -24,7 +24,7 @@ async fn listed(world: &mut World, strategy: Strategy, batch: u32) -> (Pubkey, u
 #[tokio::test]
 async fn a_hundred_replicas_are_listed_stopped_and_replaced_in_batches() {
     for strategy in [Strategy::Infinite, Strategy::Simple] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let (key, listing) = listed(&mut world, strategy, 10).await;
         let mut fewer = UpdateArgs::from(SettingsArgs {
             replicas: Some(1),

@@ -78,7 +78,7 @@ async fn run_and_settle(world: &mut World, key: &Pubkey, index: u64, now: i64, s
 
 #[tokio::test]
 async fn a_quit_after_hours_is_no_crash_and_its_replacement_waits_for_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 99).await;
     world.list(&key, 1).await.unwrap();
     let job = world.serve(0, &key, 0).await;
@@ -93,7 +93,7 @@ async fn a_quit_after_hours_is_no_crash_and_its_replacement_waits_for_nothing() 
 
 #[tokio::test]
 async fn quits_alone_only_wait_longer() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 99).await;
     let mut now = NOW;
     for index in 0..12 {
@@ -107,7 +107,7 @@ async fn quits_alone_only_wait_longer() {
 
 #[tokio::test]
 async fn one_bad_node_ends_no_fleet_and_the_wait_holds_back_its_replacement_alone() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 3, 99).await;
     world.list(&key, 3).await.unwrap();
     for index in [0, 1] {
@@ -137,7 +137,7 @@ async fn one_bad_node_ends_no_fleet_and_the_wait_holds_back_its_replacement_alon
 
 #[tokio::test]
 async fn a_rotation_never_waits_for_a_crash() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 99).await;
     world.list(&key, 2).await.unwrap();
     world.serve(0, &key, 0).await;
@@ -152,7 +152,7 @@ async fn a_rotation_never_waits_for_a_crash() {
 
 #[tokio::test]
 async fn the_ends_of_one_burst_are_one_round_in_however_many_calls() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 4, 99).await;
     world.list(&key, 4).await.unwrap();
     let node = world.nodes[0].clone();
@@ -172,7 +172,7 @@ async fn the_ends_of_one_burst_are_one_round_in_however_many_calls() {
 
 #[tokio::test]
 async fn a_new_revision_starts_the_streak_anew() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 99).await;
     world.list(&key, 1).await.unwrap();
     run_and_settle(&mut world, &key, 0, NOW, 1).await;
@@ -186,7 +186,7 @@ async fn a_new_revision_starts_the_streak_anew() {
 
 #[tokio::test]
 async fn a_market_that_is_gone_is_noticed_though_nothing_is_missing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     world.close_market();
@@ -201,7 +201,7 @@ async fn a_market_that_is_gone_is_noticed_though_nothing_is_missing() {
 #[tokio::test]
 async fn a_dear_minute_needs_no_human() {
     for strategy in [Strategy::Simple, Strategy::Infinite] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let capped = |settings: &mut Settings| settings.max_price_per_second = PRICE;
         let key = started(&mut world, strategy, 9, capped).await;
         set_price(&mut world, PRICE + 1).await;
@@ -230,7 +230,7 @@ async fn a_dear_minute_needs_no_human() {
 
 #[tokio::test]
 async fn a_market_that_takes_jobs_again_ends_the_error_even_if_nothing_is_missing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     set_job_type(&mut world, 255).await;
@@ -243,7 +243,7 @@ async fn a_market_that_takes_jobs_again_ends_the_error_even_if_nothing_is_missin
 
 #[tokio::test]
 async fn a_shortage_ends_when_the_vault_can_pay_though_nothing_is_due() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = started(&mut world, Strategy::SimpleExtend, 1, |settings| {
         settings.auto_extend = true;
     })
@@ -261,7 +261,7 @@ async fn a_shortage_ends_when_the_vault_can_pay_though_nothing_is_due() {
 
 #[tokio::test]
 async fn a_rotated_job_is_stopped_once_enough_fresh_ones_serve() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     let old = world.serve(0, &key, 0).await;
@@ -285,7 +285,7 @@ async fn a_rotated_job_is_stopped_once_enough_fresh_ones_serve() {
 
 #[tokio::test]
 async fn a_queued_job_is_the_next_firing_s_with_replace() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = started(&mut world, Strategy::Scheduled, 9, |settings| {
         settings.overlap = Overlap::Replace;
     })
@@ -320,7 +320,7 @@ async fn a_queued_job_is_the_next_firing_s_with_replace() {
 
 #[tokio::test]
 async fn a_running_job_that_a_keeper_passes_off_as_queued_loses_no_firing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = started(&mut world, Strategy::Scheduled, 9, |settings| {
         settings.overlap = Overlap::Replace;
         settings.schedule = Some(Schedule::parse("*/30 * * * *").unwrap());
@@ -347,7 +347,7 @@ async fn a_running_job_that_a_keeper_passes_off_as_queued_loses_no_firing() {
 
 #[tokio::test]
 async fn extending_a_finished_round_begins_one_of_as_many_as_asked_for() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::SimpleExtend, 3, 99).await;
     world.list(&key, 3).await.unwrap();
     for index in 0..3 {
@@ -380,7 +380,7 @@ async fn extending_a_finished_round_begins_one_of_as_many_as_asked_for() {
 
 #[tokio::test]
 async fn scaling_a_round_down_counts_what_has_ended() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 5, 99).await;
     world.list(&key, 2).await.unwrap();
     for index in 0..2 {
@@ -403,7 +403,7 @@ async fn scaling_a_round_down_counts_what_has_ended() {
 
 #[tokio::test]
 async fn a_finished_round_in_error_is_over_and_start_begins_a_new_one() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 9).await;
     world.list(&key, 2).await.unwrap();
     set_job_type(&mut world, 255).await;
@@ -418,7 +418,7 @@ async fn a_finished_round_in_error_is_over_and_start_begins_a_new_one() {
 
 #[tokio::test]
 async fn a_schedule_started_days_after_its_error_waits_for_its_next_firing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let capped = |settings: &mut Settings| settings.max_price_per_second = PRICE;
     let key = started(&mut world, Strategy::Scheduled, 9, capped).await;
     world.set_time(MIDNIGHT).await;
@@ -439,7 +439,7 @@ async fn a_schedule_started_days_after_its_error_waits_for_its_next_firing() {
 
 #[tokio::test]
 async fn forbid_keeps_a_due_firing_that_is_to_run_when_it_is_rescheduled() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = started(&mut world, Strategy::Scheduled, 9, |settings| {
         settings.overlap = Overlap::Forbid;
     })
@@ -471,7 +471,7 @@ async fn forbid_keeps_a_due_firing_that_is_to_run_when_it_is_rescheduled() {
 
 #[tokio::test]
 async fn a_schedule_scaled_down_fires_though_old_jobs_still_run() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = started(&mut world, Strategy::Scheduled, 99, |settings| {
         settings.replicas = 10;
     })

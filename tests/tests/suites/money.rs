@@ -41,7 +41,7 @@ async fn set_market_nos(world: &mut World, nos: u64) {
 
 #[tokio::test]
 async fn a_job_that_was_finished_and_then_quit_again_is_over_and_never_recovered() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job, [first, second]) = claimed_twice(&mut world).await;
     // Other people's deposits, which are not ours to take.
     let theirs = 5 * COST;
@@ -65,7 +65,7 @@ async fn a_job_that_was_finished_and_then_quit_again_is_over_and_never_recovered
 #[tokio::test]
 async fn a_job_whose_market_s_vault_is_short_can_be_written_off_and_archived() {
     for quit in [false, true] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(Strategy::Simple, 1, 1).await;
         world.list(&key, 1).await.unwrap();
         if quit {
@@ -97,7 +97,7 @@ async fn a_job_whose_market_s_vault_is_short_can_be_written_off_and_archived() {
 
 #[tokio::test]
 async fn a_job_of_a_market_that_was_closed_and_opened_anew_can_be_written_off() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let mut anew = world.market_state().await;
@@ -112,7 +112,7 @@ async fn a_job_of_a_market_that_was_closed_and_opened_anew_can_be_written_off() 
 
 #[tokio::test]
 async fn a_written_off_job_that_still_runs_can_be_ended_by_anyone_into_the_vault() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
@@ -159,7 +159,7 @@ async fn a_written_off_job_that_still_runs_can_be_ended_by_anyone_into_the_vault
 
 #[tokio::test]
 async fn a_create_that_says_nothing_of_the_price_is_refused() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (owner, spec) = (world.vault.owner, world.spec(Strategy::Simple, 1));
     let mut args = spec.create_args(&owner, 0);
     args.settings.max_price_per_second = None;
@@ -190,7 +190,7 @@ async fn bearing_a_fee(world: &mut World, strategy: Strategy, nos: u64) -> Pubke
 
 #[tokio::test]
 async fn a_network_fee_is_borne_up_to_the_owner_s_bound_and_refused_by_name_above_it() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let fee = COST / 10;
     let key = bearing_a_fee(&mut world, Strategy::SimpleExtend, 2 * (COST + fee) - 1).await;
     world.bank.put_fee(1_001);
@@ -226,7 +226,7 @@ async fn a_network_fee_is_borne_up_to_the_owner_s_bound_and_refused_by_name_abov
 
 #[tokio::test]
 async fn a_vault_that_cannot_bear_the_bound_cannot_pay() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = bearing_a_fee(&mut world, Strategy::Simple, COST + COST / 10 - 1).await;
     world.list(&key, 1).await.unwrap();
     assert_eq!(world.status(&key).await, Status::InsufficientFunds);
@@ -237,7 +237,7 @@ async fn a_vault_that_cannot_bear_the_bound_cannot_pay() {
 
 #[tokio::test]
 async fn whoever_cleans_finished_jobs_is_paid_out_of_the_rent_that_returns() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     world.list(&key, 2).await.unwrap();
     for index in 0..2 {

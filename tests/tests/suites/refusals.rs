@@ -31,7 +31,7 @@ fn code(error: DeployError) -> u32 {
 
 #[tokio::test]
 async fn list_jobs_believes_no_account() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 2).await;
     let other = world.create(&world.spec(Strategy::Simple, 1)).await;
     let deployment = world.deployment(&key).await;
@@ -92,7 +92,7 @@ async fn refuse_all(world: &mut World, good: &Instruction, cases: &[(usize, Pubk
 
 #[tokio::test]
 async fn settle_jobs_believes_no_account() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let (job, node) = (world.job(&key, 0), world.nodes[0].clone());
@@ -120,7 +120,7 @@ async fn settle_jobs_believes_no_account() {
 
 #[tokio::test]
 async fn only_the_owner_steers() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.create(&world.spec(Strategy::Simple, 1)).await;
     let stranger = world.keeper.insecure_clone();
     for build in [ix::start, ix::stop, ix::archive, ix::close] {
@@ -145,7 +145,7 @@ async fn only_the_owner_steers() {
 
 #[tokio::test]
 async fn withdraw_pays_the_owner_and_nobody_else() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     world.fund(1_000, SOL).await;
     let [make, good] = ix::withdraw(&world.vault, Amount::All, Amount::All);
     world.by_owner(&[make]).await.unwrap();
@@ -183,7 +183,7 @@ async fn withdraw_pays_the_owner_and_nobody_else() {
 async fn another_mint_is_refused_everywhere() {
     let fake = Pubkey::new_unique();
     let (thief, fake_nos) = (Keypair::new(), Pubkey::new_unique());
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let fakes = token_account(thief.pubkey(), fake, 1_000_000);
     world.bank.put(&fake_nos, fakes);
     let owner = world.owner.pubkey();

@@ -32,7 +32,7 @@ async fn roll_to(world: &mut World, key: &Pubkey, number: u32) -> Result<Receipt
 
 #[tokio::test]
 async fn a_new_revision_is_what_new_jobs_run_and_rolling_back_is_choosing_a_number() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 9).await;
     let first = world.deployment(&key).await.header.job_definition;
     add(&mut world, &key, 2).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_new_revision_is_what_new_jobs_run_and_rolling_back_is_choosing_a_numb
 
 #[tokio::test]
 async fn numbers_are_consecutive_and_used_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 0).await;
     for number in [0, 1, 3] {
         assert_eq!(
@@ -93,7 +93,7 @@ async fn numbers_are_consecutive_and_used_once() {
 
 #[tokio::test]
 async fn only_the_deployment_s_own_revisions_can_be_chosen() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, other) = (
         world.started(Strategy::Simple, 1, 0).await,
         world.started(Strategy::Simple, 1, 0).await,
@@ -123,7 +123,7 @@ async fn only_the_deployment_s_own_revisions_can_be_chosen() {
 #[tokio::test]
 async fn a_rollout_stops_a_serving_job_only_when_enough_others_serve() {
     for strategy in [Strategy::Infinite, Strategy::Simple, Strategy::SimpleExtend] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(strategy, 2, 9).await;
         world.list(&key, 2).await.unwrap();
         let node = world.nodes[0].clone();
@@ -175,7 +175,7 @@ async fn a_rollout_stops_a_serving_job_only_when_enough_others_serve() {
 
 #[tokio::test]
 async fn a_rollout_that_is_taken_back_lists_nothing_twice() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 9).await;
     world.list(&key, 2).await.unwrap();
     add(&mut world, &key, 2).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_rollout_that_is_taken_back_lists_nothing_twice() {
 
 #[tokio::test]
 async fn a_schedule_lists_the_new_revision_from_its_next_firing_on() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 9).await;
     world.set_time(MIDNIGHT).await;
     world.list(&key, 1).await.unwrap();
@@ -210,7 +210,7 @@ async fn a_schedule_lists_the_new_revision_from_its_next_firing_on() {
 
 #[tokio::test]
 async fn a_new_revision_lists_nothing_while_stopped() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 9).await;
     world.steer(ix::stop, &key).await.unwrap();
     add(&mut world, &key, 2).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_new_revision_lists_nothing_while_stopped() {
 
 #[tokio::test]
 async fn a_revision_s_rent_returns_to_the_owner_even_after_its_deployment_is_closed() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 0).await;
     let owner = world.owner.pubkey();
     for number in [2, 3, 4] {

@@ -41,7 +41,7 @@ async fn indices(world: &mut World, key: &Pubkey) -> Vec<u64> {
 #[tokio::test]
 async fn scaled_down_queued_jobs_go_first_and_then_the_oldest() {
     for strategy in [Strategy::Simple, Strategy::Infinite] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let key = world.started(strategy, 4, 8).await;
         world.list(&key, 4).await.unwrap();
         let (first, second) = (world.nodes[0].clone(), world.nodes[1].clone());
@@ -90,7 +90,7 @@ async fn scaled_down_queued_jobs_go_first_and_then_the_oldest() {
 
 #[tokio::test]
 async fn a_fresh_replacement_survives_scaling_down() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 8).await;
     world.list(&key, 2).await.unwrap();
     let old = world.serve(0, &key, 0).await;
@@ -125,7 +125,7 @@ async fn a_fresh_replacement_survives_scaling_down() {
 
 #[tokio::test]
 async fn more_replicas_make_the_account_grow_at_the_owner_s_expense() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 0).await;
     let owner = world.owner.pubkey();
     let (before, rent) = (world.lamports(&owner).await, world.lamports(&key).await);
@@ -148,7 +148,7 @@ async fn more_replicas_make_the_account_grow_at_the_owner_s_expense() {
 
 #[tokio::test]
 async fn a_timeout_counts_for_jobs_from_now_on() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         ..world.spec(Strategy::Simple, 2)

@@ -17,7 +17,7 @@ use solana_signer::Signer;
 
 #[tokio::test]
 async fn a_job_is_settled_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     world.list(&key, 2).await.unwrap();
     let job = world.job(&key, 0);
@@ -41,7 +41,7 @@ async fn a_job_is_settled_once() {
 
 #[tokio::test]
 async fn the_same_job_twice_in_one_call_counts_once() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let spec = DeploymentSpec {
         autostart: true,
         settings: Settings {
@@ -63,7 +63,7 @@ async fn the_same_job_twice_in_one_call_counts_once() {
 
 #[tokio::test]
 async fn a_job_that_is_not_ours_is_refused() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (ours, other) = (
         world.started(Strategy::Simple, 1, 2).await,
         world.started(Strategy::Simple, 1, 2).await,
@@ -95,7 +95,7 @@ async fn a_job_that_is_not_ours_is_refused() {
 
 #[tokio::test]
 async fn a_job_that_its_node_quit_is_recovered_into_the_vault() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let (job, node) = (world.job(&key, 0), world.nodes[0].clone());
@@ -112,7 +112,7 @@ async fn a_job_that_its_node_quit_is_recovered_into_the_vault() {
 
 #[tokio::test]
 async fn a_cleaned_job_settles_even_if_someone_sends_lamports_to_its_address() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let job = world.job(&key, 0);
@@ -134,7 +134,7 @@ async fn a_cleaned_job_settles_even_if_someone_sends_lamports_to_its_address() {
 
 #[tokio::test]
 async fn stopping_ends_running_jobs_and_pays_the_node_for_its_time() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     world.list(&key, 2).await.unwrap();
     let node = world.nodes[0].clone();
@@ -169,7 +169,7 @@ async fn stopping_ends_running_jobs_and_pays_the_node_for_its_time() {
 
 #[tokio::test]
 async fn a_job_past_its_deadline_is_ended_by_any_keeper_and_not_before() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
@@ -191,7 +191,7 @@ async fn a_job_past_its_deadline_is_ended_by_any_keeper_and_not_before() {
 
 #[tokio::test]
 async fn the_node_s_pay_and_the_run_s_rent_go_where_the_run_says() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     world.list(&key, 1).await.unwrap();
     let node = world.nodes[0].clone();
@@ -239,7 +239,7 @@ async fn the_node_s_pay_and_the_run_s_rent_go_where_the_run_says() {
 
 #[tokio::test]
 async fn lamports_sent_to_future_addresses_become_the_vault_s() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 2, 2).await;
     let (job, run) = (world.job(&key, 0), seeds::run_address(&key, 1).0);
     for address in [job, run] {
@@ -267,7 +267,7 @@ fn second_bump(prefix: &[u8], key: &Pubkey, canonical: u8) -> (Pubkey, u8) {
 
 #[tokio::test]
 async fn only_canonical_addresses_are_taken_for_jobs_and_runs() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 1).await;
     let deployment = world.deployment(&key).await;
     let good = ix::list_jobs(&world.keeper.pubkey(), &deployment, 1);

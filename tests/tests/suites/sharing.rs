@@ -17,7 +17,7 @@ use solana_signer::Signer;
 
 #[tokio::test]
 async fn two_deployments_share_a_vault_and_neither_can_spend_what_is_not_there() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (first, second) = (
         world.started(Strategy::Simple, 2, 2).await,
         world.started(Strategy::Simple, 2, 1).await,
@@ -43,7 +43,7 @@ async fn two_deployments_share_a_vault_and_neither_can_spend_what_is_not_there()
 
 #[tokio::test]
 async fn vaults_of_one_wallet_are_separate() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let owner = world.owner.pubkey();
     let own = Vault::new(owner, 7);
     let spec = DeploymentSpec {
@@ -86,7 +86,7 @@ async fn vaults_of_one_wallet_are_separate() {
 
 #[tokio::test]
 async fn a_part_can_be_withdrawn_at_any_time() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 4).await;
     world.list(&key, 2).await.unwrap();
     let (nos, lamports) = world.vault_funds().await;
@@ -123,7 +123,7 @@ async fn rewarding(
 
 #[tokio::test]
 async fn a_keeper_earns_for_each_job_handled_and_nothing_for_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = rewarding(&mut world, Strategy::Simple, 3, 7_000).await;
     world.fund(3 * COST, SOL).await;
     let keeper = world.keeper.pubkey();
@@ -151,7 +151,7 @@ async fn a_keeper_earns_for_each_job_handled_and_nothing_for_nothing() {
 
 #[tokio::test]
 async fn the_rent_of_jobs_to_come_is_out_of_a_keeper_s_reach() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     // The rents of the two replicas that are not listed yet stay, runs included.
     let key = rewarding(&mut world, Strategy::Infinite, 3, 1_000_000).await;
     let reserve = 2 * (JOB_RENT + RUN_RENT) + FLOOR;
@@ -166,7 +166,7 @@ async fn the_rent_of_jobs_to_come_is_out_of_a_keeper_s_reach() {
 
 #[tokio::test]
 async fn a_day_s_rewards_stay_within_what_the_owner_allows() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = rewarding(&mut world, Strategy::Simple, 12, MAX_KEEPER_REWARD_LAMPORTS).await;
     world.fund(12 * COST, 10 * SOL).await;
     world.list(&key, 11).await.unwrap();

@@ -101,7 +101,7 @@ fn coded(code: u32) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn a_queued_job_is_refused_what_the_real_program_refuses() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let before = world.nos(&owner_nos(&world)).await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let keeper = world.keeper.pubkey();
@@ -144,7 +144,7 @@ async fn a_queued_job_is_refused_what_the_real_program_refuses() {
 
 #[tokio::test]
 async fn a_running_job_is_refused_what_the_real_program_refuses() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_running_job_is_refused_what_the_real_program_refuses() {
 
 #[tokio::test]
 async fn a_quit_job_is_only_recovered() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_quit_job_is_only_recovered() {
 
 #[tokio::test]
 async fn a_second_finish_after_a_double_claim_pays_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let nodes = world.nodes.clone();
     let run = nodes[0].work(&mut world).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_second_finish_after_a_double_claim_pays_nothing() {
 
 #[tokio::test]
 async fn listing_knows_its_limits() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     list_directly(&mut world, 0).await.unwrap();
     for timeout in [-1, i64::MAX] {
         let outcome = list_directly(&mut world, timeout).await;
@@ -252,7 +252,7 @@ async fn listing_knows_its_limits() {
 
 #[tokio::test]
 async fn a_node_queues_once_and_leaves() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let node = world.nodes[0].clone();
     node.work(&mut world).await.unwrap();
     assert_eq!(
@@ -267,7 +267,7 @@ async fn a_node_queues_once_and_leaves() {
 
 #[tokio::test]
 async fn a_market_is_opened_changed_and_closed_by_its_authority() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (market, authority) = (Keypair::new(), world.authority.insecure_clone());
     let (key, vault) = (market.pubkey(), market_vault_address(&market.pubkey()));
     let mut terms = ix::MarketTerms {
@@ -333,7 +333,7 @@ async fn close(world: &mut World, market: &Pubkey) {
 #[tokio::test]
 async fn the_market_closing_sweeps_deposits_but_traps_no_deployment() {
     // What the market's authority takes is lost by the market's rules; the rest must stay reachable.
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Simple, 1, 2).await;
     world.list(&key, 1).await.unwrap();
     let market = world.market;
@@ -359,7 +359,7 @@ fn end(world: &World, node: &Node, job: Pubkey, run: Pubkey) -> Instruction {
 
 #[tokio::test]
 async fn no_run_ends_before_it_began_and_no_result_is_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();
@@ -385,7 +385,7 @@ async fn no_run_ends_before_it_began_and_no_result_is_nothing() {
 
 #[tokio::test]
 async fn a_job_that_was_quit_and_claimed_can_be_ended_whatever_its_state() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let job = list_directly(&mut world, 100).await.unwrap();
     let node = world.nodes[0].clone();
     let run = node.work(&mut world).await.unwrap();

@@ -23,7 +23,7 @@ async fn extend(world: &mut World, key: &Pubkey, more: u32) -> Result<Receipt, F
 
 #[tokio::test]
 async fn simple_extend_adds_replicas_while_running_and_after_completion() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::SimpleExtend, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     extend(&mut world, &key, 2).await.unwrap();
@@ -55,7 +55,7 @@ async fn simple_extend_adds_replicas_while_running_and_after_completion() {
 
 #[tokio::test]
 async fn extend_is_simple_extend_s_alone_and_has_limits() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for strategy in [Strategy::Simple, Strategy::Scheduled, Strategy::Infinite] {
         let key = world.started(strategy, 1, 0).await;
         assert_eq!(
@@ -93,7 +93,7 @@ async fn prolonged(world: &mut World, nos: u64) -> (Pubkey, JobRun) {
 
 #[tokio::test]
 async fn a_running_job_is_prolonged_before_its_deadline_and_lateness_does_not_add_up() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job) = prolonged(&mut world, 2 * COST).await;
     // 10 % of an hour, but at most 300 seconds, before the deadline.
     world.set_time(NOW + HOUR - 301).await;
@@ -123,7 +123,7 @@ async fn a_running_job_is_prolonged_before_its_deadline_and_lateness_does_not_ad
 
 #[tokio::test]
 async fn prolonging_goes_on_until_funds_run_out() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job) = prolonged(&mut world, COST - 1).await;
     world.set_time(NOW + HOUR - 60).await;
     world.extend_jobs(&key, &[job]).await.unwrap();
@@ -156,7 +156,7 @@ async fn prolonging_goes_on_until_funds_run_out() {
 
 #[tokio::test]
 async fn a_queued_job_and_another_strategy_s_are_not_prolonged() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let (key, job) = prolonged(&mut world, 2 * COST).await;
     world.set_time(NOW + HOUR - 60).await;
     let none = shown(0, world.market);
@@ -179,7 +179,7 @@ async fn a_queued_job_and_another_strategy_s_are_not_prolonged() {
 
 #[tokio::test]
 async fn infinite_lists_a_replacement_before_each_deadline() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 9).await.unwrap();
     assert_eq!(world.deployment(&key).await.jobs.len(), 1);
@@ -227,7 +227,7 @@ async fn infinite_lists_a_replacement_before_each_deadline() {
 
 #[tokio::test]
 async fn infinite_replaces_a_job_that_ends_early_and_never_has_more_than_twice_its_replicas() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 1, 9).await;
     world.list(&key, 1).await.unwrap();
     let job = world.job(&key, 0);
@@ -250,7 +250,7 @@ async fn infinite_replaces_a_job_that_ends_early_and_never_has_more_than_twice_i
 
 #[tokio::test]
 async fn a_job_that_a_waiting_node_takes_at_once_needs_no_tracking() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Infinite, 2, 2).await;
     let node = world.nodes[0].clone();
     node.work(&mut world).await.unwrap();
@@ -263,7 +263,7 @@ async fn a_job_that_a_waiting_node_takes_at_once_needs_no_tracking() {
 
 #[tokio::test]
 async fn runs_are_tracked_only_where_they_decide_something() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     for strategy in [Strategy::Simple, Strategy::SimpleExtend] {
         let key = world.started(strategy, 1, 1).await;
         world.list(&key, 1).await.unwrap();
@@ -301,7 +301,7 @@ const QUEUED: JobRun = JobRun {
 
 #[tokio::test]
 async fn allow_lists_beside_an_earlier_firing_s_jobs() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = scheduled(&mut world, Overlap::Allow).await;
     assert_eq!(
         failure(world.stop_jobs(&key, &[QUEUED]).await),
@@ -313,7 +313,7 @@ async fn allow_lists_beside_an_earlier_firing_s_jobs() {
 
 #[tokio::test]
 async fn forbid_skips_a_firing_that_comes_while_jobs_are_active() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = scheduled(&mut world, Overlap::Forbid).await;
     assert_eq!(
         failure(world.list(&key, 1).await),
@@ -333,7 +333,7 @@ async fn forbid_skips_a_firing_that_comes_while_jobs_are_active() {
 
 #[tokio::test]
 async fn forbid_loses_no_firing_to_a_keeper_that_settles_late() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = scheduled(&mut world, Overlap::Forbid).await;
     let job = world.job(&key, 0);
     world.run_next_job(0, job, MIDNIGHT + 60, 60).await;
@@ -349,7 +349,7 @@ async fn forbid_loses_no_firing_to_a_keeper_that_settles_late() {
 
 #[tokio::test]
 async fn replace_stops_an_earlier_firing_s_running_jobs() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = scheduled(&mut world, Overlap::Replace).await;
     let node = world.nodes[0].clone();
     world.set_time(MIDNIGHT + DAY - 10).await;
@@ -378,7 +378,7 @@ async fn replace_stops_an_earlier_firing_s_running_jobs() {
 
 #[tokio::test]
 async fn a_keeper_that_was_away_for_days_lists_one_round() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = scheduled(&mut world, Overlap::Allow).await;
     world.set_time(MIDNIGHT + 9 * DAY + 5).await;
     world.list(&key, 9).await.unwrap();

@@ -36,7 +36,7 @@ async fn a_schedule_finds_rare_days_however_far_the_clock_jumps() {
         "0 12 30 4,6,9,11 *",
         "*/7 3 1 1 1",
     ] {
-        let mut world = World::new().await;
+        let mut world = World::in_program_test().await;
         let schedule = Schedule::parse(expression).unwrap();
         let spec = DeploymentSpec {
             autostart: true,
@@ -79,7 +79,7 @@ async fn a_schedule_finds_rare_days_however_far_the_clock_jumps() {
 
 #[tokio::test]
 async fn a_clock_that_steps_back_a_little_lists_nothing_twice_and_ends_nothing_early() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let key = world.started(Strategy::Scheduled, 1, 9).await;
     world.set_time(MIDNIGHT).await;
     world.list(&key, 1).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_clock_that_steps_back_a_little_lists_nothing_twice_and_ends_nothing_e
 async fn the_ends_of_time_crash_nothing() {
     for strategy in Strategy::ALL {
         for extreme in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
-            let mut world = World::new().await;
+            let mut world = World::in_program_test().await;
             let spec = DeploymentSpec {
                 autostart: true,
                 settings: Settings {

@@ -174,7 +174,7 @@ async fn every_option_meets_every_status_as_the_documentation_says() {
     for (option, cells) in rows {
         let (args, strategies) = change(option);
         for strategy in strategies {
-            let mut world = World::new().await;
+            let mut world = World::in_program_test().await;
             let other_market = open_market(&mut world);
             for (status, active) in STATES {
                 let Some(key) = reach_with(&mut world, strategy, status, active).await else {
@@ -275,7 +275,7 @@ fn shown_by(args: &UpdateArgs, option: &str) -> String {
 
 #[tokio::test]
 async fn options_of_another_strategy_and_invalid_values_are_refused_and_change_nothing() {
-    let mut world = World::new().await;
+    let mut world = World::in_program_test().await;
     let never = Schedule {
         day_of_month: 1 << 31,
         month: 1 << 2,

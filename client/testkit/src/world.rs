@@ -3,8 +3,7 @@
 use crate::{
     accounts::{market_account, market_on_chain},
     bank::{Bank, Failure, Receipt},
-    node::shown,
-    node::Node,
+    node::{shown, Node},
     COST, NOW, ROTATION, SOL, TIMEOUT,
 };
 use anchor_lang::AccountDeserialize;
@@ -23,11 +22,10 @@ use solana_account::Account;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_keypair::Keypair;
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use solana_program_test::ProgramTestContext;
 use solana_signer::Signer;
 
 /// Both programs on a chain of their own.
-pub struct World<B = ProgramTestContext> {
+pub struct World<B> {
     /// The chain.
     pub bank: B,
     /// The wallet that owns deployments and vault 0.
@@ -48,9 +46,18 @@ pub struct World<B = ProgramTestContext> {
 /// NOS base units that the owner has at first.
 const OWNER_NOS: u64 = 1_000_000_000_000;
 
-impl World {
-    /// A world in solana-program-test.
-    pub async fn new() -> Self {
+#[cfg(feature = "program-test")]
+impl World<solana_program_test::ProgramTestContext> {
+    /// A world in solana-program-test's bank.
+    pub async fn in_program_test() -> Self {
+        Self::on_a_bank().await
+    }
+}
+
+#[cfg(feature = "litesvm")]
+impl World<crate::Chain> {
+    /// A world on a LiteSVM.
+    pub async fn in_litesvm() -> Self {
         Self::on_a_bank().await
     }
 }

@@ -11,17 +11,6 @@ use nosana_jobs_interface::{
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_account::Account;
 use solana_program::pubkey::Pubkey;
-use std::path::PathBuf;
-
-/// Folder of the programs' ELFs, as `cargo xtask build-program` leaves them.
-pub fn elf_dir() -> PathBuf {
-    let set = |name| std::env::var_os(name).map(PathBuf::from);
-    let target = || {
-        set("CARGO_TARGET_DIR")
-            .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")))
-    };
-    set("SBF_OUT_DIR").unwrap_or_else(|| target().join("deploy"))
-}
 
 /// A market's account: takes jobs at [`PRICE`], its finished jobs expire after an hour.
 pub fn market_account(authority: Pubkey, market: &Pubkey) -> MarketAccount {
@@ -49,7 +38,7 @@ pub fn market_on_chain(market: &MarketAccount) -> Account {
 }
 
 /// The NOS mint, with a supply that all token accounts of the world hold together.
-pub(crate) fn mint_on_chain(supply: u64) -> Account {
+pub fn mint_on_chain(supply: u64) -> Account {
     let mint = Mint {
         mint_authority: COption::None,
         supply,
@@ -77,7 +66,7 @@ pub fn token_account(owner: Pubkey, mint: Pubkey, amount: u64) -> Account {
 }
 
 /// A rent-exempt account.
-pub(crate) fn account_of(owner: Pubkey, data: Vec<u8>) -> Account {
+pub fn account_of(owner: Pubkey, data: Vec<u8>) -> Account {
     let lamports = solana_program::rent::Rent::default().minimum_balance(data.len());
     Account {
         lamports,

@@ -1,29 +1,19 @@
-//! What tests do to a chain, whichever VM runs it: solana-program-test's bank, or LiteSVM as [`Chain`].
+//! What tests do to a chain, whichever VM runs it: solana-program-test's bank, or LiteSVM.
 
-use crate::{
-    accounts::{account_of, elf_dir, market_on_chain, mint_on_chain, token_account},
-    Chain,
-};
-use nosana_deploy_client::{
-    events::{event, Event},
-    jobs_program::JOBS_PROGRAM,
-    PROGRAM_ID,
-};
+use crate::accounts::{account_of, market_on_chain, mint_on_chain, token_account};
+
+use nosana_deploy_client::events::{event, Event};
 use nosana_jobs_interface::{
     nos_account_address, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,
 };
 use nosana_jobs_localnet::state::MarketAccount;
 use solana_account::Account;
-use solana_clock::Clock;
 use solana_instruction::error::InstructionError;
 use solana_keypair::Keypair;
 use solana_message::{
     compiled_instruction::CompiledInstruction, inner_instruction::InnerInstruction, Message,
 };
 use solana_program::{instruction::Instruction, pubkey::Pubkey};
-use solana_program_test::{ProgramTest, ProgramTestContext};
-use solana_signer::Signer;
-use solana_transaction::Transaction;
 use solana_transaction_error::TransactionError;
 
 /// A transaction that went through.
@@ -139,98 +129,5 @@ pub trait Bank: Sized {
         let vault = token_account(market.vault, NOS_MINT, 0);
         self.put(&market.vault, vault);
         self.put(&key, market_on_chain(market));
-    }
-}
-
-/// A bank with our program, the NOS mint, and whatever `add` adds: the markets' program can be a
-/// different one.
-pub async fn bank_with(add: impl FnOnce(&mut ProgramTest)) -> ProgramTestContext {
-    // solana-program-test looks for ELFs there.
-    std::env::set_var("SBF_OUT_DIR", elf_dir());
-    let mut test = ProgramTest::default();
-    test.prefer_bpf(true);
-    test.add_program("deployments", PROGRAM_ID, None);
-    add(&mut test);
-    let mut context = test.start_with_context().await;
-    context.put_mint(u64::MAX);
-    context
-}
-
-impl Bank for ProgramTestContext {
-    async fn start() -> Self {
-        let stand_in =
-            |test: &mut ProgramTest| test.add_program("nosana_jobs_localnet", JOBS_PROGRAM, None);
-        bank_with(stand_in).await
-    }
-
-    fn put(&mut self, key: &Pubkey, account: Account) {
-        self.set_account(key, &account.into());
-    }
-
-    async fn account(&mut self, key: &Pubkey) -> Option<Account> {
-        self.banks_client.get_account(*key).await.unwrap()
-    }
-
-    async fn set_time(&mut self, unix_timestamp: i64) {
-        let clock: Clock = self.banks_client.get_sysvar().await.unwrap();
-        self.set_sysvar(&Clock {
-            unix_timestamp,
-            ..clock
-        });
-    }
-
-    async fn process(
-        &mut self,
-        instructions: &[Instruction],
-        signers: &[&Keypair],
-    ) -> Result<Receipt, Failure> {
-        let (payer, blockhash) = (signers[0].pubkey(), self.last_blockhash);
-        let transaction =
-            Transaction::new_signed_with_payer(instructions, Some(&payer), signers, blockhash);
-        let client = &mut self.banks_client;
-        // Only a simulation says what was called.
-        let foreseen = client.simulate_transaction(transaction.clone()).await;
-        let foreseen = foreseen.unwrap().simulation_details;
-        let called = foreseen.and_then(|details| details.inner_instructions);
-        let message = transaction.message.clone();
-        let done = client
-            .process_transaction_with_metadata(transaction)
-            .await
-            .unwrap();
-        let logs = done.metadata.as_ref().map(|details| &details.log_messages);
-        done.result
-            .map_err(|error| Failure::new(&error, logs.map_or(&[], Vec::as_slice)))?;
-        let compute_units = done.metadata.unwrap().compute_units_consumed;
-        Ok(Receipt::new(
-            &message,
-            compute_units,
-            &called.unwrap_or_default(),
-        ))
-    }
-}
-
-impl Bank for Chain {
-    async fn start() -> Self {
-        Self::new()
-    }
-
-    fn put(&mut self, key: &Pubkey, account: Account) {
-        self.set(key, account);
-    }
-
-    async fn account(&mut self, key: &Pubkey) -> Option<Account> {
-        Self::account(self, key)
-    }
-
-    async fn set_time(&mut self, unix_timestamp: i64) {
-        Self::set_time(self, unix_timestamp);
-    }
-
-    async fn process(
-        &mut self,
-        instructions: &[Instruction],
-        signers: &[&Keypair],
-    ) -> Result<Receipt, Failure> {
-        self.send(instructions, &signers[0].pubkey())
     }
 }
