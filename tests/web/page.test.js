@@ -89,7 +89,8 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   };
   await agree(/Create deployment "from a browser"/, "3-confirm");
   const card = page.getByRole("article").filter({ hasText: "from a browser" });
-  await card.getByText("DRAFT").waitFor();
+  const inStatus = (status) => card.locator(".status").filter({ hasText: status }).waitFor({ timeout: 60_000 });
+  await inStatus("DRAFT");
 
   // A wallet that refuses, and a dialog that is cancelled: nothing is sent.
   await page.evaluate(() => { window.walletRefuses = true; });
@@ -106,7 +107,7 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   await card.getByRole("button", { name: "Start…" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Cancelled; nothing was sent.").waitFor();
-  await card.getByText("DRAFT").waitFor();
+  await inStatus("DRAFT");
 
   const vault = page.getByRole("article").filter({ hasText: "Vault 0" });
   await vault.getByLabel("NOS").fill("100");
@@ -115,7 +116,7 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   await agree(/Move 100 NOS and 1 SOL into vault 0/);
   await card.getByRole("button", { name: "Start…" }).click();
   await agree(/Start "from a browser"/);
-  await card.getByText("RUNNING").waitFor({ timeout: 60_000 });
+  await inStatus("RUNNING");
 
   await card.getByLabel("Replicas of from a browser").fill("2");
   await card.getByRole("button", { name: "Scale…" }).click();
@@ -142,7 +143,7 @@ test("a deployment's life in a browser", { timeout: 400_000 }, async (context) =
   await page.getByRole("dialog").getByText(/Stop "from a browser"/).waitFor();
   await page.getByRole("button", { name: "Sign in the wallet" }).focus();
   await page.keyboard.press("Enter");
-  await card.getByText("STOPPED").waitFor({ timeout: 60_000 });
+  await inStatus("STOPPED");
 
   const result = card.getByRole("button", { name: "Result" }).first();
   await result.click();
