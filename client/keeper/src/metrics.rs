@@ -240,6 +240,58 @@ fn unix_seconds() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// Names in `text` that look like a figure's.
+    fn named(text: &str) -> BTreeSet<&str> {
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let words = text.split(|c| !is_name(c));
+        words
+            .filter(|word| word.starts_with("nosana_keeper_"))
+            .collect()
+    }
+
+    /// Every figure with every suffix that Prometheus knows it by.
+    fn figures() -> String {
+        let metrics = Metrics::default();
+        metrics.acted("list", Outcome::Done, 1, 1);
+        metrics.spent("list", "fee", 1);
+        metrics.text()
+    }
+
+    #[test]
+    fn alert_rules_and_dashboard_name_figures_that_there_are() {
+        let (text, rules) = (
+            figures(),
+            include_str!("../../../ops/prometheus/keeper.yaml"),
+        );
+        let known = named(&text);
+        let rules: serde_json::Value = serde_yaml::from_str(rules).unwrap();
+        let rules = rules["groups"][0]["rules"].as_array().unwrap();
+        assert!(rules.len() >= 5);
+        for rule in rules {
+            let of = named(rule["expr"].as_str().unwrap());
+            assert!(!of.is_empty() && of.is_subset(&known), "{rule}");
+            let summary = rule["annotations"]["summary"].as_str();
+            assert!(rule["alert"].is_string() && summary.is_some(), "{rule}");
+        }
+        let dashboard = include_str!("../../../ops/grafana/keeper.json");
+        let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+        let mut shown = BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let of = named(target["expr"].as_str().unwrap());
+                assert!(!of.is_empty() && of.is_subset(&known), "{target}");
+                shown.extend(of);
+            }
+        }
+        // Help and types are told without the suffix; the dashboard leaves no figure out.
+        let is_told = |name: &&str| shown.iter().any(|one| one.starts_with(*name));
+        let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let told = told.filter_map(|line| line.split(' ').next());
+        let left_out: Vec<&str> = told.filter(|name| !is_told(name)).collect();
+        assert_eq!(left_out, [""; 0]);
+    }
 
     #[test]
     fn figures_are_there_for_prometheus() {
