@@ -18,7 +18,7 @@ pub(crate) struct Ci {
 
 type Run = fn() -> Result<()>;
 
-const STAGES: [(&str, Run); 22] = [
+const STAGES: [(&str, Run); 23] = [
     ("fmt", fmt),
     ("clippy", || {
         cargo("clippy --workspace --all-targets --locked -- -D warnings")
@@ -38,6 +38,7 @@ const STAGES: [(&str, Run); 22] = [
     }),
     ("light", light),
     ("docs", || docs::docs(true)),
+    ("book", book),
     ("idl", || idl::idl(true)),
     ("schema", || schema::schema(true)),
     ("fixtures", || schema::fixtures(true)),
@@ -178,6 +179,15 @@ fn migrations() -> Result<()> {
     let mut command = Command::new("migrations/0001-deploy.sh");
     command.current_dir(paths::workspace()).arg("--dry-run");
     process::run(&mut command, "the output above says what is wrong")
+}
+
+/// Makes a book of docs/.
+pub(crate) fn book() -> Result<()> {
+    let folder = paths::target_dir()?.join("book");
+    let folder = folder
+        .to_str()
+        .context("the target folder's name is not UTF-8")?;
+    tool("mdbook", "mdbook", &["build", "--dest-dir", folder])
 }
 
 /// Runs a tool from the crates registry in the workspace; installs it once, beside the target folder.

@@ -4,10 +4,11 @@ mod accounts;
 mod picture;
 mod state_machine;
 
-use crate::generated::Generated;
+use crate::{generated::Generated, schema};
 use anyhow::Result;
 
-/// Writes docs/state-machine.md, its picture and docs/accounts.md, or with `check` compares them.
+/// Writes docs/state-machine.md, its picture, docs/accounts.md and docs/reference.md, or with `check` compares
+/// them.
 pub(crate) fn docs(check: bool) -> Result<()> {
     let files = [
         Generated::new("docs/state-machine.md", state_machine::page()),
@@ -16,5 +17,6 @@ pub(crate) fn docs(check: bool) -> Result<()> {
     ];
     files
         .iter()
-        .try_for_each(|file| file.write_or_check(check, "cargo xtask docs"))
+        .try_for_each(|file| file.write_or_check(check, "cargo xtask docs"))?;
+    schema::reference(check)
 }

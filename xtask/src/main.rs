@@ -1,5 +1,5 @@
 //! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
-//! fixtures | testkit | packages | typescript | web | ci`.
+//! book | fixtures | testkit | packages | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -53,7 +53,7 @@ enum Task {
     Soak(suites::Soak),
     /// Measure compute units against their budgets, and the client's hot paths.
     Bench(bench::Bench),
-    /// Generate docs/state-machine.md, its picture and docs/accounts.md from the code.
+    /// Generate docs/state-machine.md, its picture, docs/accounts.md and docs/reference.md from the code.
     Docs {
         /// Only compare, and fail if they differ.
         #[arg(long)]
@@ -77,6 +77,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make a book of docs/, in `book` in the target folder.
+    Book,
     /// Copy the programs' bytecode into the test kit.
     Testkit {
         /// Only compare, and fail if it differs.
@@ -122,6 +124,7 @@ fn main() -> ExitCode {
         Task::Idl { check } => idl::idl(check),
         Task::Schema { check } => schema::schema(check),
         Task::Fixtures { check } => schema::fixtures(check),
+        Task::Book => ci::book(),
         Task::Testkit { check } => packages::testkit(check),
         Task::Packages => packages::packages(),
         Task::Typescript => web::typescript(),

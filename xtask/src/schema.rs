@@ -1,5 +1,5 @@
-//! Files that the Rust client's own code prints: JSON Schemas, by which editors complete and check what people
-//! write, and fixtures, by which the TypeScript client is held to say the same.
+//! Files that the workspace's own programs print: JSON Schemas, by which editors complete and check what people
+//! write; fixtures, by which the TypeScript client is held to say the same; and the command line's reference.
 
 use crate::{generated::Generated, paths, process, suites};
 use anyhow::{Context, Result};
@@ -22,7 +22,13 @@ pub(crate) fn fixtures(check: bool) -> Result<()> {
     file.write_or_check(check, "cargo xtask fixtures")
 }
 
-/// What a program of the test suites prints, for the file at `path`.
+/// Generates the reference of the command line, or with `check` compares it.
+pub(crate) fn reference(check: bool) -> Result<()> {
+    let file = printed(&["nosana-deploy", "--", "reference"], "docs/reference.md")?;
+    file.write_or_check(check, "cargo xtask docs")
+}
+
+/// What a program of the workspace prints, for the file at `path`.
 fn printed(program: &[&str], path: &'static str) -> Result<Generated> {
     let mut command = process::workspace_cargo();
     command

@@ -96,6 +96,16 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the reference of every command as Markdown: `cargo xtask docs` keeps docs/reference.md
+    #[command(hide = true)]
+    Reference,
+    /// Write man pages, one for each command
+    ///
+    /// For example `nosana-deploy man-pages ~/.local/share/man/man1`.
+    ManPages {
+        /// The folder, which is made if there is none
+        folder: std::path::PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -167,6 +177,18 @@ fn run(options: &Options, command: Command) -> anyhow::Result<()> {
             clap_complete::generate(shell, &mut Cli::command(), "nosana-deploy", &mut script);
             std::io::stdout().write_all(&script)?;
             Ok(())
+        }
+        Command::Reference => {
+            let options = clap_markdown::MarkdownOptions::new()
+                .title("Every command".to_owned())
+                .show_footer(false);
+            output::say(clap_markdown::help_markdown_custom::<Cli>(&options).trim_end())
+        }
+        Command::ManPages { folder } => {
+            let shown = folder.display();
+            let written = std::fs::create_dir_all(&folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder));
+            written.map_err(|error| exit::invalid(format!("{shown}: {error}")))
         }
     }
 }

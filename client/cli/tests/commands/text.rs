@@ -12,7 +12,7 @@ fn commands_say_what_their_transcripts_say() {
 }
 
 /// Beside those that ask.
-const OTHERS: [&str; 22] = [
+const OTHERS: [&str; 23] = [
     "serve",
     "ssh",
     "logs",
@@ -34,6 +34,7 @@ const OTHERS: [&str; 22] = [
     "localnet",
     "demo",
     "completions",
+    "man-pages",
     "keygen",
 ];
 
@@ -74,6 +75,29 @@ fn every_command_has_help_and_refuses_what_it_does_not_know() {
     ] {
         assert!(overview.contains(line), "{line}");
     }
+}
+
+#[test]
+fn man_pages_are_made_for_every_command() {
+    let home = folder("man-pages");
+    let pages = home.join("man1");
+    command(&home)
+        .arg("man-pages")
+        .arg(&pages)
+        .assert()
+        .success();
+    for name in ASKING.into_iter().chain(OTHERS) {
+        let page = pages.join(format!("nosana-deploy-{name}.1"));
+        let page = std::fs::read_to_string(&page).unwrap();
+        assert!(
+            page.contains(".SH SYNOPSIS") && page.contains(".SH OPTIONS"),
+            "{name}"
+        );
+    }
+    command(&home)
+        .args(["man-pages", "/dev/null/x"])
+        .assert()
+        .code(2);
 }
 
 #[test]
