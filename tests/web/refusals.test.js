@@ -134,3 +134,16 @@ test("without a key nothing is signed; without the program nothing is served", {
   const elsewhere = started(context, ["serve", "--url", `http://127.0.0.1:${empty.address().port}`, "--listen", "127.0.0.1:0"], world.home);
   await assert.rejects(elsewhere, /the deployments program \w+ is not deployed at http:/);
 });
+
+test("behind a proxy, a request has to be signed with a time", { timeout: 300_000 }, async (context) => {
+  const { wallet, url } = await served(context, { actsFor: true, more: ["--public-host", "deployments.example"] });
+  const create = async (headers) => {
+    const own = { "Content-Type": "application/json", "x-user-id": wallet.address, Host: "deployments.example", ...headers };
+    return ask(`${url}/api/deployments/create`, { method: "POST", headers: own, body: "{}" });
+  };
+  const undated = await create({ Authorization: await authorization(wallet) });
+  assert.deepEqual([undated.status, /sign with a time/.test(undated.text)], [401, true]);
+  const dated = await create({ Authorization: await authorization(wallet, Date.now()) });
+  assert.equal(dated.status, 400, "it is read, and says what is missing");
+  assert.equal((await create({ Host: "evil.example" })).status, 421);
+});

@@ -60,6 +60,10 @@ pub(crate) struct Serve {
     /// Where to listen; nobody else reaches the loopback address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9480")]
     listen: SocketAddr,
+    /// What a proxy in front of it is called, for example deployments.example.org; requests then have to be signed
+    /// with a time
+    #[arg(long, value_name = "NAME")]
+    public_host: Option<String>,
     /// Where to read what is not on this machine, for example `https://ipfs.io`
     #[arg(long, value_name = "URL")]
     ipfs_gateway: Option<String>,
@@ -87,14 +91,16 @@ impl Serve {
         };
         let acts_for = signer.as_ref().map(Signer::pubkey);
         let listens_locally = self.listen.ip().is_loopback();
+        let is_private = listens_locally && self.public_host.is_none();
         let server = Arc::new(Server {
             gateway: gateway.map(Gateway::new).transpose()?,
             ipfs: context
                 .profile
                 .ipfs_api(self.ipfs_api.as_deref(), &self.ipfs)?,
             definitions_url,
-            gate: Gate::new(acts_for, listens_locally),
+            gate: Gate::new(acts_for, is_private),
             listens_locally,
+            public_host: self.public_host.clone(),
             signer,
             context,
             memory: Mutex::default(),
@@ -137,8 +143,10 @@ struct Server {
     /// The key that acts for its owner, if there is one.
     signer: Option<Keypair>,
     gate: Gate,
-    /// Whether only this machine can reach it.
+    /// Whether only this machine reaches it, perhaps for others.
     listens_locally: bool,
+    /// What others call it, if a proxy passes their requests on.
+    public_host: Option<String>,
     gateway: Option<Gateway>,
     ipfs: Option<Ipfs>,
     definitions_url: Option<String>,
@@ -191,11 +199,12 @@ async fn guarded(State(server): State<Arc<Server>>, request: Request, next: Next
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let mut response = match !server.listens_locally || is_local(host) {
+    let is_public = server.public_host.as_deref() == Some(host);
+    let mut response = match !server.listens_locally || is_local(host) || is_public {
         true => next.run(request).await,
         false => Refusal::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "Host: this server is called localhost or 127.0.0.1",
+            "Host: this server is called localhost or 127.0.0.1; --public-host names another",
         )
         .into_response(),
     };

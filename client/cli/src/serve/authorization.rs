@@ -76,7 +76,7 @@ impl Gate {
         let Some(at_ms) = proof.at_ms else {
             return match self.takes_undated {
                 true => Ok(()),
-                false => Err(Refusal::unauthorized("Authorization: sign with a time; without one, whoever listens in could use it for ever, so it counts on the loopback address alone")),
+                false => Err(Refusal::unauthorized("Authorization: sign with a time; without one, whoever listens in could use it for ever, so it counts only for a server that nobody else reaches")),
             };
         };
         if at_ms.abs_diff(now_ms) > MAX_AGE_MS {

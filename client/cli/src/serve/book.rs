@@ -11,6 +11,7 @@ use super::{
 use crate::{
     commands::endpoints::known as known_endpoints, definitions, ipfs::Gateway, results_kept,
 };
+use futures_util::future::join_all;
 use nosana_deploy_client::{
     accounts::DeploymentAccount,
     confidential::commitment,
@@ -79,12 +80,13 @@ impl Server {
         // Before the transactions, so that none is missing among them.
         let deployment = self.deployment(address).await?;
         let key = deployment.address;
-        let mut memory = self.memory.lock().await;
-        let known = memory.calls.remove(&key).unwrap_or_default();
+        let known = self.memory.lock().await.calls.get(&key).cloned();
+        let known = known.unwrap_or_default();
         let after = known.first().map(|call| call.signature);
         let span = Span { since: None, after };
         let mut calls = self.context.cluster.calls(&key, span).await?;
         calls.extend(known);
+        let mut memory = self.memory.lock().await;
         if memory.calls.len() >= MOST_REMEMBERED {
             memory.calls.clear();
         }
@@ -117,6 +119,11 @@ impl Server {
         let entry = (Instant::now(), found.clone());
         memory.definitions.insert(*digest, entry);
         found
+    }
+
+    /// Deployments as the API has them, read side by side: a gateway may keep each waiting.
+    pub(super) async fn deployment_bodies(&self, all: &[DeploymentAccount]) -> Vec<DeploymentBody> {
+        join_all(all.iter().map(|one| self.deployment_body(one))).await
     }
 
     /// A deployment as the API has it.
@@ -181,18 +188,23 @@ impl Server {
         &self,
         deployment: &DeploymentAccount,
     ) -> Result<Vec<RevisionBody>, Refusal> {
-        let mut bodies = Vec::new();
-        for (number, digest, at) in self.context.cluster.revisions(deployment).await? {
+        let all = self
+            .context
+            .cluster
+            .revisions(deployment)
+            .await?
+            .into_iter();
+        let bodies = all.map(|(revision, digest, at)| async move {
             let definition = self.definition(&digest).await;
-            bodies.push(RevisionBody {
-                revision: number,
+            RevisionBody {
+                revision,
                 deployment: deployment.address.to_string(),
                 ipfs_definition_hash: digest::cid(&digest),
                 job_definition: definition.map(|definition| definition.value().clone()),
                 created_at: date_time(at.unwrap_or_default()),
-            });
-        }
-        Ok(bodies)
+            }
+        });
+        Ok(join_all(bodies).await)
     }
 
     /// What keepers will do for a deployment, the next first.

@@ -122,13 +122,16 @@ async fn overview(
     let snapshots = snapshots_of(cluster, &owner, &mut LeftOut::default()).await?;
     let wallet = cluster.wallet_funds(&owner).await?;
     let lines = vault_lines(cluster, &owner, &snapshots, None).await?;
+    let accounts = snapshots.iter().map(|snapshot| snapshot.deployment.clone());
+    let accounts: Vec<_> = accounts.collect();
+    let bodies = server.deployment_bodies(&accounts).await;
     let mut deployments = Vec::new();
-    for snapshot in &snapshots {
+    for (snapshot, body) in snapshots.iter().zip(bodies) {
         let header = &snapshot.deployment.header;
         let until = snapshot.now.saturating_add(WEEK);
         let times = firings(snapshot, until).into_iter().take(FIRINGS);
         deployments.push(Shown {
-            body: server.deployment_body(&snapshot.deployment).await,
+            body,
             number: header.id,
             vault_index: header.vault_index,
             why: why(snapshot),

@@ -94,12 +94,8 @@ async fn list(
     let readable = found.into_iter().filter_map(|(_, found)| found.ok());
     let wanted = readable.filter(|deployment| filter.matches(deployment));
     let (wanted, pagination) = page.of(wanted.collect())?;
-    let mut deployments = Vec::new();
-    for deployment in &wanted {
-        deployments.push(server.deployment_body(deployment).await);
-    }
     Ok(Json(DeploymentsBody {
-        deployments,
+        deployments: server.deployment_bodies(&wanted).await,
         pagination,
     }))
 }

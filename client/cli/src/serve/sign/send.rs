@@ -78,7 +78,8 @@ pub(super) async fn send(
         .sanitize()
         .map_err(|_| wrong("use a whole transaction, signatures included"))?;
     let keys = signed.message.static_account_keys();
-    if !keys.contains(&PROGRAM_ID) {
+    let mut calls = signed.message.instructions().iter();
+    if !calls.any(|call| keys.get(usize::from(call.program_id_index)) == Some(&PROGRAM_ID)) {
         return Err(wrong(
             "it does not call the deployments program; send others with your wallet",
         ));
