@@ -93,13 +93,13 @@ enum Task {
     Web,
     /// Run every check that a change must pass, and print a table of them.
     Ci(ci::Ci),
-    /// Run `nosana-deploy demo`, after build-program.
+    /// Run `nosana-deploy demo`, with the bytecode of the test kit if it is of today's sources.
     Demo {
         /// Passed on to the demo.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Run `nosana-deploy localnet`, after build-program.
+    /// Run `nosana-deploy localnet`, with the same bytecode.
     Localnet {
         /// Passed on to the localnet, for example `--wallet PUBKEY`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

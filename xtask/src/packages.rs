@@ -1,7 +1,7 @@
 //! What is published: that every crate can be packaged, that the test kit carries today's bytecode, and that a
 //! stranger's crate gets along with the packages alone.
 
-use crate::{paths, process, sbf};
+use crate::{paths, process, sbf, stamp};
 use anyhow::{bail, Context, Result};
 use std::{
     fs,
@@ -11,6 +11,8 @@ use std::{
 
 /// Where the test kit keeps the programs' bytecode.
 const ELVES: &str = "client/testkit/elf";
+/// A hash over the sources that it was built from.
+const SOURCES: &str = "sources.sha256";
 const ELF_NAMES: [&str; 2] = ["deployments.so", "nosana_jobs_localnet.so"];
 /// Crates of the workspace that nobody else needs.
 const PRIVATE: [&str; 3] = ["deployments-tests", "cron-probe", "xtask"];
@@ -29,7 +31,21 @@ pub(crate) fn testkit(check: bool) -> Result<()> {
         }
         fs::write(&to, fresh).with_context(|| format!("writing {}", to.display()))?;
     }
-    Ok(())
+    let stamp = paths::workspace().join(ELVES).join(SOURCES);
+    match stamp::is(&stamp, &sbf::sources()?) {
+        true => Ok(()),
+        false if check => bail!("{ELVES}/{SOURCES} is not today's; run `cargo xtask testkit`"),
+        false => stamp::write(&stamp, &sbf::sources()?),
+    }
+}
+
+/// Where bytecode of today's sources is: in the test kit, unless they have changed since; then it is built.
+pub(crate) fn bytecode() -> Result<PathBuf> {
+    let folder = paths::workspace().join(ELVES);
+    match stamp::is(&folder.join(SOURCES), &sbf::sources()?) {
+        true => Ok(folder),
+        false => sbf::build_programs(None),
+    }
 }
 
 /// Packages every published crate, and runs the test of the test kit's README in a crate that has nothing but the

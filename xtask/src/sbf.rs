@@ -134,6 +134,16 @@ fn build_if_changed(
     Ok(true)
 }
 
+/// A hash over the programs' sources and the versions of what they depend on, whatever toolchain builds them.
+pub(crate) fn sources() -> Result<String> {
+    let own = PROGRAMS.iter();
+    let own = own.flat_map(|program| [&[program.folder], program.depends_on].concat());
+    let files = own.chain(["Cargo.toml", "Cargo.lock"]);
+    let add = |fingerprint: Fingerprint, path| fingerprint.add_files(&paths::workspace(), path);
+    let all = files.into_iter().try_fold(Fingerprint::default(), add)?;
+    Ok(format!("{}\n", all.finish()))
+}
+
 /// A hash over all that goes into a program's ELF.
 fn inputs(toolchain: &Toolchain, program: &Program, features: Option<&str>) -> Result<String> {
     let fingerprint = Fingerprint::default()

@@ -1,6 +1,6 @@
 //! The tasks that run the workspace's own code against the programs' bytecode.
 
-use crate::{paths, process, sbf};
+use crate::{packages, paths, process, sbf};
 use anyhow::Result;
 use std::{env, ffi::OsString, path::Path, process::Command};
 
@@ -88,7 +88,7 @@ pub(crate) fn soak(size: &Soak) -> Result<()> {
 /// Runs `nosana-deploy demo` or `localnet` in the caller's folder, so that paths among `args` mean what the
 /// caller means.
 pub(crate) fn embedded(name: &str, args: &[OsString]) -> Result<()> {
-    let elves = sbf::build_programs(None)?;
+    let elves = packages::bytecode()?;
     let mut command = cargo(&elves, &["run"])?;
     command
         .current_dir(env::current_dir()?)

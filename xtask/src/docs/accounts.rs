@@ -28,7 +28,7 @@ Anchor's discriminator. Bold fields are the ones that readers filter by with mem
 the fixed part of a Deployment and not the slots behind it. Anchor's `declare_program!` even panics on an account that has
 slots, in `try_deserialize`. What works is to read the fixed part from its own bytes, the discriminator taken off:
 `bytemuck::pod_read_unaligned(&data[8..8 + size_of::<Deployment>()])`, as
-[tests/tests/declared_program.rs](../tests/tests/declared_program.rs) does. The slots follow; `nosana-deploy-client` reads both.
+[tests/tests/declared_program.rs](../tests/tests/declared_program.rs) does. The slots follow; `nosana-deploy-client` reads both, and so does `readDeployment` of [client/typescript](../client/typescript/README.md).
 ";
 
 const SLOTS: &str = "
