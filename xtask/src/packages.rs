@@ -51,6 +51,9 @@ pub(crate) fn bytecode() -> Result<PathBuf> {
 /// Packages every published crate, and runs the test of the test kit's README in a crate that has nothing but the
 /// packages.
 pub(crate) fn packages() -> Result<()> {
+    // Without those of another version.
+    let packaged = paths::target_dir()?.join("package");
+    stamp::remove(&packaged)?;
     let mut package = process::workspace_cargo();
     package
         .current_dir(paths::workspace())
@@ -67,7 +70,6 @@ pub(crate) fn packages() -> Result<()> {
     }
     process::run(&mut package, "a published crate cannot be packaged")?;
     let folder = paths::target_dir()?.join("stranger");
-    let packaged = paths::target_dir()?.join("package");
     stranger(&folder, &packaged)?;
     let mut test = process::workspace_cargo();
     test.current_dir(&folder)
@@ -126,7 +128,8 @@ fn unpacked(folder: &Path, packaged: &Path) -> Result<Vec<(String, PathBuf)>> {
             .and_then(|stem| Some((stem, stem.rsplit_once('-')?.0)))
             .context("a package without a version")?;
         let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(&path).arg("-C").arg(folder);
+        // With a time of now: cargo would take what it built of an earlier package for this one's.
+        tar.arg("-xzmf").arg(&path).arg("-C").arg(folder);
         process::run(&mut tar, "tar unpacks packages")?;
         found.push((name.to_owned(), folder.join(stem)));
     }
