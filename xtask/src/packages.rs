@@ -74,7 +74,11 @@ pub(crate) fn packages() -> Result<()> {
     let mut test = process::workspace_cargo();
     test.current_dir(&folder)
         .args(["test", "--quiet"])
-        .env("CARGO_TARGET_DIR", paths::target_dir()?)
+        // Not the workspace's: cargo takes a package for the crate of the same name there.
+        .env(
+            "CARGO_TARGET_DIR",
+            paths::target_dir()?.join("stranger-target"),
+        )
         // Only what is in the package.
         .env_remove("SBF_OUT_DIR");
     process::run(
