@@ -110,6 +110,11 @@ pub fn unused_vault(used: &[u16]) -> Option<u16> {
 /// How many of a wallet's vaults are compared with an address, the first first: each takes a search.
 pub const VAULTS_LOOKED_AT: u16 = 1_024;
 
+/// The number of `owner`'s vault at an address, if it is one of the first [`VAULTS_LOOKED_AT`].
+pub fn vault_number(owner: &Pubkey, address: &Pubkey) -> Option<u16> {
+    (0..VAULTS_LOOKED_AT).find(|index| seeds::vault_address(owner, *index).0 == *address)
+}
+
 /// The fields of a deployment's JSON.
 pub(crate) const FIELDS: [&str; 21] = [
     "name",
@@ -271,8 +276,7 @@ impl DeploymentSpec {
         let Some(address) = self.vault_address else {
             return true;
         };
-        let is_it = |index: &u16| seeds::vault_address(owner, *index).0 == address;
-        let found = (0..VAULTS_LOOKED_AT).find(is_it);
+        let found = vault_number(owner, &address);
         self.vault_index = found.unwrap_or(self.vault_index);
         found.is_some()
     }

@@ -33,6 +33,11 @@ pub(crate) fn find(digest: &[u8; 32]) -> Option<Definition> {
     Definition::read(&text, digest)
 }
 
+/// Whether a digest is a stub's, as far as this machine knows.
+pub(crate) fn is_stub(digest: &[u8; 32]) -> bool {
+    find(digest).is_some_and(|found| commitment(&found).is_some())
+}
+
 /// What the jobs of a digest run: the definition, or the one that a stub stands for, if this machine has it.
 pub(crate) fn find_real(digest: &[u8; 32]) -> Option<Definition> {
     let found = find(digest)?;

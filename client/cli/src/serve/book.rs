@@ -129,7 +129,6 @@ impl Server {
     /// A deployment as the API has it.
     pub(super) async fn deployment_body(&self, of: &DeploymentAccount) -> DeploymentBody {
         let (header, settings) = (&of.header, &of.lifecycle.settings);
-        let pinned = definitions::find(&header.job_definition);
         DeploymentBody {
             id: of.address.to_string(),
             name: header.name().to_string(),
@@ -144,7 +143,7 @@ impl Server {
             rotation_time: (of.strategy() == Strategy::Infinite)
                 .then_some(settings.rotation_seconds),
             endpoints: self.endpoints(of).await,
-            confidential: pinned.is_some_and(|pinned| commitment(&pinned).is_some()),
+            confidential: definitions::is_stub(&header.job_definition),
             active_revision: header.revision,
             active_jobs: header.active,
             created_at: date_time(header.created_at),
@@ -170,8 +169,8 @@ impl Server {
         each.collect()
     }
 
-    /// A deployment's jobs, oldest first.
-    pub(super) async fn jobs(&self, read: &Read) -> Result<Vec<JobBody>, Refusal> {
+    /// A deployment's jobs, oldest first, and what was seen of it besides.
+    pub(super) async fn jobs(&self, read: &Read) -> Result<(Vec<JobBody>, Snapshot), Refusal> {
         let address = read.deployment.address;
         let snapshot = self.context.cluster.snapshot(&address).await?;
         let observed = snapshot.jobs.iter();
@@ -180,7 +179,8 @@ impl Server {
         let jobs = read.history.jobs.values();
         let bodies =
             jobs.map(|record| job_body(read, record, observed.get(&record.index).copied()));
-        Ok(bodies.collect())
+        let bodies = bodies.collect();
+        Ok((bodies, snapshot))
     }
 
     /// A deployment's revisions, oldest first.
@@ -215,7 +215,7 @@ impl Server {
     }
 
     /// An owner's vaults: the first, and every one that a deployment of today uses.
-    pub(super) async fn vaults(&self, owner: &Pubkey) -> Result<Vec<(u16, VaultBody)>, Refusal> {
+    pub(super) async fn vaults(&self, owner: &Pubkey) -> Result<Vec<VaultBody>, Refusal> {
         let found = self.context.cluster.deployments_of(owner).await?;
         let mut since: BTreeMap<u16, i64> = BTreeMap::from([(0, i64::MAX)]);
         for deployment in found.into_iter().filter_map(|(_, found)| found.ok()) {
@@ -226,12 +226,11 @@ impl Server {
         let now = self.context.cluster.now().await?;
         let bodies = since.into_iter().map(|(index, at)| {
             let vault = nosana_deploy_client::instructions::Vault::new(*owner, index);
-            let body = VaultBody {
+            VaultBody {
                 vault: vault.address.to_string(),
                 owner: owner.to_string(),
                 created_at: date_time(if at == i64::MAX { now } else { at }),
-            };
-            (index, body)
+            }
         });
         Ok(bodies.collect())
     }

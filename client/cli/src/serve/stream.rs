@@ -81,8 +81,7 @@ impl Watch {
     /// Looks at the chain, and has what is new told.
     async fn look(&mut self) -> Result<(), Refusal> {
         let read = self.server.read(&self.id).await?;
-        let cluster = &self.server.context.cluster;
-        let snapshot = cluster.snapshot(&read.deployment.address).await?;
+        let (jobs, snapshot) = self.server.jobs(&read).await?;
         let header = &read.deployment.header;
         let mut now: Vec<(String, Value)> = vec![(
             "deployment".into(),
@@ -93,7 +92,7 @@ impl Watch {
                 "active_revision": header.revision,
             }),
         )];
-        for job in self.server.jobs(&read).await? {
+        for job in jobs {
             let frame = json!({
                 "type": "job",
                 "job": job.job,

@@ -4,6 +4,7 @@
 use super::{refusal::Refusal, Server};
 use crate::{
     commands::create::{plan as creation, prepare, require_vault},
+    definitions::is_stub,
     format::{counted, nos, sol},
 };
 use nosana_deploy_client::{
@@ -12,8 +13,8 @@ use nosana_deploy_client::{
     definition::Definition,
     domain::status::Status,
     instructions::{self as ix, Amount, UpdateArgs, Vault},
-    job, seeds,
-    spec::{SpecErrors, VAULTS_LOOKED_AT},
+    seeds,
+    spec::{vault_number, SpecErrors, VAULTS_LOOKED_AT},
     DeploymentSpec,
 };
 use serde_json::Value;
@@ -40,9 +41,7 @@ pub(super) enum Wish {
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     Start,
-    Stop {
-        drain: bool,
-    },
+    Stop,
     Archive,
     /// Archive it, if it has stopped, and close its account.
     Delete,
@@ -171,13 +170,7 @@ impl Server {
         let mut publish = None;
         let (instructions, message) = match deed {
             Deed::Start => (vec![ix::start(&owner, &address)], format!("Start {name}")),
-            Deed::Stop { drain: false } => {
-                (vec![ix::stop(&owner, &address)], format!("Stop {name}"))
-            }
-            Deed::Stop { drain: true } => (
-                vec![ix::drain(&owner, &address)],
-                format!("Stop {name}; what nodes run ends by itself"),
-            ),
+            Deed::Stop => (vec![ix::stop(&owner, &address)], format!("Stop {name}")),
             Deed::Archive => (
                 vec![ix::archive(&owner, &address)],
                 format!("Archive {name}, for good"),
@@ -215,14 +208,11 @@ impl Server {
             ),
             Deed::AddRevision(value) => {
                 let errors = SpecErrors::of_job("", &value);
-                if !job::check(&value).is_empty() {
+                if !errors.0.is_empty() {
                     return Err(errors.into());
                 }
                 let definition = Definition::new(&value, &address);
-                let before = crate::definitions::find(&deployment.header.job_definition);
-                let was_confidential = before.is_some_and(|before| {
-                    nosana_deploy_client::confidential::commitment(&before).is_some()
-                });
+                let was_confidential = is_stub(&deployment.header.job_definition);
                 let number = deployment.header.latest_revision.saturating_add(1);
                 let published = Publish::of(self, definition, was_confidential)?;
                 let add = ix::add_revision(&owner, &address, number, *published.pinned.digest());
@@ -244,9 +234,7 @@ impl Server {
     /// The number of a vault of an owner's, from its address.
     pub(super) fn vault_number(owner: &Pubkey, vault: &str) -> Result<u16, Refusal> {
         let address: Option<Pubkey> = vault.parse().ok();
-        let found = address.and_then(|address| {
-            (0..VAULTS_LOOKED_AT).find(|index| seeds::vault_address(owner, *index).0 == address)
-        });
+        let found = address.and_then(|address| vault_number(owner, &address));
         found.ok_or_else(|| {
             Refusal::missing(format!(
                 "vault {vault:?} is none of the first {VAULTS_LOOKED_AT} of {owner}"
@@ -255,12 +243,9 @@ impl Server {
     }
 }
 
-fn amount<T>(amount: Amount, shown: impl Fn(u64) -> T, all: &str) -> String
-where
-    T: Into<String>,
-{
+fn amount(amount: Amount, shown: impl Fn(u64) -> String, all: &str) -> String {
     match amount {
         Amount::All => all.to_owned(),
-        Amount::Exact(units) => shown(units).into(),
+        Amount::Exact(units) => shown(units),
     }
 }

@@ -143,7 +143,7 @@ async fn stop(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer<StatusBody> {
-    let deed = Deed::Stop { drain: false };
+    let deed = Deed::Stop;
     Ok(status_of(&changed(&server, &headers, &id, deed).await?))
 }
 

@@ -1,6 +1,7 @@
 //! Routes that read: anybody's, as the chain is.
 
 use super::{Answer, This};
+use crate::definitions::is_stub;
 use crate::serve::{
     authorization::named_owner,
     bodies::{
@@ -149,7 +150,7 @@ async fn list_jobs(
     Query(page): Query<Page>,
 ) -> Answer<JobsBody> {
     let read = server.read(&id).await?;
-    let mut jobs = server.jobs(&read).await?;
+    let (mut jobs, _) = server.jobs(&read).await?;
     let is =
         |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
     jobs.retain(|job| {
@@ -192,7 +193,7 @@ async fn get_job(
     let result = server.result(&address, record.result).await;
     let status = result.as_ref().and_then(|result| result.get("status"));
     Ok(Json(JobDetailBody {
-        confidential: server.deployment_body(&read.deployment).await.confidential,
+        confidential: is_stub(&read.deployment.header.job_definition),
         revision: body.revision,
         market: body.market,
         node: body.node.unwrap_or_else(|| Pubkey::default().to_string()),

@@ -35,8 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Server>> {
     responses((status = 200, body = Vec<VaultBody>), Failures))]
 async fn list_vaults(State(server): This, headers: HeaderMap) -> Answer<Vec<VaultBody>> {
     let owner = named_owner(&headers)?;
-    let vaults = server.vaults(&owner).await?.into_iter();
-    Ok(Json(vaults.map(|(_, body)| body).collect()))
+    Ok(Json(server.vaults(&owner).await?))
 }
 
 /// An owner's shared vault. A vault is an address, so there is nothing to create.
@@ -46,8 +45,9 @@ async fn list_vaults(State(server): This, headers: HeaderMap) -> Answer<Vec<Vaul
 async fn create_vault(State(server): This, headers: HeaderMap) -> Answer<VaultBody> {
     let owner = named_owner(&headers)?;
     let first = server.vaults(&owner).await?.into_iter().next();
-    let (_, body) = first.ok_or_else(|| Refusal::missing("there is no vault"))?;
-    Ok(Json(body))
+    first
+        .map(Json)
+        .ok_or_else(|| Refusal::missing("there is no vault"))
 }
 
 /// A transaction that takes funds out of a vault, for the owner's wallet to sign and send.

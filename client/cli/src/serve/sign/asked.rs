@@ -96,7 +96,7 @@ impl Asked {
     fn deed(&self, action: &str) -> Result<Deed, Refusal> {
         Ok(match action {
             "start" => Deed::Start,
-            "stop" => Deed::Stop { drain: false },
+            "stop" => Deed::Stop,
             "archive" => Deed::Archive,
             "extend" => {
                 let more = required(&self.replicas, "replicas", "how many more")?;
