@@ -62,3 +62,26 @@ fn built(name: &str) -> Option<Cow<'static, [u8]>> {
     let folder = env::var_os("SBF_OUT_DIR")?;
     fs::read(Path::new(&folder).join(name)).ok().map(Cow::Owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys and values alternate between the two marks, each ended by a zero.
+    #[test]
+    fn the_bytecode_says_whom_to_tell_of_a_vulnerability() {
+        let elf = include_bytes!("../elf/deployments.so");
+        let text = String::from_utf8_lossy(elf);
+        let (_, text) = text
+            .split_once("=======BEGIN SECURITY.TXT V1=======\0")
+            .unwrap();
+        let (text, _) = text
+            .split_once("=======END SECURITY.TXT V1=======\0")
+            .unwrap();
+        let fields: Vec<&str> = text.split_terminator('\0').collect();
+        let keys: Vec<&str> = fields.iter().step_by(2).copied().collect();
+        let required = ["name", "project_url", "contacts", "policy"];
+        assert!(required.iter().all(|key| keys.contains(key)), "{keys:?}");
+        assert!(fields.iter().all(|field| !field.is_empty()), "{fields:?}");
+    }
+}

@@ -42,6 +42,16 @@ use anchor_lang::prelude::*;
 use batch::*;
 use instructions::*;
 
+// Once, in this program's own ELF: a program that calls this one has a text of its own.
+#[cfg(not(feature = "no-entrypoint"))]
+solana_security_txt::security_txt! {
+    name: "Deployments on Nosana's GPU markets",
+    project_url: "https://nosana.com",
+    contacts: "other:the private form \"Report a vulnerability\" of the program's repository",
+    policy: "SECURITY.md of the program's repository",
+    preferred_languages: "en"
+}
+
 declare_id!("2FwCBMsSphWZqDQVKvZFEFRjFy56ovEENxEJFeS6hCAv");
 
 #[program]
