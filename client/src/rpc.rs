@@ -2,6 +2,7 @@
 
 mod error;
 mod history;
+mod lookup_tables;
 mod read;
 mod rent;
 mod send;
@@ -9,6 +10,7 @@ mod snapshot;
 
 pub use error::ClusterError;
 pub use history::Span;
+pub use lookup_tables::usable_table;
 pub use read::{Found, Revisions};
 pub use rent::Held;
 pub use send::{BalanceChange, Receipt, Simulation};

@@ -51,10 +51,24 @@ const CRON_PROBE: Program = Program {
     elf: "cron_probe",
 };
 
+/// For the tests of the migrations alone.
+const STAND_INS: Program = Program {
+    package: "migrations-stand-ins",
+    folder: "migrations/stand-ins",
+    depends_on: &[],
+    elf: "migrations_stand_ins",
+};
+
 /// Builds what changed and returns the folder with both ELFs.
 pub(crate) fn build_programs(features: Option<&str>) -> Result<PathBuf> {
     let toolchain = |cache: &Path| Toolchain::find_or_install(cache);
     build(PROGRAMS.iter(), features, toolchain)
+}
+
+/// Like [`build_programs`], and builds what tests need besides.
+pub(crate) fn build_for_tests() -> Result<PathBuf> {
+    let toolchain = |cache: &Path| Toolchain::find_or_install(cache);
+    build(PROGRAMS.iter().chain([&STAND_INS]), None, toolchain)
 }
 
 /// Like [`build_programs`], and builds the benchmark's own program too.

@@ -7,7 +7,7 @@ use std::{env, ffi::OsString, path::Path, process::Command};
 /// Without arguments: everything, and a full report where something fails. With arguments, they
 /// alone decide what runs. The runner's summary is the last thing printed.
 pub(crate) fn test(args: &[OsString]) -> Result<()> {
-    let elves = sbf::build_programs(None)?;
+    let elves = sbf::build_for_tests()?;
     let everything = ["--workspace".into(), "--no-fail-fast".into()];
     let chosen = if args.is_empty() { &everything } else { args };
     let hint = "the output above says which tests failed, or why none ran";

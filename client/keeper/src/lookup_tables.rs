@@ -11,14 +11,12 @@ pub(crate) use wishes::Wish;
 use crate::Keeper;
 use nosana_deploy_client::{
     domain::funding::Rents,
-    filters::Memcmp,
-    rpc::{Cluster, ClusterError},
+    rpc::{usable_table, Cluster, ClusterError},
 };
-use solana_account::{Account, ReadableAccount};
+use solana_account::Account;
 use solana_address_lookup_table_interface::{
     instruction::{create_lookup_table, extend_lookup_table},
-    program,
-    state::{AddressLookupTable, LOOKUP_TABLE_MAX_ADDRESSES},
+    state::LOOKUP_TABLE_MAX_ADDRESSES,
 };
 use solana_message::AddressLookupTableAccount;
 use solana_program::pubkey::Pubkey;
@@ -29,11 +27,6 @@ use std::{
 };
 use wishes::Wishes;
 
-/// Where a table's account says who may extend it: after its kind, two slots, an index and the tag of the
-/// option.
-const AUTHORITY_OFFSET: usize = 22;
-/// A table that is not deactivated says so by this slot.
-const NEVER: u64 = u64::MAX;
 /// Tables are read again at most this often when a simulation refuses a message that uses some.
 const REREAD_PERIOD: Duration = Duration::from_secs(30);
 
@@ -109,7 +102,10 @@ impl Keeper {
     pub(crate) async fn load_lookup_tables(&self) -> Result<(), ClusterError> {
         let mut tables = Vec::new();
         for (key, account) in accounts(&self.cluster, &self.config.lookup_tables).await? {
-            match account.as_ref().and_then(|account| decode(key, account)) {
+            match account
+                .as_ref()
+                .and_then(|account| usable_table(key, account))
+            {
                 Some(table) => tables.push(table),
                 None => {
                     return Err(ClusterError::Missing {
@@ -120,14 +116,8 @@ impl Keeper {
                 }
             }
         }
-        let authority = Memcmp::new(AUTHORITY_OFFSET, self.address().as_ref());
-        let found = self.cluster.program_accounts(&program::ID, vec![authority]);
-        match found.await {
-            Ok(found) => {
-                let own = found
-                    .iter()
-                    .filter_map(|(key, account)| decode(*key, account));
-                let own: Vec<_> = own.collect();
+        match self.cluster.lookup_tables(&self.address()).await {
+            Ok(own) => {
                 *self.tables.own() = own.iter().map(|table| table.key).collect();
                 if !own.is_empty() {
                     tracing::info!(count = own.len(), "lookup tables found again");
@@ -164,7 +154,7 @@ impl Keeper {
         let read = accounts(&self.cluster, &keys).await?;
         let usable = read
             .into_iter()
-            .filter_map(|(key, account)| decode(key, account.as_ref()?));
+            .filter_map(|(key, account)| usable_table(key, account.as_ref()?));
         let after: Vec<_> = usable.collect();
         for gone in keys
             .iter()
@@ -208,7 +198,7 @@ impl Keeper {
         let table = read
             .pop()
             .flatten()
-            .and_then(|account| decode(key, &account));
+            .and_then(|account| usable_table(key, &account));
         let mut known = self.tables.known();
         known.retain(|other| other.key != key);
         known.extend(table);
@@ -231,53 +221,9 @@ async fn accounts(
     Ok(keys.iter().copied().zip(read).collect())
 }
 
-/// A table that transactions can use.
-fn decode(key: Pubkey, account: &Account) -> Option<AddressLookupTableAccount> {
-    let table = AddressLookupTable::deserialize(account.data()).ok()?;
-    let is_usable = *account.owner() == program::ID && table.meta.deactivation_slot == NEVER;
-    is_usable.then(|| AddressLookupTableAccount {
-        key,
-        addresses: table.addresses.to_vec(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use solana_address_lookup_table_interface::state::LookupTableMeta;
-
-    fn table(authority: Pubkey, deactivation_slot: u64) -> Account {
-        let meta = LookupTableMeta {
-            deactivation_slot,
-            ..LookupTableMeta::new(authority)
-        };
-        let addresses = [Pubkey::new_unique()];
-        let table = AddressLookupTable {
-            meta,
-            addresses: (&addresses[..]).into(),
-        };
-        Account {
-            lamports: 1,
-            data: table.serialize_for_tests().unwrap(),
-            owner: program::ID,
-            ..Account::default()
-        }
-    }
-
-    #[test]
-    fn a_table_is_found_by_its_authority_and_used_until_it_is_deactivated() {
-        let (key, me) = (Pubkey::new_unique(), Pubkey::new_unique());
-        let active = table(me, NEVER);
-        assert!(Memcmp::new(AUTHORITY_OFFSET, me.as_ref()).matches(&active.data));
-        assert!(!Memcmp::new(AUTHORITY_OFFSET, key.as_ref()).matches(&active.data));
-        assert_eq!(decode(key, &active).unwrap().addresses.len(), 1);
-        assert!(decode(key, &table(me, 7)).is_none());
-        let foreign = Account {
-            owner: me,
-            ..active
-        };
-        assert!(decode(key, &foreign).is_none());
-    }
 
     #[test]
     fn a_full_table_is_followed_by_a_new_one() {

@@ -14,6 +14,7 @@ use deployments_domain::{funding::Funds, lifecycle::Market};
 use nosana_jobs_interface::JOBS_PROGRAM;
 use solana_account::{from_account, Account};
 use solana_hash::Hash;
+use solana_message::VersionedMessage;
 use solana_program::{clock::Clock, pubkey::Pubkey, rent::Rent, sysvar};
 use solana_rpc_client_api::{
     config::{RpcAccountInfoConfig, RpcProgramAccountsConfig, UiAccountEncoding},
@@ -304,6 +305,28 @@ impl Cluster {
                 error: DecodeError::WrongKind,
             }),
         }
+    }
+
+    /// The fee of a message, lamports.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer, or does not know the message's blockhash.
+    pub async fn fee(&self, message: &VersionedMessage) -> Result<u64, ClusterError> {
+        let client = self.client();
+        let fee = match message {
+            VersionedMessage::Legacy(message) => client.get_fee_for_message(message).await,
+            VersionedMessage::V0(message) => client.get_fee_for_message(message).await,
+        };
+        fee.map_err(|error| self.explain(error, &[]))
+    }
+
+    /// The hash of the cluster's first block, which tells it from all others.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if the node does not answer.
+    pub async fn genesis_hash(&self) -> Result<Hash, ClusterError> {
+        let hash = self.client().get_genesis_hash().await;
+        hash.map_err(|error| self.explain(error, &[]))
     }
 
     /// The cluster's rent.

@@ -65,8 +65,6 @@ fn built(name: &str) -> Option<Cow<'static, [u8]>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// Keys and values alternate between the two marks, each ended by a zero.
     #[test]
     fn the_bytecode_says_whom_to_tell_of_a_vulnerability() {
