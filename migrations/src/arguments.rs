@@ -57,7 +57,7 @@ pub(crate) struct Wanted {
         long,
         value_name = "NUMBER",
         default_value_t = 0,
-        requires = "squads_multisig"
+        conflicts_with = "upgrade_authority"
     )]
     vault_index: u8,
     /// Another address that is to hold the upgrade authority

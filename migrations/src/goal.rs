@@ -210,4 +210,13 @@ mod tests {
         assert_eq!(hex(&executable_hash(b"abc")), abc);
         assert_eq!(hex(&executable_hash(b"abc\0\0")), abc);
     }
+
+    /// docs/toolchains.md is of the bytecode that the repository has.
+    #[test]
+    fn the_page_of_toolchains_names_the_bytecode_at_hand() {
+        let elf = include_bytes!("../../client/testkit/elf/deployments.so");
+        let page = include_str!("../../docs/toolchains.md");
+        let hash = hex(&executable_hash(elf));
+        assert!(page.contains(&hash), "`cargo xtask toolchains` writes it");
+    }
 }

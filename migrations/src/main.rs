@@ -3,19 +3,23 @@
 mod arguments;
 mod report;
 
-use anyhow::{bail, Result};
+use anyhow::{bail, Context, Result};
 use arguments::{Apply, Wanted};
 use clap::{Parser, Subcommand};
 use nosana_deploy_client::rpc::Cluster;
 use nosana_deployments_migrations::{
     apply::{apply, Landed},
     chain,
+    goal::{executable_hash, hex, Goal},
     plan::Plan,
     unsigned::unsigned,
 };
+use solana_keypair::Keypair;
 use std::{
+    fs,
     io::{self, BufRead, IsTerminal, Write},
     ops::ControlFlow,
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -38,6 +42,11 @@ enum Command {
     Plan(Wanted),
     /// Do what is left, once you have agreed; or print what a multisig must sign
     Apply(Apply),
+    /// Print the hash of an ELF, as `solana-verify get-executable-hash` does
+    Hash {
+        /// The ELF
+        file: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,14 +81,18 @@ async fn run(command: Command) -> Result<()> {
             report::unsigned(&unsigned(&plan, blockhash)?, arguments.wanted.json)
         }
         Command::Apply(arguments) => carry_out(&arguments).await,
+        Command::Hash { file } => {
+            let elf = fs::read(&file).with_context(|| file.display().to_string())?;
+            report::say(&hex(&executable_hash(&elf)))
+        }
     }
 }
 
 /// What the command line is about.
 struct Target {
     cluster: Cluster,
-    goal: nosana_deployments_migrations::goal::Goal,
-    keys: Vec<solana_keypair::Keypair>,
+    goal: Goal,
+    keys: Vec<Keypair>,
 }
 
 async fn planned(wanted: &Wanted) -> Result<(Target, Plan)> {

@@ -129,8 +129,9 @@ pub struct Plan {
     pub tables: Vec<AddressLookupTableAccount>,
     /// Fees of all transactions, lamports.
     pub fees_lamports: u64,
+    deployer: Pubkey,
     /// The least that the deployer has in between.
-    pub lowest_lamports: i128,
+    lowest_lamports: i128,
 }
 
 impl Plan {
@@ -166,6 +167,7 @@ impl Plan {
             names: draft.names,
             tables: draft.tables,
             fees_lamports: draft.fees_lamports,
+            deployer: goal.deployer,
             lowest_lamports: draft.lowest_lamports,
         })
     }
@@ -176,6 +178,11 @@ impl Plan {
             State::Due(rounds) => Some((planned.step, &rounds[..])),
             _ => None,
         })
+    }
+
+    /// Lamports that the deployer must have, rents that return later included.
+    pub fn outlay_lamports(&self) -> i128 {
+        self.before.lamports(&self.deployer) - self.lowest_lamports
     }
 
     /// Lamports that the deployer lacks at some point.

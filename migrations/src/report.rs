@@ -12,6 +12,9 @@ use nosana_deployments_migrations::{
 use serde_json::{json, Value};
 use std::io::{self, Write};
 
+/// Of many transactions side by side, people hear at each so many.
+const TOLD_EVERY: usize = 50;
+
 /// How far each step is.
 pub(crate) fn status(target: &Target, plan: &Plan, json: bool) -> Result<()> {
     if json {
@@ -32,6 +35,10 @@ pub(crate) fn plan(target: &Target, plan: &Plan, json: bool) -> Result<()> {
         text.push_str("\n\nLamports of every account that changes:\n");
         text.push_str(&table_of_accounts(plan));
         text.push_str(&format!("\n\nFees: {} lamports", plan.fees_lamports));
+        let outlay = plan.outlay_lamports();
+        text.push_str(&format!(
+            "\nThe deployer needs {outlay} lamports until all is done."
+        ));
         if plan.shortfall_lamports() > 0 {
             let lacking = plan.shortfall_lamports();
             text.push_str(&format!("\nThe deployer lacks {lacking} lamports."));
@@ -49,11 +56,13 @@ pub(crate) fn landed(landed: &Landed<'_>) {
         left,
     } = landed;
     let number = step.number;
-    let left = match left {
-        0 => String::new(),
-        left => format!(", {left} left"),
-    };
-    eprintln!("{number:04} {what}: {signature}{left}");
+    match left {
+        0 => eprintln!("{number:04} {what}: {signature}"),
+        left if left.is_multiple_of(TOLD_EVERY) => {
+            eprintln!("{number:04} {left} transactions left")
+        }
+        _ => {}
+    }
 }
 
 /// What somebody else must sign: the transactions alone on stdout, one a line.
@@ -250,7 +259,8 @@ fn amount(lamports: i128) -> i64 {
     i64::try_from(lamports).unwrap_or(i64::MAX)
 }
 
-fn say(text: &str) -> Result<()> {
+/// Prints a text.
+pub(crate) fn say(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)

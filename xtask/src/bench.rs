@@ -81,7 +81,15 @@ pub(crate) fn bench(options: &Bench) -> Result<()> {
     Generated::new(REPORT, report).write_or_check(false, "cargo xtask bench")
 }
 
-fn printed(command: &mut Command) -> Result<String> {
+/// What the bytecode in a folder costs, as JSON.
+pub(crate) fn compute_units(elves: &Path) -> Result<Value> {
+    let mut compute = cargo(elves, &["run", "--quiet"])?;
+    compute.args(["--bin", "compute", "--", BUDGETS, "--json"]);
+    Ok(serde_json::from_str(&printed(&mut compute)?)?)
+}
+
+/// What a command prints.
+pub(crate) fn printed(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());

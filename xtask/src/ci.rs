@@ -175,10 +175,21 @@ fn demos() -> Result<()> {
     suites::embedded("demo", &another.map(Into::into))
 }
 
+/// What is compiled for devnet, and that the command line starts.
 fn migrations() -> Result<()> {
-    let mut command = Command::new("migrations/0001-deploy.sh");
-    command.current_dir(paths::workspace()).arg("--dry-run");
-    process::run(&mut command, "the output above says what is wrong")
+    let mut devnet = process::workspace_cargo();
+    devnet.current_dir(paths::workspace());
+    devnet.args(["check", "--quiet", "--locked", "--package", "nosana-deploy"]);
+    devnet.args(["--package", "nosana-deployments-migrations"]);
+    devnet.args([
+        "--features",
+        "nosana-deploy/devnet,nosana-deployments-migrations/devnet",
+    ]);
+    if let Some(folder) = paths::chosen_target_dir()? {
+        devnet.env("CARGO_TARGET_DIR", folder);
+    }
+    process::run(&mut devnet, "it does not compile for devnet")?;
+    cargo("run --quiet --locked --bin migrations -- hash client/testkit/elf/deployments.so")
 }
 
 /// Makes a book of docs/.

@@ -1,5 +1,5 @@
 //! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
-//! book | fixtures | testkit | packages | typescript | web | ci`.
+//! book | fixtures | testkit | toolchains | packages | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
@@ -17,6 +17,7 @@ mod schema;
 mod source;
 mod stamp;
 mod suites;
+mod toolchains;
 mod web;
 
 use clap::Parser;
@@ -85,6 +86,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build with every toolchain at hand, and write docs/toolchains.md: hashes and compute units side by side.
+    Toolchains,
     /// Package what is published, and use the packages as a stranger would.
     Packages,
     /// Build and test the TypeScript client, which needs Node.js 20 and npm.
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Task::Fixtures { check } => schema::fixtures(check),
         Task::Book => ci::book(),
         Task::Testkit { check } => packages::testkit(check),
+        Task::Toolchains => toolchains::toolchains(),
         Task::Packages => packages::packages(),
         Task::Typescript => web::typescript(),
         Task::Web => web::web(),

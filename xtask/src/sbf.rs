@@ -82,10 +82,27 @@ pub(crate) fn build_with_agave(features: Option<&str>) -> Result<PathBuf> {
     let toolchain = |_: &Path| {
         Toolchain::agave().context(
             "`cargo build-sbf` is not installed. What is deployed for others is built by Agave's own \
-             toolchain, or is a verified build; see migrations/README.md",
+             toolchain, or is a verified build; see docs/deploying.md",
         )
     };
     build(PROGRAMS.iter(), features, toolchain)
+}
+
+/// Builds what the benchmark measures with every toolchain at hand, each into a folder of its own; returns their
+/// names and folders.
+pub(crate) fn build_with_each() -> Result<Vec<(String, PathBuf)>> {
+    let registry = Toolchain::registry(&paths::sbf_cache()?)?;
+    let mut built = Vec::new();
+    for (folder, toolchain) in [("agave", Toolchain::agave()), ("registry", Some(registry))] {
+        let Some(toolchain) = toolchain else {
+            continue;
+        };
+        let name = toolchain.name();
+        let deploy = paths::target_dir()?.join("toolchains").join(folder);
+        let all = PROGRAMS.iter().chain([&CRON_PROBE]);
+        built.push((name, build_into(deploy, all, None, |_| Ok(toolchain))?));
+    }
+    Ok(built)
 }
 
 /// For people: the toolchain that builds the programs.
@@ -98,7 +115,15 @@ fn build<'a>(
     features: Option<&str>,
     toolchain: impl FnOnce(&Path) -> Result<Toolchain>,
 ) -> Result<PathBuf> {
-    let deploy = paths::deploy_dir()?;
+    build_into(paths::deploy_dir()?, programs, features, toolchain)
+}
+
+fn build_into<'a>(
+    deploy: PathBuf,
+    programs: impl Iterator<Item = &'a Program>,
+    features: Option<&str>,
+    toolchain: impl FnOnce(&Path) -> Result<Toolchain>,
+) -> Result<PathBuf> {
     fs::create_dir_all(&deploy).with_context(|| format!("creating {}", deploy.display()))?;
     let cache = paths::sbf_cache()?;
     fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;

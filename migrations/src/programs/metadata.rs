@@ -132,7 +132,7 @@ impl Idl<'_> {
     /// Where `uploader` collects data of this hash before it is published.
     pub fn buffer(&self, uploader: &Pubkey, hash: &[u8; 32]) -> (Pubkey, Seed) {
         let mut of_data = IDL;
-        for (place, byte) in of_data.iter_mut().skip(4).zip(hash) {
+        for (place, byte) in of_data.iter_mut().skip(3).zip(hash) {
             *place = *byte;
         }
         let seeds: [&[u8]; 3] = [self.program.as_ref(), uploader.as_ref(), &of_data];

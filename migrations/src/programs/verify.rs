@@ -107,3 +107,50 @@ fn discriminator(name: &str) -> Vec<u8> {
     hash.truncate(8);
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build() -> Build {
+        Build {
+            git_url: "https://git.example".into(),
+            commit: "5ca1ab1e".into(),
+            arguments: vec!["--library-name".into(), "deployments".into()],
+            deployed_slot: 7,
+        }
+    }
+
+    /// The first bytes are those that `solana-verify` 0.5.2 has as constants.
+    #[test]
+    fn instructions_begin_as_those_of_solana_verify() {
+        let key = Pubkey::new_unique();
+        for (is_first, begins) in [
+            (true, [175, 175, 109, 31, 13, 152, 155, 237]),
+            (false, [219, 200, 88, 176, 158, 63, 253, 127]),
+        ] {
+            let instruction = build().instruction(&key, &key, is_first);
+            assert!(instruction.data.starts_with(&begins));
+            assert!(instruction.data.ends_with(&7_u64.to_le_bytes()));
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_recognised_whatever_version_said_it() {
+        let key = Pubkey::new_unique();
+        let said = build().account(&key, &key);
+        assert!(build().is_said_by(&said));
+        let mut by_another = said.clone();
+        by_another[72] += 1;
+        by_another.insert(76, b'1');
+        assert!(build().is_said_by(&by_another));
+        let later = Build {
+            deployed_slot: 8,
+            ..build()
+        };
+        assert!(!later.is_said_by(&said));
+        for end in 0..said.len() - 1 {
+            assert!(!build().is_said_by(&said[..end]));
+        }
+    }
+}

@@ -10,14 +10,14 @@ use nosana_deployments_migrations::{
     chain::{self, ReadError},
     goal::{Authority, Bytecode, Goal, Source},
     plan::{Plan, PlanError},
-    programs::{metadata::METADATA, verify::VERIFY},
+    programs::{metadata::METADATA, squads::SQUADS, verify::VERIFY},
     unsigned::ToSign,
 };
 use nosana_jobs_interface::JOBS_PROGRAM;
 use solana_account::Account;
 use solana_commitment_config::CommitmentConfig;
 use solana_keypair::Keypair;
-use solana_program::pubkey::Pubkey;
+use solana_program::{hash::hash, pubkey::Pubkey};
 use solana_signer::Signer;
 use solana_transaction::{versioned::VersionedTransaction, Transaction};
 use std::{env, fs, ops::ControlFlow, path::Path};
@@ -54,11 +54,11 @@ fn stand_ins() -> Vec<u8> {
 
 /// Texts that hardly pack, so that they take more than one instruction can add.
 pub(crate) fn idl(version: u8, bytes: usize) -> Vec<u8> {
-    let mut hash = [version; 32];
+    let mut last = [version; 32];
     let mut text = Vec::new();
     while text.len() < bytes {
-        hash = solana_program::hash::hash(&hash).to_bytes();
-        text.extend_from_slice(&hash);
+        last = hash(&last).to_bytes();
+        text.extend_from_slice(&last);
     }
     text
 }
@@ -107,7 +107,9 @@ impl World {
         let elf = bytecode(&program, version);
         self.goal.bytecode = Bytecode::new(elf, &program).unwrap();
         self.goal.idl = idl(version, idl_bytes);
-        self.goal.source.as_mut().unwrap().commit = format!("c0ffee{version:02}");
+        if let Some(source) = &mut self.goal.source {
+            source.commit = format!("c0ffee{version:02}");
+        }
     }
 
     pub(crate) async fn plan(&self) -> Plan {
@@ -158,6 +160,15 @@ impl World {
     pub(crate) async fn lamports(&self, key: &Pubkey) -> i128 {
         let account = self.account(key).await;
         account.map_or(0, |account| account.lamports.into())
+    }
+
+    /// A multisig's account.
+    pub(crate) fn put_multisig(&self) -> Pubkey {
+        let multisig = Pubkey::new_unique();
+        let mut content = hash(b"account:Multisig").to_bytes()[..8].to_vec();
+        content.resize(200, 0);
+        self.localnet.place(&multisig, SQUADS, content).unwrap();
+        multisig
     }
 
     /// Puts lamports at an address, as anybody can.

@@ -10,10 +10,9 @@ use nosana_deployments_migrations::{
     apply::{ApplyError, Landed},
     goal::Authority,
     plan::{Plan, State},
-    programs::squads::{vault_address, SQUADS},
+    programs::squads::vault_address,
     unsigned::{unsigned, UnsignedError},
 };
-use solana_program::{hash::hash, pubkey::Pubkey};
 use solana_signer::Signer;
 use std::ops::ControlFlow;
 
@@ -128,7 +127,7 @@ async fn an_authority_elsewhere_signs_what_is_printed_for_it() {
     let mut world = World::new().await;
     assert_eq!(waiting_step(world.apply().await), 6);
     // A longer program, and an IDL that grows by more than one instruction can add, then one that shrinks.
-    for (version, idl_bytes) in [(3, 40_000), (2, 900)] {
+    for (version, idl_bytes) in [(3, 25_000), (2, 900)] {
         world.wish_for(version, idl_bytes);
         let plan = world.plan().await;
         let own_first = unsigned(&plan, Default::default()).unwrap_err();
@@ -158,12 +157,9 @@ async fn an_authority_elsewhere_signs_what_is_printed_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_of_squads_holds_the_authority_once_its_multisig_is_there() {
     let mut world = World::new().await;
-    let multisig = Pubkey::new_unique();
+    let multisig = world.put_multisig();
     let vault = vault_address(&multisig, 1);
     world.goal.authority = Some(Authority::Squads { multisig, vault });
-    let mut content = hash(b"account:Multisig").to_bytes()[..8].to_vec();
-    content.resize(200, 0);
-    world.localnet.place(&multisig, SQUADS, content).unwrap();
     assert_eq!(waiting_step(world.apply().await), 6);
     let printed = unsigned(&world.plan().await, Default::default()).unwrap();
     assert_eq!(printed[0].signer, vault);

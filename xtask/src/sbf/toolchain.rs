@@ -37,8 +37,13 @@ impl Toolchain {
     pub(super) fn find_or_install(cache: &Path) -> Result<Self> {
         match Self::agave() {
             Some(found) => Ok(found),
-            None => Ok(Self::Registry(Registry::install(cache)?)),
+            None => Self::registry(cache),
         }
+    }
+
+    /// The one of package registries, installed if it is not.
+    pub(super) fn registry(cache: &Path) -> Result<Self> {
+        Ok(Self::Registry(Registry::install(cache)?))
     }
 
     /// An installed `cargo build-sbf`.
@@ -54,7 +59,7 @@ impl Toolchain {
         match self {
             Self::Agave { version } => format!("cargo build-sbf ({})", first_line(version)),
             Self::Registry(found) => format!(
-                "{} and {}, from package registries (no `cargo build-sbf` is installed)",
+                "{} and {}, from package registries",
                 first_line(&found.rustc),
                 first_line(&found.linker_version)
             ),
