@@ -229,7 +229,10 @@ impl Draft<'_> {
             self.fees_lamports = self.fees_lamports.saturating_add(fee);
             round.push(transaction);
         }
-        self.rounds.push(round);
+        // A round of nothing would be taken for ever.
+        if !round.is_empty() {
+            self.rounds.push(round);
+        }
         Ok(())
     }
 

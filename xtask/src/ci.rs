@@ -5,7 +5,7 @@ use crate::{bench, docs, idl, links, packages, paths, process, sbf, schema, suit
 use anyhow::{bail, Context, Result};
 use std::{
     fmt::Write,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ pub(crate) struct Ci {
 
 type Run = fn() -> Result<()>;
 
-const STAGES: [(&str, Run); 23] = [
+const STAGES: [(&str, Run); 24] = [
     ("fmt", fmt),
     ("clippy", || {
         cargo("clippy --workspace --all-targets --locked -- -D warnings")
@@ -44,6 +44,7 @@ const STAGES: [(&str, Run); 23] = [
     ("fixtures", || schema::fixtures(true)),
     ("testkit", || packages::testkit(true)),
     ("packages", packages::packages),
+    ("semver", || semver(None)),
     ("typescript", web::typescript),
     ("web", web::web),
     ("examples", examples),
@@ -190,6 +191,22 @@ fn migrations() -> Result<()> {
     }
     process::run(&mut devnet, "it does not compile for devnet")?;
     cargo("run --quiet --locked --bin migrations -- hash client/testkit/elf/deployments.so")
+}
+
+/// Compares the library's API with a revision's, or with the last release's: what breaks those who use it needs a new
+/// major version, or a minor one before 1.0.
+pub(crate) fn semver(baseline: Option<&str>) -> Result<()> {
+    let mut tags = Command::new("git");
+    tags.current_dir(paths::workspace());
+    tags.args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]);
+    let released = || process::answer(tags.stderr(Stdio::null()));
+    let Some(baseline) = baseline.map(str::to_owned).or_else(released) else {
+        eprintln!("there is no release to compare with yet");
+        return Ok(());
+    };
+    let package = ["--package", "nosana-deploy-client", "--baseline-rev"];
+    let arguments = [&["semver-checks"], &package[..], &[&baseline]].concat();
+    tool("cargo-semver-checks", "cargo-semver-checks", &arguments)
 }
 
 /// Makes a book of docs/.

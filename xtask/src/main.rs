@@ -1,10 +1,11 @@
 //! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
-//! book | fixtures | testkit | toolchains | packages | typescript | web | ci`.
+//! book | fixtures | testkit | toolchains | packages | semver | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
 mod bench;
 mod ci;
+mod debian;
 mod docs;
 mod generated;
 mod idl;
@@ -12,6 +13,7 @@ mod links;
 mod packages;
 mod paths;
 mod process;
+mod progress;
 mod sbf;
 mod schema;
 mod source;
@@ -90,6 +92,11 @@ enum Task {
     Toolchains,
     /// Package what is published, and use the packages as a stranger would.
     Packages,
+    /// Say what in the library's API would break those who use the last release.
+    Semver {
+        /// A revision to compare with instead.
+        baseline: Option<String>,
+    },
     /// Build and test the TypeScript client, which needs Node.js 20 and npm.
     Typescript,
     /// Test `nosana-deploy serve` with Nosana's own client, in a browser, and with random requests.
@@ -131,6 +138,7 @@ fn main() -> ExitCode {
         Task::Testkit { check } => packages::testkit(check),
         Task::Toolchains => toolchains::toolchains(),
         Task::Packages => packages::packages(),
+        Task::Semver { baseline } => ci::semver(baseline.as_deref()),
         Task::Typescript => web::typescript(),
         Task::Web => web::web(),
         Task::Ci(options) => ci::ci(&options),

@@ -15,7 +15,13 @@ const ELVES: &str = "client/testkit/elf";
 const SOURCES: &str = "sources.sha256";
 const ELF_NAMES: [&str; 2] = ["deployments.so", "nosana_jobs_localnet.so"];
 /// Crates of the workspace that nobody else needs.
-const PRIVATE: [&str; 3] = ["deployments-tests", "cron-probe", "xtask"];
+const PRIVATE: [&str; 5] = [
+    "deployments-tests",
+    "cron-probe",
+    "xtask",
+    "nosana-deployments-migrations",
+    "migrations-stand-ins",
+];
 
 /// Copies the programs' bytecode into the test kit, or with `check` fails if it is not today's.
 pub(crate) fn testkit(check: bool) -> Result<()> {

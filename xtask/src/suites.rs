@@ -1,6 +1,6 @@
 //! The tasks that run the workspace's own code against the programs' bytecode.
 
-use crate::{packages, paths, process, sbf};
+use crate::{debian, packages, paths, process, progress, sbf};
 use anyhow::Result;
 use std::{env, ffi::OsString, path::Path, process::Command};
 
@@ -11,7 +11,10 @@ pub(crate) fn test(args: &[OsString]) -> Result<()> {
     let everything = ["--workspace".into(), "--no-fail-fast".into()];
     let chosen = if args.is_empty() { &everything } else { args };
     let hint = "the output above says which tests failed, or why none ran";
-    warn_of_first_build("test")?;
+    progress::two_steps(
+        command_line(&elves)?,
+        "compile the tests, which takes as long again the first time, and run them",
+    )?;
 
     if process::answer(process::workspace_cargo().args(["nextest", "--version"])).is_none() {
         return process::run(cargo(&elves, &["test"])?.args(chosen), hint);
@@ -71,7 +74,10 @@ impl Soak {
 /// Three keepers, two of them killed now and then, keep deployments for a day.
 pub(crate) fn soak(size: &Soak) -> Result<()> {
     let elves = sbf::build_programs(None)?;
-    warn_of_first_build("soak")?;
+    progress::two_steps(
+        command_line(&elves)?,
+        "compile the tests, and let the day pass",
+    )?;
     let chosen = match size.faults {
         true => "keepers_behind_a_node_that_fails",
         false => "keepers_that_are_killed",
@@ -94,14 +100,18 @@ pub(crate) fn embedded(name: &str, args: &[OsString]) -> Result<()> {
         .current_dir(env::current_dir()?)
         .arg("--manifest-path")
         .arg(paths::workspace().join("Cargo.toml"));
-    // Cargo's own progress matters only while there is something long to wait for.
-    if !warn_of_first_build("nosana-deploy")? {
-        command.arg("--quiet");
-    }
+    progress::two_steps(command_line(&elves)?, &format!("nosana-deploy {name}"))?;
     command
-        .args(["--bin", "nosana-deploy", "--", name])
+        .args(["--quiet", "--bin", "nosana-deploy", "--", name])
         .args(args);
     process::run(&mut command, "it ended early; its output above says where")
+}
+
+/// Builds what every task here needs.
+fn command_line(elves: &Path) -> Result<Command> {
+    let mut build = cargo(elves, &["build"])?;
+    build.args(["--bin", "nosana-deploy"]);
+    Ok(build)
 }
 
 /// What is no part of a wallet: the validator. Every task turns it on, so that none builds what another
@@ -110,6 +120,7 @@ pub(crate) const EVERYTHING: [&str; 2] = ["--features", "nosana-deploy/localnet"
 
 /// Cargo in the workspace, with the bytecode's folder as Solana's test crates expect it.
 pub(crate) fn cargo(elves: &Path, subcommand: &[&str]) -> Result<Command> {
+    debian::openssl()?;
     let mut command = process::workspace_cargo();
     command
         .args(subcommand)
@@ -120,15 +131,4 @@ pub(crate) fn cargo(elves: &Path, subcommand: &[&str]) -> Result<Command> {
         command.env("CARGO_TARGET_DIR", folder);
     }
     Ok(command)
-}
-
-/// Warns before a build that takes long, and returns whether it will.
-fn warn_of_first_build(purpose: &str) -> Result<bool> {
-    let first = !paths::target_dir()?.join("debug/nosana-deploy").exists();
-    if first {
-        eprintln!(
-            "compiling the workspace for `{purpose}`: about 15 minutes on two cores the first time"
-        );
-    }
-    Ok(first)
 }

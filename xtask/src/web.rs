@@ -1,7 +1,7 @@
 //! The TypeScript client, and what people's own clients and browsers make of `nosana-deploy serve`: installed by
 //! their lockfiles, and tested against the command line and its localnet.
 
-use crate::{paths, process, sbf, suites};
+use crate::{debian, paths, process, sbf, suites};
 use anyhow::Result;
 use std::{
     env,
@@ -77,13 +77,8 @@ fn chromium() -> Result<PathBuf> {
         return Ok(named.into());
     }
     if !path.exists() {
-        eprintln!("installing chromium: a minute, once");
-        let hint = "the tests of the page need a Chromium: `apt-get install chromium` as root, or name one in CHROMIUM";
-        let mut update = Command::new("apt-get");
-        process::run_step(update.args(["update", "--quiet"]), hint)?;
-        let mut install = Command::new("apt-get");
-        install.args(["install", "--yes", "--quiet", "chromium"]);
-        process::run_step(&mut install, hint)?;
+        let purpose = "the tests of the page need a Chromium: CHROMIUM can name one";
+        debian::install(&["chromium"], purpose)?;
     }
     Ok(path.to_owned())
 }

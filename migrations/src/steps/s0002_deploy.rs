@@ -25,8 +25,9 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Result<Outcome, PlanError> {
         }
         Some(deployed) => {
             let authority = deployed.authority.ok_or(PlanError::Immutable(program))?;
-            extend(draft, &deployed, &authority)?;
+            // First what is the deployer's to sign: the rest may be one visit to a multisig.
             hand_buffer_over(draft, &authority)?;
+            extend(draft, &deployed, &authority)?;
             upgrade_from_buffer(draft, &deployed, &authority)?;
         }
     }
@@ -96,11 +97,9 @@ fn hand_buffer_over(draft: &mut Draft<'_>, authority: &Pubkey) -> Result<(), Pla
     match loader::read(draft.ledger.get(&buffer)) {
         Some(Loaded::Buffer(Some(held_by), _)) if held_by == *authority => Ok(()),
         _ => {
+            let what = format!("hand the buffer over to {authority}");
             let instruction = set_buffer_authority(&buffer, &deployer, authority);
-            draft.round([(
-                format!("hand the buffer over to {authority}"),
-                vec![instruction],
-            )])
+            draft.round([(what, vec![instruction])])
         }
     }
 }

@@ -5,13 +5,11 @@
 //! `sbf/requirements.txt`, the linker by its version and its own lock file.
 
 use crate::{
-    paths, process,
+    debian, paths, process,
     stamp::{self, Fingerprint},
 };
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use std::{
-    fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -39,7 +37,7 @@ pub(super) fn rust() -> Result<String> {
         version.contains(&format!("\nrelease: {RUST_RELEASE}")),
         "{RUSTC} is not Rust {RUST_RELEASE}x, which the patch of its standard library was written \
          for:\n{version}\nInstall that version ({}), or Agave's `cargo build-sbf`.",
-        apt_install()
+        debian::by_hand(&DEBIAN_PACKAGES)
     );
     Ok(version)
 }
@@ -62,44 +60,11 @@ fn debian_rust() -> Option<String> {
     version.filter(|_| complete)
 }
 
-fn apt_install() -> String {
-    format!(
-        "apt-get install --no-install-recommends {}",
-        DEBIAN_PACKAGES.join(" ")
-    )
-}
-
 fn install_debian_rust() -> Result<String> {
-    let by_hand = apt_install();
-    if process::answer(Command::new("apt-get").arg("--version")).is_none() {
-        bail!(
-            "There is no apt-get here. Without Debian's {}, install Agave's `cargo build-sbf`.",
-            DEBIAN_PACKAGES.join(", ")
-        );
-    }
-    if fs::metadata("/proc/self")
-        .map(|process| process.uid())
-        .unwrap_or(1)
-        != 0
-    {
-        bail!("This needs root. Run this command, then try again:\n  sudo apt-get update && sudo {by_hand}");
-    }
-    let hint = format!(
-        "Debian 12 has these packages. Is the network up? By hand: apt-get update && {by_hand}"
-    );
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
-        command
-    };
-    process::run_step(apt().arg("update"), &hint)?;
-    process::run_step(
-        apt()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(DEBIAN_PACKAGES),
-        &hint,
-    )?;
-    debian_rust().with_context(|| format!("{RUSTC} or {STD_SOURCE} is still missing; {hint}"))
+    let purpose =
+        "without `cargo build-sbf`, bytecode is built by Debian's compiler, which Debian 12 has";
+    debian::install(&DEBIAN_PACKAGES, purpose)?;
+    debian_rust().with_context(|| format!("{RUSTC} or {STD_SOURCE} is still missing"))
 }
 
 /// The linker's `--version`, where it is the one that this code expects. Cargo puts a binary in

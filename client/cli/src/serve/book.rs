@@ -28,6 +28,7 @@ use nosana_deploy_client::{
 };
 use serde_json::Value;
 use solana_program::pubkey::Pubkey;
+use solana_signature::Signature;
 use std::{
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
@@ -176,9 +177,12 @@ impl Server {
         let observed = snapshot.jobs.iter();
         let observed: BTreeMap<u64, &ObservedJob> =
             observed.map(|job| (job.slot.index, job)).collect();
+        let listings = Listings::of(read);
         let jobs = read.history.jobs.values();
-        let bodies =
-            jobs.map(|record| job_body(read, record, observed.get(&record.index).copied()));
+        let bodies = jobs.map(|record| {
+            let observed = observed.get(&record.index).copied();
+            job_body(read, &listings, record, observed)
+        });
         let bodies = bodies.collect();
         Ok((bodies, snapshot))
     }
@@ -263,23 +267,24 @@ async fn fetch(gateway: &Gateway, digest: &[u8; 32]) -> Option<Definition> {
 }
 
 /// A job by what happened to it, and what is seen of it now.
-pub(super) fn job_body(read: &Read, job: &JobRecord, observed: Option<&ObservedJob>) -> JobBody {
-    let listed = read.history.entries.iter().find(|entry| {
-        let of_job = |change: &JobChange| {
-            change.index == job.index && matches!(change.what, JobEvent::Listed { .. })
-        };
-        entry.jobs().iter().any(of_job)
-    });
+pub(super) fn job_body(
+    read: &Read,
+    listings: &Listings,
+    job: &JobRecord,
+    observed: Option<&ObservedJob>,
+) -> JobBody {
+    let listed = listings.0.get(&job.index);
+    let market = listed.map_or(read.deployment.header.market, |listing| listing.market);
     let run = observed.and_then(|observed| observed.run);
     let started_at = job.started_at.or(run.map(|run| run.started_at));
     let created_at = job.listed_at.unwrap_or_default();
     let latest = job.ended_at.or(started_at).unwrap_or(created_at);
     let node = job.node.or(run.map(|run| run.node));
     JobBody {
-        tx: listed.map_or_else(String::new, |entry| entry.signature.to_string()),
+        tx: listed.map_or_else(String::new, |listing| listing.signature.to_string()),
         job: read.deployment.job_address(job.index).to_string(),
         deployment: read.deployment.address.to_string(),
-        market: market_at(read, listed).to_string(),
+        market: market.to_string(),
         revision: job.revision.unwrap_or(0),
         state: state(job, started_at),
         time_start: started_at.unwrap_or(0),
@@ -290,17 +295,33 @@ pub(super) fn job_body(read: &Read, job: &JobRecord, observed: Option<&ObservedJ
     }
 }
 
-/// The market on which an entry's jobs were listed: the one to which the deployment had moved last.
-fn market_at(read: &Read, listed: Option<&Entry>) -> Pubkey {
-    let until = listed.map_or(u64::MAX, Entry::sequence);
-    let before = read.history.entries.iter();
-    let before = before.take_while(|entry| entry.sequence() <= until);
-    let moved = before.filter_map(|entry| match &entry.what {
-        What::Created { market, .. } => Some(*market),
-        What::Changed(changed) => changed.moved_to,
-        What::Closed { .. } => None,
-    });
-    moved.last().unwrap_or(read.deployment.header.market)
+/// How each job of a deployment was listed, by its index.
+pub(super) struct Listings(HashMap<u64, Listing>);
+
+struct Listing {
+    signature: Signature,
+    /// The one to which the deployment had moved last.
+    market: Pubkey,
+}
+
+impl Listings {
+    pub(super) fn of(read: &Read) -> Self {
+        let (mut listings, mut market) = (HashMap::new(), read.deployment.header.market);
+        for entry in &read.history.entries {
+            market = match &entry.what {
+                What::Created { market, .. } => *market,
+                What::Changed(changed) => changed.moved_to.unwrap_or(market),
+                What::Closed { .. } => market,
+            };
+            let listed = entry.jobs().iter();
+            let listed = listed.filter(|change| matches!(change.what, JobEvent::Listed { .. }));
+            for change in listed {
+                let signature = entry.signature;
+                listings.insert(change.index, Listing { signature, market });
+            }
+        }
+        Self(listings)
+    }
 }
 
 fn state(job: &JobRecord, started_at: Option<i64>) -> &'static str {

@@ -140,15 +140,13 @@ fn page(url: &str) -> std::io::Result<(String, String)> {
     Ok((status, body.to_owned()))
 }
 
-#[test]
-fn the_tutorial_works_word_for_word() {
-    let world = World::start("tutorial", &[]);
-    let text = std::fs::read_to_string(format!("{ROOT}/docs/tutorial.md")).unwrap();
-    let blocks = text.split("```sh\n").skip(1);
+/// Runs the commands of a page's part as a shell reads them, all but the first: that starts the localnet, which is
+/// here already. Returns what they print.
+fn typed(world: &World, page: &str) -> String {
+    let blocks = page.split("```sh\n").skip(1);
     let blocks: Vec<&str> = blocks
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    // What the first terminal runs: the same command, built already.
     assert_eq!(blocks[0], "cargo xtask localnet\n");
     let script = format!("set -euo pipefail\n{}", blocks[1..].concat());
     let output = of(&world.home, "timeout")
@@ -156,14 +154,28 @@ fn the_tutorial_works_word_for_word() {
         .stdin(Stdio::null())
         .output()
         .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     let said = String::from_utf8_lossy(&output.stderr);
-    let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}\n{said}");
-    assert_eq!(
-        shown.matches("<h1>web serves</h1>").count(),
-        2,
-        "{shown}\n{said}"
-    );
+    shown
+}
+
+#[test]
+fn the_readme_goes_from_nothing_to_a_page_that_a_job_serves() {
+    let world = World::start("readme", &[]);
+    let text = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let (_, part) = text.split_once("## A world to try it in").unwrap();
+    let (part, _) = part.split_once("\n## ").unwrap();
+    let shown = typed(&world, part);
+    assert_eq!(shown.matches("<h1>web serves</h1>").count(), 1, "{shown}");
+}
+
+#[test]
+fn the_tutorial_works_word_for_word() {
+    let world = World::start("tutorial", &[]);
+    let text = std::fs::read_to_string(format!("{ROOT}/docs/tutorial.md")).unwrap();
+    let shown = typed(&world, &text);
+    assert_eq!(shown.matches("<h1>web serves</h1>").count(), 2, "{shown}");
     let jobs = shown.lines().filter(|line| line.starts_with("<dt>Job<dd>"));
     let jobs: Vec<&str> = jobs.collect();
     assert_eq!(jobs.len(), 2);

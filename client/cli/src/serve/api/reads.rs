@@ -9,7 +9,7 @@ use crate::serve::{
         TasksBody,
     },
     body::Query,
-    book::{events, job_body},
+    book::{events, job_body, Listings},
     paging::{is_among, Page},
     refusal::{Failures, Refusal},
     Server,
@@ -183,7 +183,7 @@ async fn get_job(
         .await?;
     let mut observed = snapshot.jobs.iter();
     let observed = observed.find(|job| job.slot.index == record.index);
-    let body = job_body(&read, record, observed);
+    let body = job_body(&read, &Listings::of(&read), record, observed);
     let all = server.context.cluster.revisions(&read.deployment).await?;
     let digest = all.iter().find(|(number, ..)| *number == body.revision);
     let definition = match digest {
