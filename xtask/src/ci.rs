@@ -1,7 +1,7 @@
 //! Everything a change must pass, in named stages. The tests come last, so that the log ends with their
 //! summary, after the table.
 
-use crate::{bench, docs, idl, links, packages, paths, process, sbf, schema, suites, web};
+use crate::{bench, dist, docs, idl, links, packages, paths, process, sbf, schema, suites, web};
 use anyhow::{bail, Context, Result};
 use std::{
     fmt::Write,
@@ -18,7 +18,7 @@ pub(crate) struct Ci {
 
 type Run = fn() -> Result<()>;
 
-const STAGES: [(&str, Run); 24] = [
+const STAGES: [(&str, Run); 25] = [
     ("fmt", fmt),
     ("clippy", || {
         cargo("clippy --workspace --all-targets --locked -- -D warnings")
@@ -45,6 +45,7 @@ const STAGES: [(&str, Run); 24] = [
     ("testkit", || packages::testkit(true)),
     ("packages", packages::packages),
     ("semver", || semver(None)),
+    ("dist", dist::plan),
     ("typescript", web::typescript),
     ("web", web::web),
     ("examples", examples),
@@ -219,7 +220,7 @@ pub(crate) fn book() -> Result<()> {
 }
 
 /// Runs a tool from the crates registry in the workspace; installs it once, beside the target folder.
-fn tool(package: &str, binary: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) fn tool(package: &str, binary: &str, arguments: &[&str]) -> Result<()> {
     let root = paths::cache()?.join("tools");
     let path = root.join("bin").join(binary);
     if !path.exists() {

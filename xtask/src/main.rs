@@ -1,11 +1,12 @@
 //! The project's own tasks: `cargo xtask build-program | test | fuzz | soak | bench | demo | localnet | docs | idl | schema |
-//! book | fixtures | testkit | toolchains | packages | semver | typescript | web | ci`.
+//! book | fixtures | testkit | toolchains | packages | semver | dist | typescript | web | ci`.
 //!
 //! Progress goes to stderr, so that stdout belongs to what a task runs.
 
 mod bench;
 mod ci;
 mod debian;
+mod dist;
 mod docs;
 mod generated;
 mod idl;
@@ -97,6 +98,8 @@ enum Task {
         /// A revision to compare with instead.
         baseline: Option<String>,
     },
+    /// Build a release's archive for this machine and the installers, and install it.
+    Dist,
     /// Build and test the TypeScript client, which needs Node.js 20 and npm.
     Typescript,
     /// Test `nosana-deploy serve` with Nosana's own client, in a browser, and with random requests.
@@ -139,6 +142,7 @@ fn main() -> ExitCode {
         Task::Toolchains => toolchains::toolchains(),
         Task::Packages => packages::packages(),
         Task::Semver { baseline } => ci::semver(baseline.as_deref()),
+        Task::Dist => dist::dist(),
         Task::Typescript => web::typescript(),
         Task::Web => web::web(),
         Task::Ci(options) => ci::ci(&options),
