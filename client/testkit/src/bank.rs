@@ -1,7 +1,6 @@
 //! What tests do to a chain, whichever VM runs it: solana-program-test's bank, or LiteSVM.
 
 use crate::accounts::{account_of, market_on_chain, mint_on_chain, token_account};
-
 use nosana_deploy_client::events::{event, Event};
 use nosana_jobs_interface::{
     nos_account_address, NOS_MINT, REWARDS_PROGRAM, REWARDS_REFLECTION, REWARDS_VAULT,

@@ -14,6 +14,11 @@
 //!
 //! Whatever goes wrong in a test's own preparations panics, as in tests.
 
+// Without a VM there is nothing that runs a transaction.
+#![cfg_attr(
+    not(any(feature = "litesvm", feature = "program-test")),
+    allow(dead_code)
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod accounts;
