@@ -105,21 +105,29 @@ impl Wanted {
         let deployer = self.keypair.clone();
         let deployer = deployer.unwrap_or_else(|| config.keypair_path.into());
         let deployer = key("--keypair", &deployer)?;
-        let goal = self.goal(&deployer)?;
+        let named = |name, file: &Option<PathBuf>| {
+            let file = file.as_deref();
+            file.map(|file| key(name, file)).transpose()
+        };
+        let program = named("--program-keypair", &self.program_keypair)?;
+        let authority = named("--authority-keypair", &self.authority_keypair)?;
+        let addresses = [
+            deployer.pubkey(),
+            program.as_ref().map_or(PROGRAM_ID, Signer::pubkey),
+        ];
+        let keys = [Some(deployer), program, authority].into_iter().flatten();
+        let keys: Vec<Keypair> = keys.collect();
+        let goal = self.goal(addresses, &keys)?;
         let cluster = Cluster::new(&url, CommitmentConfig::confirmed());
         self.require_right_cluster(&cluster, &url, &goal).await?;
         Ok(Target {
             cluster,
-            keys: self.keys(deployer)?,
+            keys,
             goal,
         })
     }
 
-    fn goal(&self, deployer: &Keypair) -> Result<Goal> {
-        let program = match &self.program_keypair {
-            Some(file) => key("--program-keypair", file)?.pubkey(),
-            None => PROGRAM_ID,
-        };
+    fn goal(&self, [deployer, program]: [Pubkey; 2], keys: &[Keypair]) -> Result<Goal> {
         let elf = self.elf.clone().unwrap_or_else(default_elf);
         let bytes = fs::read(&elf).with_context(|| {
             let hint = "build it with `cargo xtask build-program`";
@@ -135,7 +143,6 @@ impl Wanted {
         }
         let bytecode = Bytecode::new(bytes, &program);
         let idl = fs::read(&self.idl);
-        let keys = self.keys(deployer.insecure_clone())?;
         let source = self.source_url.clone().zip(self.source_commit.clone());
         let squads = self.squads_multisig.map(|multisig| Authority::Squads {
             multisig,
@@ -143,7 +150,7 @@ impl Wanted {
         });
         Ok(Goal {
             program,
-            deployer: deployer.pubkey(),
+            deployer,
             keys: keys.iter().map(Signer::pubkey).collect(),
             bytecode: bytecode.with_context(|| format!("--elf {}", elf.display()))?,
             idl: idl.with_context(|| format!("--idl {}", self.idl.display()))?,
@@ -152,20 +159,6 @@ impl Wanted {
             source: source.map(|(git_url, commit)| Source { git_url, commit }),
             unit_price_micro_lamports: self.with_compute_unit_price.filter(|price| *price > 0),
         })
-    }
-
-    fn keys(&self, deployer: Keypair) -> Result<Vec<Keypair>> {
-        let others = [
-            ("--program-keypair", &self.program_keypair),
-            ("--authority-keypair", &self.authority_keypair),
-        ];
-        let mut keys = vec![deployer];
-        for (name, file) in others {
-            if let Some(file) = file {
-                keys.push(key(name, file)?);
-            }
-        }
-        Ok(keys)
     }
 
     /// The addresses of Nosana's programs are compiled in, so a cluster must get the build that was made for it. A

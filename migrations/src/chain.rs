@@ -15,7 +15,6 @@ use nosana_deploy_client::{
     transaction::{assemble, Budget, Lifetime},
 };
 use sha2::{Digest, Sha256};
-use solana_account::Account;
 use solana_program::pubkey::Pubkey;
 use solana_system_interface::instruction::transfer;
 
@@ -37,20 +36,24 @@ pub enum ReadError {
 /// [`ReadError`]; nothing was sent.
 pub async fn plan(cluster: &Cluster, goal: &Goal, at_least: u64) -> Result<Plan, ReadError> {
     let rent = cluster.rent().await?;
-    let mut keys = addresses(goal);
-    let (slot, mut found) = cluster.accounts_since(&keys, at_least).await?;
+    let keys = addresses(goal);
+    let (slot, found) = cluster.accounts_since(&keys, at_least).await?;
+    let mut ledger = Ledger::new(rent, keys.into_iter().zip(found));
     // Who says what it was built of is known only now.
-    if let Some(authority) = current_authority(goal, &keys, &found) {
+    if let Some(Loaded::ProgramData {
+        authority: Some(authority),
+        ..
+    }) = loader::read(ledger.get(&goal.program_data()))
+    {
         let more = [authority, Build::address(&authority, &goal.program)];
-        found.extend(cluster.accounts_since(&more, at_least).await?.1);
-        keys.extend(more);
+        let (_, found) = cluster.accounts_since(&more, at_least).await?;
+        ledger.add(more.into_iter().zip(found));
     }
-    let needs_authority = found_at(&EXTENSION_NEEDS_AUTHORITY, &keys, &found);
     let terms = Terms {
         slot,
         lamports_per_signature: signature_fee(cluster, goal).await?,
         // A feature's account: whether it is active, and since when.
-        extension_needs_authority: needs_authority.is_some_and(|on| on.data.first() == Some(&1)),
+        extension_needs_authority: ledger.data(&EXTENSION_NEEDS_AUTHORITY).first() == Some(&1),
         // A node that searches for no accounts is asked only if there is something to find.
         tables: match goal.markets.is_empty() {
             true => Vec::new(),
@@ -58,9 +61,8 @@ pub async fn plan(cluster: &Cluster, goal: &Goal, at_least: u64) -> Result<Plan,
         },
     };
     let tables: Vec<Pubkey> = terms.tables.iter().map(|table| table.key).collect();
-    found.extend(cluster.accounts(&tables).await?);
-    keys.extend(tables);
-    let ledger = Ledger::new(rent, keys.into_iter().zip(found));
+    let found = cluster.accounts(&tables).await?;
+    ledger.add(tables.into_iter().zip(found));
     Ok(Plan::new(goal, &terms, ledger)?)
 }
 
@@ -88,28 +90,6 @@ fn addresses(goal: &Goal) -> Vec<Pubkey> {
         }
     }
     keys
-}
-
-fn found_at<'a>(
-    key: &Pubkey,
-    keys: &[Pubkey],
-    found: &'a [Option<Account>],
-) -> Option<&'a Account> {
-    let place = keys.iter().position(|other| other == key)?;
-    found.get(place)?.as_ref()
-}
-
-fn current_authority(goal: &Goal, keys: &[Pubkey], found: &[Option<Account>]) -> Option<Pubkey> {
-    let data = found_at(&goal.program_data(), keys, found)?;
-    let holding = crate::ledger::Holding {
-        lamports: data.lamports.into(),
-        owner: data.owner,
-        data: data.data.clone(),
-    };
-    match loader::read(Some(&holding))? {
-        Loaded::ProgramData { authority, .. } => authority,
-        _ => None,
-    }
 }
 
 /// What a signature costs on this cluster, lamports.

@@ -26,6 +26,16 @@ pub struct Ledger {
 impl Ledger {
     /// Accounts as a cluster has them; `None` where there is nothing.
     pub fn new(rent: Rent, read: impl IntoIterator<Item = (Pubkey, Option<Account>)>) -> Self {
+        let mut ledger = Self {
+            accounts: BTreeMap::new(),
+            rent,
+        };
+        ledger.add(read);
+        ledger
+    }
+
+    /// Adds what was read later.
+    pub fn add(&mut self, read: impl IntoIterator<Item = (Pubkey, Option<Account>)>) {
         let holding = |account: Option<Account>| {
             account.map_or_else(Holding::default, |account| Holding {
                 lamports: account.lamports.into(),
@@ -35,10 +45,7 @@ impl Ledger {
         };
         let accounts = read.into_iter();
         let accounts = accounts.map(|(key, account)| (key, holding(account)));
-        Self {
-            accounts: accounts.collect(),
-            rent,
-        }
+        self.accounts.extend(accounts);
     }
 
     /// What is at an address, unless nothing is.

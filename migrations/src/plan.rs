@@ -270,10 +270,7 @@ impl Draft<'_> {
         let message = transaction.message(Hash::default())?;
         let signatures = u64::from(message.header().num_required_signatures);
         let base = signatures.saturating_mul(self.terms.lamports_per_signature);
-        let priority = match budget.compute_unit_price_micro_lamports {
-            Some(_) => budget.priority_fee_lamports(),
-            None => 0,
-        };
+        let priority = budget.priority_fee_lamports();
         if transaction.absent.is_empty() {
             transaction.fee_lamports = base.saturating_add(priority);
         }
@@ -282,7 +279,7 @@ impl Draft<'_> {
 
     /// With a priority fee, a limit for what the instructions are: the fee is paid for the limit, so a plan knows
     /// it beforehand.
-    pub(crate) fn budget(&self, instructions: &[Instruction]) -> Budget {
+    fn budget(&self, instructions: &[Instruction]) -> Budget {
         /// Of the system program and the loader, which charge fixed amounts below this.
         const BUILT_IN: u32 = 6_000;
         /// Of other programs, which derive an address or two.
@@ -336,24 +333,26 @@ impl Draft<'_> {
         (missing > 0).then(|| transfer(deployer, key, missing))
     }
 
-    /// Parts of `wanted` that `there` lacks, each as long as fits into a transaction of `write`, by offset.
-    pub(crate) fn lacking<'b>(
-        &self,
+    /// Adds a round that writes what `there` lacks of `wanted`, in parts as long as fit into a transaction of `write`.
+    pub(crate) fn write_lacking(
+        &mut self,
         there: &[u8],
-        wanted: &'b [u8],
+        wanted: &[u8],
         write: &dyn Fn(u32, &[u8]) -> Instruction,
-    ) -> Result<Vec<(u32, &'b [u8])>, PlanError> {
+    ) -> Result<(), PlanError> {
         let empty = self.transaction(String::new(), vec![write(0, &[])])?;
         let empty = transaction_bytes(&empty.message(Hash::default())?);
         // The length of the instruction's data takes a byte more once it is above 127.
         let most = MAX_TRANSACTION_BYTES - empty - 1;
-        let parts = wanted.chunks(most).enumerate().map(|(number, part)| {
-            let offset = number * most;
-            let is_there = there.get(offset..offset + part.len()) == Some(part);
-            (u32::try_from(offset).unwrap_or(u32::MAX), part, is_there)
-        });
-        let lacking = parts.filter(|(_, _, is_there)| !is_there);
-        Ok(lacking.map(|(offset, part, _)| (offset, part)).collect())
+        let parts = wanted.chunks(most).enumerate();
+        let parts = parts.map(|(number, part)| (number * most, part));
+        let lacking =
+            parts.filter(|(offset, part)| there.get(*offset..offset + part.len()) != Some(*part));
+        self.round(lacking.map(|(offset, part)| {
+            let what = format!("write {} bytes from byte {offset} on", part.len());
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            (what, vec![write(offset, part)])
+        }))
     }
 }
 

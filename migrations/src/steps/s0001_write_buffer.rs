@@ -51,11 +51,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Result<Outcome, PlanError> {
         }
     };
     let write = |offset: u32, part: &[u8]| write(&key, &deployer, offset, part.to_vec());
-    let lacking = draft.lacking(&there, elf, &write)?;
-    draft.round(lacking.into_iter().map(|(offset, part)| {
-        let what = format!("write {} bytes from byte {offset} on", part.len());
-        (what, vec![write(offset, part)])
-    }))?;
+    draft.write_lacking(&there, elf, &write)?;
     draft.ledger.write(&key, LOADER, content(deployer, elf));
     draft.note_lowest();
     Ok(Outcome::Due)

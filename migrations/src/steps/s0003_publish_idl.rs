@@ -88,11 +88,7 @@ fn upload(draft: &mut Draft<'_>, packed: &[u8]) -> Result<Pubkey, PlanError> {
         }
     };
     let write = |offset: u32, part: &[u8]| metadata::write(&key, &deployer, offset, part);
-    let lacking = draft.lacking(&there, packed, &write)?;
-    draft.round(lacking.into_iter().map(|(offset, part)| {
-        let what = format!("write {} bytes from byte {offset} on", part.len());
-        (what, vec![write(offset, part)])
-    }))?;
+    draft.write_lacking(&there, packed, &write)?;
     let content = metadata::buffer_account(&deployer, packed);
     draft.ledger.write(&key, METADATA, content);
     draft.note_lowest();
