@@ -6,7 +6,7 @@ use clap::Args;
 use nosana_deploy_client::{rpc::Cluster, PROGRAM_ID};
 use nosana_deployments_migrations::{
     goal::{executable_hash, hex, Authority, Bytecode, Goal, Source},
-    programs::squads::vault_address,
+    programs::{metadata::Document, squads::vault_address},
 };
 use solana_clap_v3_utils::input_validators::normalize_to_url_if_moniker;
 use solana_cli_config::{Config, CONFIG_FILE};
@@ -153,7 +153,7 @@ impl Wanted {
             deployer,
             keys: keys.iter().map(Signer::pubkey).collect(),
             bytecode: bytecode.with_context(|| format!("--elf {}", elf.display()))?,
-            idl: idl.with_context(|| format!("--idl {}", self.idl.display()))?,
+            idl: Document::new(idl.with_context(|| format!("--idl {}", self.idl.display()))?),
             authority: squads.or(self.upgrade_authority.map(Authority::Key)),
             markets: self.market.clone(),
             source: source.map(|(git_url, commit)| Source { git_url, commit }),

@@ -14,7 +14,6 @@ use nosana_deploy_client::{
     rpc::{Cluster, ClusterError},
     transaction::{assemble, Budget, Lifetime},
 };
-use sha2::{Digest, Sha256};
 use solana_program::pubkey::Pubkey;
 use solana_system_interface::instruction::transfer;
 
@@ -69,7 +68,6 @@ pub async fn plan(cluster: &Cluster, goal: &Goal, at_least: u64) -> Result<Plan,
 fn addresses(goal: &Goal) -> Vec<Pubkey> {
     let program_data = goal.program_data();
     let idl = goal.idl_of(&program_data);
-    let hash = Sha256::digest(crate::programs::metadata::packed(&goal.idl));
     let mut keys = vec![
         goal.deployer,
         goal.program,
@@ -77,7 +75,7 @@ fn addresses(goal: &Goal) -> Vec<Pubkey> {
         goal.buffer().0,
         METADATA,
         idl.address(),
-        idl.buffer(&goal.deployer, &hash.into()).0,
+        idl.buffer(&goal.deployer, goal.idl.hash()).0,
         VERIFY,
         EXTENSION_NEEDS_AUTHORITY,
         Build::address(&goal.deployer, &goal.program),

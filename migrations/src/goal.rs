@@ -129,7 +129,7 @@ pub struct Goal {
     /// What the program is to run.
     pub bytecode: Bytecode,
     /// The IDL, as JSON.
-    pub idl: Vec<u8>,
+    pub idl: metadata::Document,
     /// Who is to be able to upgrade it; `None` leaves that as it is.
     pub authority: Option<Authority>,
     /// Markets whose keepers get a lookup table.

@@ -38,7 +38,7 @@ impl Stage {
         }
         fs::write(folder.join("deployments.so"), world.goal.bytecode.elf()).unwrap();
         fs::create_dir_all(folder.join("idl")).unwrap();
-        fs::write(folder.join("idl/deployments.json"), &world.goal.idl).unwrap();
+        fs::write(folder.join("idl/deployments.json"), world.goal.idl.text()).unwrap();
         Self { world, folder }
     }
 

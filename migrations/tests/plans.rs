@@ -6,7 +6,10 @@ use nosana_deployments_migrations::{
     goal::{Bytecode, Goal},
     ledger::Ledger,
     plan::{Plan, State, Terms, Transaction},
-    programs::loader::{self, LOADER},
+    programs::{
+        loader::{self, LOADER},
+        metadata::Document,
+    },
     unsigned::unsigned,
 };
 use nosana_jobs_interface::JOBS_PROGRAM;
@@ -37,7 +40,7 @@ fn goal() -> Goal {
         deployer,
         keys: [deployer].into(),
         bytecode: Bytecode::new(bytecode(&program, 5_000), &program).unwrap(),
-        idl: Vec::new(),
+        idl: Document::new(Vec::new()),
         authority: None,
         markets: Vec::new(),
         source: None,

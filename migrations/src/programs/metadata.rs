@@ -2,6 +2,7 @@
 //! accounts and the instructions that publish one. Layouts as in its client of npm, version 0.7.
 
 use flate2::{read::ZlibDecoder, write::ZlibEncoder, Compression};
+use sha2::{Digest, Sha256};
 use solana_program::{
     instruction::{AccountMeta, Instruction},
     pubkey,
@@ -90,6 +91,38 @@ impl Stored {
         let mut unpacked = Vec::new();
         let read = ZlibDecoder::new(&data[..]).take(MOST_UNPACKED);
         *stored_as == STORED_AS && { read }.read_to_end(&mut unpacked).is_ok() && unpacked == text
+    }
+}
+
+/// A text, and what is stored of it: packed once, however often a plan is made.
+#[derive(Clone, Debug)]
+pub struct Document {
+    text: Vec<u8>,
+    packed: Vec<u8>,
+    hash: [u8; 32],
+}
+
+impl Document {
+    /// Of a text.
+    pub fn new(text: Vec<u8>) -> Self {
+        let packed = packed(&text);
+        let hash = Sha256::digest(&packed).into();
+        Self { text, packed, hash }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// As it is stored.
+    pub fn packed(&self) -> &[u8] {
+        &self.packed
+    }
+
+    /// SHA-256 of what is stored.
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
     }
 }
 

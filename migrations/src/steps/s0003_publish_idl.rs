@@ -5,7 +5,6 @@ use crate::{
     plan::{Draft, Outcome, PlanError},
     programs::metadata::{self, Stored, HEADER, METADATA, MOST_GROWTH},
 };
-use sha2::{Digest, Sha256};
 use solana_program::pubkey::Pubkey;
 
 const WHAT: &str = "IDL";
@@ -27,7 +26,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Result<Outcome, PlanError> {
         reason,
     };
     let published = match metadata::read(draft.ledger.data(&key)) {
-        Some(stored) if stored.says(&goal.idl) => {
+        Some(stored) if stored.says(goal.idl.text()) => {
             return Ok(Outcome::Done(format!("published at {key}")))
         }
         Some(Stored::Metadata {
@@ -50,10 +49,10 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Result<Outcome, PlanError> {
             "the program has no upgrade authority, who alone may publish it".into(),
         ));
     };
-    let packed = metadata::packed(&goal.idl);
-    let buffer = upload(draft, &packed)?;
-    hand_over(draft, &buffer, &packed, &authority)?;
-    publish(draft, &buffer, &packed, &authority, published)?;
+    let packed = goal.idl.packed();
+    let buffer = upload(draft, packed)?;
+    hand_over(draft, &buffer, packed, &authority)?;
+    publish(draft, &buffer, packed, &authority, published)?;
     Ok(Outcome::Due)
 }
 
@@ -61,7 +60,7 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Result<Outcome, PlanError> {
 fn upload(draft: &mut Draft<'_>, packed: &[u8]) -> Result<Pubkey, PlanError> {
     let (goal, program_data) = (draft.goal, draft.goal.program_data());
     let (idl, deployer) = (goal.idl_of(&program_data), goal.deployer);
-    let (key, seed) = idl.buffer(&deployer, &Sha256::digest(packed).into());
+    let (key, seed) = idl.buffer(&deployer, goal.idl.hash());
     draft.name(key, WHAT_BUFFER);
     let there = match metadata::read(draft.ledger.data(&key)) {
         // Whoever holds it by now, there is nothing to write.

@@ -10,7 +10,11 @@ use nosana_deployments_migrations::{
     chain::{self, ReadError},
     goal::{Authority, Bytecode, Goal, Source},
     plan::{Plan, PlanError},
-    programs::{metadata::METADATA, squads::SQUADS, verify::VERIFY},
+    programs::{
+        metadata::{Document, METADATA},
+        squads::SQUADS,
+        verify::VERIFY,
+    },
     unsigned::ToSign,
 };
 use nosana_jobs_interface::JOBS_PROGRAM;
@@ -83,7 +87,7 @@ impl World {
             deployer,
             keys: keys.iter().map(Signer::pubkey).collect(),
             bytecode: Bytecode::new(bytecode(&program, 1), &program).unwrap(),
-            idl: idl(1, 12_000),
+            idl: Document::new(idl(1, 12_000)),
             authority: Some(Authority::Key(authority.pubkey())),
             markets: (0..4).map(|_| Pubkey::new_unique()).collect(),
             source: Some(Source {
@@ -106,7 +110,7 @@ impl World {
         let program = self.goal.program;
         let elf = bytecode(&program, version);
         self.goal.bytecode = Bytecode::new(elf, &program).unwrap();
-        self.goal.idl = idl(version, idl_bytes);
+        self.goal.idl = Document::new(idl(version, idl_bytes));
         if let Some(source) = &mut self.goal.source {
             source.commit = format!("c0ffee{version:02}");
         }
